@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The vault: a child process that alone ever holds a share, a nonce or the
+ * node's long-lived keys, and trusts its parent little. This door is the
+ * parent's side; each function is one frame out and one frame back over a
+ * socketpair. Sees base, frost and transparency's pure part: libsodium only.
+ *
+ * Calls may come from any thread; they are served one at a time.
+ */
+#ifndef VAULT_VAULT_H
+#define VAULT_VAULT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/own.h"
+#include "base/rc.h"
+#include "frost/frost.h"
+#include "transparency/transparency.h"
+
+#define VAULT_SEALED_KEYS_MAX (TLOG_ROSTER_MAX + 1024)
+#define VAULT_SEALED_SHARE_MAX 512 /* MSH1: 260 + ciphertext + tag */
+#define VAULT_BOX_LEN 72           /* nonce 24, MAC 16, sub-share 32 */
+#define VAULT_NONCE_ID_LEN 16
+#define VAULT_MAX_MESSAGE (16u * 1024 * 1024)
+#define VAULT_MAX_COMMIT 64 /* commitments in one call */
+
+struct vault;
+
+/* ---- life ------------------------------------------------------------- */
+
+struct vault_config {
+    uint8_t cluster[32]; /* H(genesis policy bytes) */
+    uint16_t node;       /* our id, 1..65535 */
+    /*
+     * Connected to the simulator (guest device protocol, attest/guest.h), or
+     * an open /dev/sev-guest: where the vault asks for its sealing key by
+     * itself. -1 only in tests with test_seal_key.
+     */
+    int seal_fd;
+    bool seal_simulated;
+    uint8_t measurement[48]; /* ours, mixed into the sealing context */
+    const uint8_t *test_seal_key; /* [32], tests only; NULL otherwise */
+};
+
+/*
+ * Forks the child. Call before any thread, listening or network socket
+ * exists. The child closes every other descriptor, drops dumps, locks
+ * memory, and enters its seccomp allow-list; a forbidden call ends it with
+ * SIGSYS.
+ */
+MUST_CHECK enum rc vault_spawn(struct vault **out,
+                               const struct vault_config *config);
+/*
+ * The same core in this process, without fork or seccomp: for the cluster in
+ * one test process. Refused (RC_INTERNAL) unless MPC_SIMULATED_TEE builds.
+ */
+MUST_CHECK enum rc vault_local(struct vault **out,
+                               const struct vault_config *config);
+/* Ends the child and reaps it. NULL is fine. */
+void vault_free(struct vault *v);
+pid_t vault_pid(const struct vault *v); /* 0 for a local one */
+/* Readable when the child has died: watch it. -1 for a local one. */
+int vault_fd(const struct vault *v);
+
+/* ---- node keys and roster --------------------------------------------- */
+
+struct vault_keys {
+    uint8_t identity[32]; /* Ed25519 public */
+    uint8_t box[32];      /* X25519 public */
+    bool has_roster;
+    uint8_t roster[32]; /* H(roster text) */
+    uint8_t boot[16];   /* this vault's life; commitments die with it */
+};
+
+/*
+ * Opens the sealed node keys, or makes new ones when sealed_len is 0 and
+ * returns them sealed. RC_STORE: cannot be unsealed here (other measurement,
+ * other chip, damaged).
+ *
+ * sealed   in/out [VAULT_SEALED_KEYS_MAX]; *sealed_len in/out, 0 out when
+ *          unchanged
+ */
+MUST_CHECK enum rc vault_open(struct vault *v, struct vault_keys *keys,
+                              uint8_t *sealed, size_t *sealed_len);
+
+/*
+ * Sets the first roster (before the first share), or a later one: then proof
+ * is an mpc-policy/1 entry naming H(text), included under the log key held.
+ * Our own row must hold our own keys. Returns the node keys sealed anew.
+ */
+MUST_CHECK enum rc vault_roster_set(struct vault *v, const char *text,
+                                    size_t text_len,
+                                    const struct tlog_proof *proof,
+                                    uint8_t *sealed, size_t *sealed_len);
+
+/* The newest head we cosigned, from before a restart: never goes back. */
+MUST_CHECK enum rc vault_head_set(struct vault *v, const char *note,
+                                  size_t note_len);
+
+/* ---- making a key: DKG ------------------------------------------------ */
+
+struct vault_dkg_terms {
+    uint8_t session[32];
+    uint64_t epoch;
+    uint64_t parent; /* 0 */
+    uint16_t t;
+    uint16_t n;
+    uint16_t ids[TLOG_MAX_NODES]; /* ascending, roster nodes, ours included */
+    bool persistent; /* share is sealed and returned; else memory only */
+};
+
+/* Round one: our package. A session can be begun once per vault life. */
+MUST_CHECK enum rc vault_dkg_begin(struct vault *v,
+                                   struct frost_dkg_package *package,
+                                   const struct vault_dkg_terms *terms);
+
+/*
+ * Round two: everyone's packages in; sub-shares out, each boxed to its
+ * receiver's roster key (ours included).
+ *
+ * packages  [n] in the order of terms.ids; ours must be what we sent
+ * boxes     out [n][VAULT_BOX_LEN]
+ */
+MUST_CHECK enum rc vault_dkg_deal(struct vault *v,
+                                  uint8_t (*boxes)[VAULT_BOX_LEN],
+                                  const uint8_t session[32],
+                                  const struct frost_dkg_package *packages,
+                                  unsigned n);
+
+struct vault_dkg_result {
+    uint8_t group_key[32];
+    uint8_t transcript[32]; /* T, FORMATS section 2 */
+    uint8_t ys[TLOG_MAX_NODES][32];
+    uint8_t sealed[VAULT_SEALED_SHARE_MAX]; /* persistent only */
+    size_t sealed_len;
+};
+/*
+ * Round three: the boxes dealt to us in, in the order of terms.ids. The share
+ * is PREPARED: it cannot sign yet. RC_CHEATER names the dealer of a bad box.
+ */
+MUST_CHECK enum rc vault_dkg_finish(struct vault *v,
+                                    struct vault_dkg_result *out,
+                                    const uint8_t session[32],
+                                    const uint8_t (*boxes)[VAULT_BOX_LEN],
+                                    unsigned n);
+
+/*
+ * Our vote on a PREPARED share. For a persistent one, sealed is what was read
+ * back from disk: it must open to the share we hold.
+ */
+MUST_CHECK enum rc vault_vote(struct vault *v, uint8_t vote[64],
+                              const uint8_t session[32],
+                              const uint8_t *sealed, size_t sealed_len);
+
+/*
+ * Makes a share usable: all members' votes over the same terms, checked
+ * against the roster's identities. After a restart sealed holds the share;
+ * right after vault_vote it may be NULL. Answers our ACK (active) signature.
+ */
+MUST_CHECK enum rc vault_activate(struct vault *v, uint8_t ack[64],
+                                  const struct tlog_epoch_terms *terms,
+                                  const struct tlog_vote *votes, unsigned n,
+                                  const uint8_t *sealed, size_t sealed_len);
+
+/* Wipes a key's share and its nonces; unknown is RC_OK. */
+MUST_CHECK enum rc vault_forget(struct vault *v, const uint8_t key[32],
+                                uint64_t epoch);
+
+/* ---- signing ----------------------------------------------------------- */
+
+struct vault_commitment {
+    uint8_t nonce_id[VAULT_NONCE_ID_LEN];
+    uint8_t hiding[32];
+    uint8_t binding[32];
+};
+/*
+ * Nonces reserved to one lead; 1..VAULT_MAX_COMMIT. The vault holds at most
+ * 4096 unspent ones and drops the oldest of the same lead beyond its part.
+ * key: H(group key).
+ */
+MUST_CHECK enum rc vault_commit(struct vault *v, struct vault_commitment *out,
+                                unsigned count, const uint8_t key[32],
+                                uint64_t epoch, uint16_t lead);
+
+/* One signer of a signing package. */
+struct vault_signer {
+    uint16_t node;
+    uint8_t hiding[32];
+    uint8_t binding[32];
+};
+struct vault_sign_request {
+    uint8_t key[32]; /* H(group key) */
+    uint64_t epoch;
+    uint16_t lead;
+    uint8_t nonce_id[VAULT_NONCE_ID_LEN]; /* ours */
+    uint8_t salt[32];                     /* the descriptor's nonce */
+    const struct vault_signer *signers;   /* [n], ascending by node */
+    unsigned n_signers;
+    const uint8_t *msg;
+    size_t msg_len;
+    const struct tlog_proof *intent; /* entry, index, path, checkpoint */
+    /* from the newest head this vault knows to the checkpoint's size */
+    const struct tlog_path *consistency;
+};
+struct vault_sign_reply {
+    uint8_t share[32]; /* z */
+    bool cosigned;     /* only the newest head is */
+    char cosignature[TLOG_SIG_LINE_MAX];
+};
+/*
+ * Signs only if: the intent parses; its commitment opens to (salt, msg); key
+ * and epoch are this share's; participants are exactly the package's signers
+ * through the roster; expires has not passed; path and log signature hold;
+ * and the checkpoint is consistent with the newest head held. The nonce is
+ * reserved to this lead, ours in the package, bound to this one (session,
+ * slot, attempt, package) at first use, and erased before the share is made.
+ * A byte-identical request again gives the same answer while it is
+ * remembered; any other use of the nonce is RC_CONFLICT (spent: RC_ORDER).
+ *
+ * Fails  RC_PARSE RC_VERIFY RC_EXPIRED RC_EPOCH_MOVED RC_POLICY (participants)
+ *        RC_LOG RC_HEAD_BEHIND RC_UNKNOWN (key, nonce) RC_CONFLICT RC_ORDER
+ */
+MUST_CHECK enum rc vault_sign(struct vault *v, struct vault_sign_reply *out,
+                              const struct vault_sign_request *in);
+
+#endif
