@@ -34,8 +34,7 @@ static int line_of(const char *path, const char *key)
     for (const char *p = (const char *)text; p && *p; line++) {
         p += strspn(p, " \t");
         const char *after = p + key_len;
-        if (strncmp(p, key, key_len) == 0 &&
-            after[strspn(after, " \t")] == '=')
+        if (strncmp(p, key, key_len) == 0 && after[strspn(after, " \t")] == '=')
             return line;
         p = strchr(p, '\n');
         if (p)
@@ -70,14 +69,13 @@ static enum rc load_file(struct conf *c, const char *path, const char *section)
     ERR_clear_error();
     if (NCONF_load(nc, path, &line) <= 0) {
         if (line > 0)
-            return rc_raise(RC_PARSE, "%s:%ld: not in openssl.cnf syntax",
-                            path, line);
+            return rc_raise(RC_PARSE, "%s:%ld: not in openssl.cnf syntax", path,
+                            line);
         return rc_raise(RC_IO, "%s: cannot be read", path);
     }
     STACK_OF(CONF_VALUE) *values = NCONF_get_section(nc, section);
     if (!values)
-        return rc_raise(RC_PARSE, "%s: section [%s] is missing", path,
-                        section);
+        return rc_raise(RC_PARSE, "%s: section [%s] is missing", path, section);
     for (int i = 0; i < sk_CONF_VALUE_num(values); i++)
         TRY(set_value(c, path, sk_CONF_VALUE_value(values, i)));
     return RC_OK;

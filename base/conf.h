@@ -14,8 +14,8 @@
 #define CONF_VALUE_MAX 1024
 
 struct conf_option {
-    const char *key; /* in the file */
-    const char *env; /* environment variable that wins, or NULL */
+    const char *key;  /* in the file */
+    const char *env;  /* environment variable that wins, or NULL */
     const char *dflt; /* default, or NULL for none */
     const char *help; /* one line */
 };
@@ -41,7 +41,7 @@ MUST_CHECK enum rc conf_need(const char **out, const struct conf *c,
                              const char *key);
 /* yes/no, true/false, 1/0 */
 MUST_CHECK enum rc conf_bool(bool *out, const struct conf *c, const char *key);
-MUST_CHECK enum rc conf_int(int64_t *out, const struct conf *c,
-                            const char *key, int64_t min, int64_t max);
+MUST_CHECK enum rc conf_int(int64_t *out, const struct conf *c, const char *key,
+                            int64_t min, int64_t max);
 
 #endif

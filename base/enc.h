@@ -11,8 +11,8 @@
 
 #include "base/rc.h"
 
-#define ENC_HEX_LEN(n) ((n) * 2)
-#define ENC_HEX_SIZE(n) ((n) * 2 + 1)            /* with NUL */
+#define ENC_HEX_LEN(n)  ((n)*2)
+#define ENC_HEX_SIZE(n) ((n)*2 + 1)               /* with NUL */
 #define ENC_B64_SIZE(n) ((((n) + 2) / 3) * 4 + 1) /* either alphabet, NUL */
 
 /* out has ENC_HEX_SIZE(len) bytes; returns out. */

@@ -63,8 +63,9 @@ static inline void own_wipe_bytes(struct own_bytes *b)
 }
 #define WIPED_BYTES(name, size)                                                \
     uint8_t name[size];                                                        \
-    __attribute__((cleanup(own_wipe_bytes), unused)) struct own_bytes          \
-            wipe_##name = { name, sizeof(name) }
+    __attribute__((cleanup(own_wipe_bytes),                                    \
+                   unused)) struct own_bytes wipe_##name = { name,             \
+                                                             sizeof(name) }
 
 /* Heap memory and file descriptors. */
 static inline void own_free_mem(void *p)

@@ -91,8 +91,8 @@ enum rc rc_raise_at(const char *file, int line, enum rc rc, const char *fmt,
     vsnprintf(last.text, sizeof(last.text), fmt, ap);
     va_end(ap);
     const char *slash = strrchr(file, '/');
-    snprintf(last.where, sizeof(last.where), "%s:%d",
-             slash ? slash + 1 : file, line);
+    snprintf(last.where, sizeof(last.where), "%s:%d", slash ? slash + 1 : file,
+             line);
     last.hint[0] = '\0';
     return rc;
 }

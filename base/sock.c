@@ -60,8 +60,8 @@ enum rc sock_unix_listen(int *out, const char *path, mode_t mode)
         }
         unlink(path);
     }
-    OWNED_FD fd =
-            socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    OWNED_FD fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+                         0);
     if (fd < 0)
         return rc_raise(RC_IO, "socket: %s", strerror(errno));
     if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) != 0 ||

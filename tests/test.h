@@ -23,8 +23,8 @@
     do {                                                                       \
         enum rc got_ = (call);                                                 \
         if (got_ != (want))                                                    \
-            fail_msg("%s: %s (%s), want %s", #call, rc_slug(got_),             \
-                     rc_text(), rc_slug(want));                                \
+            fail_msg("%s: %s (%s), want %s", #call, rc_slug(got_), rc_text(),  \
+                     rc_slug(want));                                           \
     } while (0)
 #define assert_ok(call) assert_rc(call, RC_OK)
 

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Attestation: collect and judge SEV-SNP evidence, and the attested channel
+ * mpc-attest/1 over http/'s TLS hooks (DESIGN section 4, notes: binder).
+ *
+ * The verifier works on raw bytes and fetches nothing: certificates come in
+ * with the evidence. It knows nothing of simulation; simulated means only
+ * that the root is not one of the compiled-in AMD pins.
+ */
+#ifndef ATTEST_ATTEST_H
+#define ATTEST_ATTEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/own.h"
+#include "base/rc.h"
+#include "http/http.h"
+#include "wire/wire.h"
+
+#define ATTEST_REPORT_LEN      1184
+#define ATTEST_MEASUREMENT_LEN 48
+#define ATTEST_MAX_HASHES      16
+#define ATTEST_CERT_MAX        8192 /* one certificate, DER */
+
+/* ---- a report ------------------------------------------------------------ */
+
+enum attest_product { ATTEST_MILAN, ATTEST_GENOA, ATTEST_TURIN };
+
+struct attest_tcb {
+    uint8_t fmc, bl, tee, snp, ucode; /* fmc: Turin only */
+};
+struct attest_report {
+    uint32_t version;
+    uint32_t guest_svn;
+    uint64_t policy;
+    uint32_t vmpl;
+    uint64_t platform_info;
+    uint32_t key_info;
+    uint8_t report_data[64];
+    uint8_t measurement[ATTEST_MEASUREMENT_LEN];
+    uint8_t host_data[32];
+    uint8_t chip_id[64];
+    uint8_t report_id[32];
+    struct attest_tcb current, reported, committed, launch;
+    bool has_fms;
+    uint8_t family, model, stepping;
+};
+/* Size, version, must-be-zero ranges: checks F1..F6. */
+MUST_CHECK enum rc attest_report_parse(struct attest_report *out,
+                                       const uint8_t *raw, size_t len);
+
+/* ---- judging ---------------------------------------------------------------- */
+
+struct attest_check {
+    char id[8]; /* F1 … P15, notes attest.md section 1.3 */
+    bool ok;
+    char what[48]; /* short name of the check */
+    char expected[160];
+    char actual[160];
+};
+#define ATTEST_MAX_CHECKS 48
+struct attest_verdict {
+    bool ok;
+    bool simulated; /* the root is not AMD's */
+    enum attest_product product;
+    struct attest_report report;
+    struct attest_check check[ATTEST_MAX_CHECKS];
+    unsigned n_checks;
+};
+
+/* Trust anchors: the AMD pins are compiled in; one simulated root may come. */
+struct attest_roots {
+    bool allow_simulated;
+    uint8_t simulated_ark[32]; /* SHA-256 of its DER */
+};
+/* What the report must say besides being genuine. */
+struct attest_want {
+    const uint8_t (*hashes)[32]; /* allowed SHA-256(measurement); NULL: any */
+    unsigned n_hashes;
+    const uint8_t *report_data; /* [64]; NULL: not compared (CLI without) */
+    const uint8_t *host_data;   /* [32] or NULL */
+    uint32_t min_version;       /* 3 for peers, 2 for the CLI */
+};
+/*
+ * Judges evidence at `now`. RC_OK with verdict->ok only when every check
+ * holds; else RC_ATTEST, verdict filled with all failures, text naming the
+ * first. ask/ark NULL: only the VEK came; the caller's cert_dir is not read
+ * here. Certificates are DER.
+ */
+MUST_CHECK enum rc attest_verify(struct attest_verdict *out,
+                                 const struct wire_evidence *evidence,
+                                 const struct attest_roots *roots,
+                                 const struct attest_want *want, int64_t now_s);
+
+/* TEE_POLICY_HASH of a measurement. */
+void attest_policy_hash(uint8_t out[32],
+                        const uint8_t measurement[ATTEST_MEASUREMENT_LEN]);
+/* "hex,hex": up to ATTEST_MAX_HASHES. RC_PARSE. Empty text: none. */
+MUST_CHECK enum rc attest_hashes_parse(uint8_t (*out)[32], unsigned *n,
+                                       const char *text);
+/* SHA-384 of a file: what the simulator measures. */
+MUST_CHECK enum rc attest_measure_file(uint8_t out[ATTEST_MEASUREMENT_LEN],
+                                       const char *path);
+
+/* ---- collecting: guest backends -------------------------------------------- */
+
+/* Connects or opens; "sim:/path/to.sock", "sev-guest". */
+MUST_CHECK enum rc attest_guest_open(int *fd, bool *simulated,
+                                     const char *device);
+/*
+ * One report over report_data, with VEK and chain. fd stays the caller's.
+ * One owner per process: serialise calls.
+ */
+MUST_CHECK enum rc attest_guest_report(struct wire_evidence *out, int fd,
+                                       bool simulated,
+                                       const uint8_t report_data[64]);
+
+/* ---- the channel mpc-attest/1 -------------------------------------------------- */
+/*
+ * One per daemon. Thread-safe. Server side: put attest_channel_routes() rows
+ * first in the peer listener's table and attest_channel_server_guard() in its
+ * config. Client side: attest_channel_client_guard() into http_client_new().
+ * From then on no HTTP_PEER row is reached and no request byte is sent
+ * unless both ends proved themselves on that very connection within the
+ * window, and MPC-Policy on every request and reply equals what was attested
+ * and is allowed.
+ */
+struct attest_channel;
+
+enum attest_role { ATTEST_SIDECAR, ATTEST_CA, ATTEST_LOG, ATTEST_TOOL };
+
+/* What the channel asks its daemon; called with no channel lock held. */
+struct attest_channel_host {
+    /* Allowed hashes for a peer's URI under the policy in force; and its
+     * role. RC_UNKNOWN: the policy names no such node. */
+    enum rc (*allowed)(void *ctx, const char *uri, uint8_t (*hashes)[32],
+                       unsigned *n, enum attest_role *role);
+    /* Our policy head, sent along; and the peer's, told. */
+    void (*policy_head)(void *ctx, struct wire_policy_head *head);
+    void (*peer_head)(void *ctx, const char *uri,
+                      const struct wire_policy_head *head);
+    void *ctx;
+};
+struct attest_channel_config {
+    const char *deployment;
+    const char *own_uri; /* mpc://deployment/role/name */
+    int guest_fd;        /* attest_guest_open; kept */
+    bool guest_simulated;
+    struct attest_roots roots;
+    const char *tee_policy_hash; /* environment; narrows; NULL: unset */
+    uint8_t genesis[32];         /* HOST_DATA every report must carry */
+    int64_t window_s;            /* 600 */
+    struct attest_channel_host host;
+};
+MUST_CHECK enum rc attest_channel_new(struct attest_channel **out,
+                                      const struct attest_channel_config *c);
+void attest_channel_free(struct attest_channel *ch);
+
+/* The rows /v1/attest/…; ctx of the handlers is the channel: see routes'
+ * own ctx member below. Ends with method NULL. */
+const struct http_route *attest_channel_routes(void);
+struct http_guard attest_channel_server_guard(struct attest_channel *ch);
+struct http_client_guard attest_channel_client_guard(struct attest_channel *ch);
+
+/*
+ * Handlers run with the server's ctx; a daemon whose ctx is something else
+ * calls these from its own rows.
+ */
+MUST_CHECK enum rc attest_on_hello(struct http_call *call,
+                                   struct attest_channel *ch);
+MUST_CHECK enum rc attest_on_evidence(struct http_call *call,
+                                      struct attest_channel *ch);
+
+/* Who is calling on an attested connection. */
+struct attest_peer {
+    char uri[HTTP_URI_MAX];
+    enum attest_role role;
+    uint8_t ak[32];
+    uint8_t hash[32]; /* SHA-256(measurement) */
+    bool simulated;
+};
+MUST_CHECK enum rc attest_channel_peer(struct attest_peer *out,
+                                       const struct http_call *call);
+
+/* Our own: hash of our measurement (hex goes into MPC-Policy), AK public. */
+void attest_channel_own(const struct attest_channel *ch, uint8_t hash[32],
+                        uint8_t measurement[ATTEST_MEASUREMENT_LEN],
+                        uint8_t ak[32], bool *simulated);
+/* AK over an intent's leaf hash, FORMATS section 2: the only other thing it
+ * signs. */
+void attest_channel_sign_intent(const struct attest_channel *ch,
+                                uint8_t sig[64], const uint8_t leaf[32]);
+/* Drops every attested state at once (policy changed). */
+void attest_channel_reset(struct attest_channel *ch);
+/* A fresh report over caller's report data: standing evidence. */
+MUST_CHECK enum rc attest_channel_report(struct attest_channel *ch,
+                                         struct wire_evidence *out,
+                                         const uint8_t report_data[64]);
+/* Peers currently attested, for status: fills up to max, returns how many. */
+unsigned attest_channel_peers(struct attest_channel *ch,
+                              struct attest_peer *out, unsigned max);
+
+/* Standing evidence REPORT_DATA, FORMATS section 2. */
+void attest_standing_data(uint8_t out[64], const char *deployment,
+                          const char *uri, uint16_t node, const uint8_t ak[32],
+                          const uint8_t identity[32], const uint8_t box[32],
+                          const uint8_t genesis[32]);
+
+#endif

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Policy: the hash-chained document that names persons, nodes, measurements
+ * and key profiles (DESIGN section 5); session descriptors and approval
+ * records (FORMATS section 3); the rule that counts them; and the classes of
+ * bytes that may be signed. Every sidecar, the CA and the log judge with this
+ * room, each for itself.
+ *
+ * All hashed objects are exact bytes, never re-serialised. Pure: no I/O, no
+ * clock; `now` comes in.
+ */
+#ifndef POLICY_POLICY_H
+#define POLICY_POLICY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/own.h"
+#include "base/rc.h"
+#include "transparency/transparency.h"
+
+#define POLICY_NAME_MAX        65 /* 64 characters and NUL */
+#define POLICY_URI_MAX         256
+#define POLICY_MAX_BYTES       (256 * 1024)
+#define POLICY_MAX_PERSONS     64
+#define POLICY_MAX_CREDENTIALS 8 /* per person */
+#define POLICY_MAX_PROFILES    32
+#define POLICY_MAX_HASHES      16 /* measurements per role */
+#define POLICY_MAX_APPROVALS   32
+#define POLICY_MAX_NODES       TLOG_MAX_NODES
+
+/* ---- the document --------------------------------------------------------- */
+/*
+ * policy.json, all keys required unless said, no others:
+ * {
+ *  "v":1, "cluster":"dev", "version":1, "prev":"<64 hex>",
+ *  "persons":[{"id":"alice","roles":["engineer"],
+ *      "credentials":[{"kind":"sshsig","key":"<b64url of 32-byte Ed25519>"}]}],
+ *  "steward_rule":{"steward":2},
+ *  "measurements":{"sidecar":["<64 hex TEE_POLICY_HASH>"],"ca":[…],"log":[…]},
+ *  "nodes":[{"id":1,"uri":"mpc://dev/sidecar/node1"
+ *      // version >= 2 also: "identity":hex,"box":hex,"custodians":[hex]
+ *      }],
+ *  "services":{"ca":"mpc://dev/ca/ca","log":"mpc://dev/log/log"},
+ *  "log":null | "<vkey>",                      // version >= 2: the vkey
+ *  "profiles":[{"name":"release","lifetime":"persistent","class":"artifact",
+ *      "threshold":2,"nodes":[1,2,3],"required":{"engineer":0,"steward":0},
+ *      "kinds":["raw","cms","dsse"],"max_message":16777216,
+ *      "certificate":{"ttl_s":300,"eku":["code_signing","email_protection"],
+ *          "san":["…"]} | null,
+ *      "sidecar_page":false}]
+ * }
+ */
+
+enum policy_role { POLICY_SIDECAR, POLICY_CA, POLICY_LOG, POLICY__ROLES };
+
+enum policy_kind { /* what the bytes to be signed are */
+                   POLICY_RAW,
+                   POLICY_CMS,
+                   POLICY_DSSE,
+                   POLICY_X509,
+                   POLICY_OCSP,
+                   POLICY_CMP,
+                   POLICY_TLS12,
+                   POLICY_TLS13,
+                   POLICY__KINDS
+};
+const char *policy_kind_name(enum policy_kind kind);
+MUST_CHECK enum rc policy_kind_parse(enum policy_kind *out, const char *name);
+
+enum policy_class { POLICY_ARTIFACT, POLICY_ISSUER, POLICY_TLS };
+const char *policy_class_name(enum policy_class class);
+
+struct policy_credential {
+    char kind[12]; /* sshsig here; webauthn and sshsig-sk later */
+    uint8_t key[32];
+    uint8_t id[32]; /* SHA-256(key): how a record names it */
+};
+struct policy_person {
+    char id[POLICY_NAME_MAX];
+    bool engineer;
+    bool steward;
+    struct policy_credential credential[POLICY_MAX_CREDENTIALS];
+    unsigned n_credentials;
+};
+struct policy_node {
+    uint16_t id;
+    char uri[POLICY_URI_MAX];
+    bool has_keys; /* version >= 2 */
+    uint8_t identity[32];
+    uint8_t box[32];
+    uint8_t custodian[8][32];
+    unsigned n_custodians;
+};
+struct policy_profile {
+    char name[POLICY_NAME_MAX];
+    bool ephemeral;
+    enum policy_class class;
+    uint16_t threshold;
+    uint16_t nodes[POLICY_MAX_NODES]; /* ascending */
+    unsigned n_nodes;
+    unsigned engineers; /* required */
+    unsigned stewards;
+    bool kinds[POLICY__KINDS];
+    uint32_t max_message; /* bytes */
+    bool has_certificate;
+    int64_t cert_ttl_s;
+    bool eku_code_signing;
+    bool eku_email_protection;
+    bool eku_server_auth;
+    bool eku_client_auth;
+    bool sidecar_page;
+};
+struct policy {
+    uint8_t sha256[32]; /* of the exact bytes */
+    uint8_t *bytes;
+    size_t bytes_len;
+    char cluster[POLICY_NAME_MAX];
+    uint64_t version;
+    uint8_t prev[32];
+    struct policy_person person[POLICY_MAX_PERSONS];
+    unsigned n_persons;
+    unsigned steward_rule; /* distinct stewards a policy change needs */
+    uint8_t measurement[POLICY__ROLES][POLICY_MAX_HASHES][32];
+    unsigned n_measurements[POLICY__ROLES];
+    struct policy_node node[POLICY_MAX_NODES];
+    unsigned n_nodes;
+    char service[POLICY__ROLES][POLICY_URI_MAX]; /* ca, log */
+    bool has_log;
+    struct tlog_vkey log;
+    struct policy_profile profile[POLICY_MAX_PROFILES];
+    unsigned n_profiles;
+};
+
+/*
+ * Parses and checks one version by itself: unique persons, keys, nodes,
+ * names; every quorum satisfiable by distinct persons with the requester left
+ * out; TLS and CSR kinds only without a quorum; thresholds within the nodes,
+ * t >= 2 (1-of-1 never). RC_POLICY or RC_PARSE names the field.
+ */
+MUST_CHECK enum rc policy_parse(struct policy **out, const void *bytes,
+                                size_t len);
+void policy_free(struct policy *p);
+
+/* NULL when there is none. */
+const struct policy_person *policy_person_find(const struct policy *p,
+                                               const char *id);
+const struct policy_profile *policy_profile_find(const struct policy *p,
+                                                 const char *name);
+const struct policy_node *policy_node_find(const struct policy *p, uint16_t id);
+/* By certificate URI: the role, and for a sidecar its id. RC_UNKNOWN. */
+MUST_CHECK enum rc policy_uri_find(enum policy_role *role, uint16_t *node,
+                                   const struct policy *p, const char *uri);
+/* The roster a version >= 2 implies, and H(its text). */
+MUST_CHECK enum rc policy_roster(struct tlog_roster *out, uint8_t hash[32],
+                                 const struct policy *p);
+
+/* ---- the chain -------------------------------------------------------------- */
+/*
+ * Versions in force, genesis first. Holders: sidecars, CA, log, verifiers.
+ */
+struct policy_chain;
+/* genesis_sha256: the pinned hash; the bytes must have it. */
+MUST_CHECK enum rc policy_chain_new(struct policy_chain **out,
+                                    const void *genesis, size_t len,
+                                    const uint8_t genesis_sha256[32]);
+void policy_chain_free(struct policy_chain *c);
+const struct policy *policy_chain_head(const struct policy_chain *c);
+const struct policy *policy_chain_at(const struct policy_chain *c,
+                                     uint64_t version);
+const struct policy *policy_chain_by_hash(const struct policy_chain *c,
+                                          const uint8_t sha256[32]);
+const uint8_t *policy_chain_genesis(const struct policy_chain *c); /* [32] */
+
+struct policy_approved; /* below */
+/*
+ * Is this a legal next version: prev and version right, same cluster, its
+ * session (type policy, artifact = these bytes) approved by the steward rule
+ * of the head, log key unchanged once set? Does not take it.
+ */
+MUST_CHECK enum rc policy_chain_check(
+        struct policy **next, struct policy_approved *approved,
+        const struct policy_chain *c, const void *bytes, size_t len,
+        const struct tlog_blob *descriptor, const struct tlog_blob *requester,
+        const struct tlog_blob *approvals, unsigned n_approvals, int64_t now_s);
+/* The log entry that puts it in force. */
+MUST_CHECK enum rc policy_entry(struct tlog_policy *out,
+                                const struct policy *next,
+                                const struct policy_approved *approved);
+/*
+ * Takes a checked version (over) once its entry is proven: the proof is under
+ * the log key of the chain, or for version 2 the key it names itself.
+ */
+MUST_CHECK enum rc policy_chain_take(struct policy_chain *c,
+                                     struct policy *next,
+                                     const struct policy_approved *approved,
+                                     const struct tlog_proof *proof);
+
+/* ---- sessions, FORMATS section 3 ---------------------------------------------- */
+
+#define POLICY_DESCRIPTOR_MAX 8192
+#define POLICY_MAX_SLOTS      8
+
+enum policy_session_type {
+    POLICY_S_SIGN,
+    POLICY_S_POLICY,
+    POLICY_S_KEY_CREATE,
+    POLICY_S_ROOT,
+    POLICY_S_REFRESH,
+    POLICY_S_RESHARE,
+    POLICY_S_REPAIR,
+    POLICY_S_RECOVER,
+    POLICY_S_DESTROY,
+    POLICY_S_BACKUP
+};
+struct policy_session {
+    uint8_t id[32];
+    enum policy_session_type type;
+    uint8_t cluster[32];
+    bool has_profile;
+    char profile[POLICY_NAME_MAX];
+    bool has_key;
+    uint8_t key[32];
+    uint8_t policy[32];
+    bool has_artifact;
+    char artifact_name[256];
+    uint64_t artifact_size;
+    uint8_t artifact_sha256[32];
+    uint8_t artifact_sha512[64];
+    bool slot[POLICY__KINDS];
+    unsigned n_slots;
+    char requester[POLICY_NAME_MAX];
+    char reason[512];
+    uint8_t nonce[32]; /* the salt of its commitments */
+    int64_t created;
+    int64_t expires;
+};
+/* Strict; also enforces which members are null for which type. */
+MUST_CHECK enum rc policy_session_parse(struct policy_session *out,
+                                        const void *bytes, size_t len);
+/* Writes a descriptor from the struct (id is filled in). NUL-terminated. */
+MUST_CHECK enum rc policy_session_write(char out[POLICY_DESCRIPTOR_MAX],
+                                        size_t *len, struct policy_session *in);
+
+/* Sets artifact_sha256/512 and size from bytes. */
+void policy_session_artifact(struct policy_session *s, const char *name,
+                             const void *bytes, size_t len);
+
+/* ---- approvals ------------------------------------------------------------------ */
+
+#define POLICY_RECORD_MAX 8192
+enum policy_decision {
+    POLICY_D_REQUEST = 0,
+    POLICY_D_APPROVE = 1,
+    POLICY_D_DENY = 2,
+    POLICY_D_REVOKE = 3
+};
+/* H("mpc/approval/v1\0" || session || decision || role || person) */
+void policy_challenge(uint8_t out[32], const uint8_t session[32],
+                      enum policy_decision decision, const char *role,
+                      const char *person);
+/*
+ * Wraps an armoured or raw SSHSIG (ssh-keygen -Y sign -n approve@mpcsign over
+ * the unpadded base64url of the challenge) as an approval record.
+ */
+MUST_CHECK enum rc policy_record_sshsig(char out[POLICY_RECORD_MAX],
+                                        size_t *len, const uint8_t session[32],
+                                        enum policy_decision decision,
+                                        const char *role, const char *person,
+                                        const uint8_t key[32],
+                                        const char *sshsig, size_t sshsig_len);
+/* Makes the SSHSIG blob from an Ed25519 secret key (tests, dev). */
+MUST_CHECK enum rc policy_sshsig_make(uint8_t *out, size_t cap, size_t *len,
+                                      const uint8_t challenge[32],
+                                      const uint8_t sk[64]);
+/*
+ * Reads an unencrypted OpenSSH Ed25519 private key file ("BEGIN OPENSSH
+ * PRIVATE KEY"): sk out is libsodium's 64 bytes; the caller wipes it.
+ */
+MUST_CHECK enum rc policy_ssh_key_read(uint8_t sk[64], const char *pem,
+                                       size_t len);
+
+struct policy_record {
+    uint8_t session[32];
+    char person[POLICY_NAME_MAX];
+    char role[POLICY_NAME_MAX];
+    enum policy_decision decision;
+    char kind[12];
+};
+/*
+ * Verifies one record against this policy, in the order of notes/custody
+ * 2.2: session, person, role, credential, challenge, signature.
+ */
+MUST_CHECK enum rc policy_record_check(struct policy_record *out,
+                                       const struct policy *p,
+                                       const uint8_t session[32],
+                                       const void *bytes, size_t len);
+
+/* ---- is it approved? -------------------------------------------------------------- */
+
+struct policy_approved {
+    unsigned engineers; /* distinct persons counted, requester left out */
+    unsigned stewards;
+    uint8_t root[32]; /* approvals, FORMATS section 2 */
+};
+/*
+ * Judges a session under policy p at now_s: cluster and policy hash match (RC_POLICY_CHANGED), times
+ * (RC_EXPIRED, 60 s of grace on created), requester's record where the rule
+ * needs one, every approval record valid, no denial (RC_DENIED), revoked ones
+ * not counted, and the rule of its type met (RC_NOT_APPROVED says how many of
+ * which role are missing).
+ */
+MUST_CHECK enum rc policy_judge(struct policy_approved *out,
+                                const struct policy *p,
+                                const uint8_t genesis[32],
+                                const struct policy_session *s,
+                                const struct tlog_blob *requester,
+                                const struct tlog_blob *approvals,
+                                unsigned n_approvals, int64_t now_s);
+
+/* ---- approve the artifact, sign the payload ----------------------------------------- */
+/*
+ * What are these bytes? Never POLICY_RAW when they parse as another kind.
+ */
+MUST_CHECK enum rc policy_classify(enum policy_kind *out, const void *msg,
+                                   size_t len);
+/*
+ * May this message be signed in this session by this profile: its kind is
+ * allowed and a slot of the session, and where an artifact is bound the
+ * digest inside is the approved one. RC_POLICY says what differs.
+ */
+MUST_CHECK enum rc policy_payload_check(enum policy_kind *kind,
+                                        const struct policy_profile *profile,
+                                        const struct policy_session *s,
+                                        const void *msg, size_t len);
+
+#endif
