@@ -20,7 +20,7 @@
 #include "base/rc.h"
 
 #define FROST_MAX_SIGNERS 128 /* in one signing package or DKG */
-#define FROST_SIG_LEN 64
+#define FROST_SIG_LEN     64
 
 /* ---- types ---------------------------------------------------------- */
 
@@ -45,10 +45,10 @@ struct frost_commitment {
  * never serialised; frost_sign() consumes it whatever happens.
  */
 struct frost_nonce {
-    struct frost_scalar hiding;  /* d, secret */
-    struct frost_scalar binding; /* e, secret */
+    struct frost_scalar hiding;         /* d, secret */
+    struct frost_scalar binding;        /* e, secret */
     struct frost_commitment commitment; /* public, ours */
-    uint8_t live; /* 1 until consumed */
+    uint8_t live;                       /* 1 until consumed */
 };
 struct frost_sig_share {
     struct frost_id id;
@@ -74,8 +74,7 @@ MUST_CHECK enum rc frost_id_from_u16(struct frost_id *out, uint16_t n);
 /* 0 when the identifier is not a number 1..65535. */
 uint16_t frost_id_to_u16(const struct frost_id *id);
 /* Canonical and not zero. */
-MUST_CHECK enum rc frost_id_decode(struct frost_id *out,
-                                   const uint8_t le[32]);
+MUST_CHECK enum rc frost_id_decode(struct frost_id *out, const uint8_t le[32]);
 /* Numerical order: <0, 0, >0. Public data. */
 int frost_id_cmp(const struct frost_id *a, const struct frost_id *b);
 
@@ -115,12 +114,10 @@ MUST_CHECK enum rc frost_commit(struct frost_nonce *nonce,
  * Fails      RC_ORDER nonce already spent; RC_ARG list unsorted, repeated,
  *            short or without us; RC_PARSE a bad point in the list
  */
-MUST_CHECK enum rc frost_sign(struct frost_scalar *z,
-                              struct frost_nonce *nonce,
+MUST_CHECK enum rc frost_sign(struct frost_scalar *z, struct frost_nonce *nonce,
                               const struct frost_scalar *share,
-                              const struct frost_point *group_key,
-                              unsigned min, const uint8_t *msg,
-                              size_t msg_len,
+                              const struct frost_point *group_key, unsigned min,
+                              const uint8_t *msg, size_t msg_len,
                               const struct frost_commitment *list,
                               unsigned n_list);
 
@@ -137,21 +134,19 @@ MUST_CHECK enum rc frost_sign(struct frost_scalar *z,
  * n_cheaters out; may be NULL
  * Fails      RC_CHEATER with cheaters filled, RC_VERIFY, RC_ARG, RC_PARSE
  */
-MUST_CHECK enum rc
-frost_aggregate(uint8_t sig[FROST_SIG_LEN],
-                const struct frost_point *group_key, const uint8_t *msg,
-                size_t msg_len, const struct frost_commitment *list,
-                const struct frost_sig_share *shares,
-                const struct frost_point *ys, struct frost_id *cheaters,
-                unsigned *n_cheaters, unsigned n_list);
+MUST_CHECK enum rc frost_aggregate(
+        uint8_t sig[FROST_SIG_LEN], const struct frost_point *group_key,
+        const uint8_t *msg, size_t msg_len, const struct frost_commitment *list,
+        const struct frost_sig_share *shares, const struct frost_point *ys,
+        struct frost_id *cheaters, unsigned *n_cheaters, unsigned n_list);
 
 /* RFC 9591 section 5.4: is this share the right one for this package? */
-MUST_CHECK enum rc
-frost_share_verify(const struct frost_sig_share *share,
-                   const struct frost_point *y,
-                   const struct frost_point *group_key, const uint8_t *msg,
-                   size_t msg_len, const struct frost_commitment *list,
-                   unsigned n_list);
+MUST_CHECK enum rc frost_share_verify(const struct frost_sig_share *share,
+                                      const struct frost_point *y,
+                                      const struct frost_point *group_key,
+                                      const uint8_t *msg, size_t msg_len,
+                                      const struct frost_commitment *list,
+                                      unsigned n_list);
 
 /* Plain Ed25519, strict (libsodium): RC_VERIFY when it does not hold. */
 MUST_CHECK enum rc frost_verify(const uint8_t sig[FROST_SIG_LEN],
@@ -178,7 +173,7 @@ WIPED_TYPE(frost_dkg_secret);
 struct frost_dkg_package {
     struct frost_point commitment[FROST_MAX_SIGNERS]; /* [t] used */
     unsigned t;
-    struct frost_point pok_r;  /* proof of possession of coeff[0] */
+    struct frost_point pok_r; /* proof of possession of coeff[0] */
     struct frost_scalar pok_z;
 };
 
@@ -195,9 +190,9 @@ MUST_CHECK enum rc frost_dkg_deal(struct frost_dkg_secret *secret,
  * Is this a package that dealer may have sent: exactly t commitments, each a
  * valid point, and the proof of possession holds for this identifier?
  */
-MUST_CHECK enum rc
-frost_dkg_package_check(const struct frost_dkg_package *package,
-                        const struct frost_id *dealer, unsigned t);
+MUST_CHECK enum rc frost_dkg_package_check(
+        const struct frost_dkg_package *package, const struct frost_id *dealer,
+        unsigned t);
 
 /* The dealer's sub-share for `to`: f(to). Secret. */
 MUST_CHECK enum rc frost_dkg_sub_share(struct frost_scalar *out,
@@ -205,10 +200,9 @@ MUST_CHECK enum rc frost_dkg_sub_share(struct frost_scalar *out,
                                        const struct frost_id *to);
 
 /* Does the sub-share `from` dealt to us lie on its committed polynomial? */
-MUST_CHECK enum rc
-frost_dkg_sub_share_check(const struct frost_scalar *sub_share,
-                          const struct frost_dkg_package *package,
-                          const struct frost_id *us);
+MUST_CHECK enum rc frost_dkg_sub_share_check(
+        const struct frost_scalar *sub_share,
+        const struct frost_dkg_package *package, const struct frost_id *us);
 
 /*
  * Put the pieces together. Checks share*B == our verifying share.
