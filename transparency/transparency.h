@@ -32,8 +32,7 @@ void tlog_leaf_hash(struct tlog_hash *out, const void *entry, size_t len);
 void tlog_node_hash(struct tlog_hash *out, const struct tlog_hash *l,
                     const struct tlog_hash *r);
 /* MTH over leaf hashes; n = 0 gives SHA-256(""). */
-void tlog_root(struct tlog_hash *out, const struct tlog_hash *leaves,
-               size_t n);
+void tlog_root(struct tlog_hash *out, const struct tlog_hash *leaves, size_t n);
 
 /* RC_LOG when the path does not lead from leaf at index to root of size. */
 MUST_CHECK enum rc tlog_inclusion_check(const struct tlog_path *path,
@@ -52,11 +51,11 @@ MUST_CHECK enum rc tlog_consistency_check(const struct tlog_path *path,
 
 /* ---- signed notes, C2SP signed-note / tlog-checkpoint / cosignature -- */
 
-#define TLOG_NAME_MAX 128      /* note key name, log origin; with NUL */
-#define TLOG_VKEY_MAX 256      /* text form, with NUL */
-#define TLOG_NOTE_MAX 8192     /* a checkpoint with its signature lines */
-#define TLOG_SIG_LINE_MAX 320  /* one signature line, with LF and NUL */
-#define TLOG_SIG_ED25519 0x01
+#define TLOG_NAME_MAX        128  /* note key name, log origin; with NUL */
+#define TLOG_VKEY_MAX        256  /* text form, with NUL */
+#define TLOG_NOTE_MAX        8192 /* a checkpoint with its signature lines */
+#define TLOG_SIG_LINE_MAX    320  /* one signature line, with LF and NUL */
+#define TLOG_SIG_ED25519     0x01
 #define TLOG_SIG_COSIGNATURE 0x04
 
 struct tlog_vkey {
@@ -195,9 +194,9 @@ struct tlog_abort {
 };
 
 #define TLOG_ENTRY_FUNCS(name)                                                 \
-    MUST_CHECK enum rc tlog_##name##_encode(                                   \
-            char out[TLOG_ENTRY_MAX + 1], size_t *len,                         \
-            const struct tlog_##name *in);                                     \
+    MUST_CHECK enum rc tlog_##name##_encode(char out[TLOG_ENTRY_MAX + 1],      \
+                                            size_t *len,                       \
+                                            const struct tlog_##name *in);     \
     MUST_CHECK enum rc tlog_##name##_decode(struct tlog_##name *out,           \
                                             const char *text, size_t len)
 TLOG_ENTRY_FUNCS(intent);
@@ -247,9 +246,9 @@ struct tlog_epoch_terms {
     uint16_t n;
     uint8_t transcript[32]; /* T */
 };
-#define TLOG_VOTE_PREPARED "mpc/prepared/v1"
-#define TLOG_VOTE_ACTIVE "mpc/active/v1"
-#define TLOG_VOTE_DESTROYED "mpc/destroyed/v1"
+#define TLOG_VOTE_PREPARED    "mpc/prepared/v1"
+#define TLOG_VOTE_ACTIVE      "mpc/active/v1"
+#define TLOG_VOTE_DESTROYED   "mpc/destroyed/v1"
 #define TLOG_VOTE_MESSAGE_MAX 256
 /* The bytes the identity key signs; *len out. */
 void tlog_vote_message(uint8_t out[TLOG_VOTE_MESSAGE_MAX], size_t *len,
@@ -258,8 +257,7 @@ void tlog_vote_message(uint8_t out[TLOG_VOTE_MESSAGE_MAX], size_t *len,
 /* RC_VERIFY unless every vote (ascending by node) signs these terms. */
 MUST_CHECK enum rc tlog_votes_check(const struct tlog_epoch_terms *terms,
                                     const char *tag,
-                                    const struct tlog_vote *votes,
-                                    unsigned n);
+                                    const struct tlog_vote *votes, unsigned n);
 /* RFC 6962 root over (u16be node || identity || vote), ascending by node. */
 void tlog_endorsements_root(uint8_t out[32], const struct tlog_vote *votes,
                             unsigned n);
@@ -281,8 +279,8 @@ struct tlog_roster {
 /* The fixed text mpc-roster/1; nodes ascending. */
 MUST_CHECK enum rc tlog_roster_encode(char *out, size_t cap, size_t *len,
                                       const struct tlog_roster *r);
-MUST_CHECK enum rc tlog_roster_decode(struct tlog_roster *out,
-                                      const char *text, size_t len);
+MUST_CHECK enum rc tlog_roster_decode(struct tlog_roster *out, const char *text,
+                                      size_t len);
 /* NULL when no such node. */
 const struct tlog_roster_node *tlog_roster_find(const struct tlog_roster *r,
                                                 uint16_t id);
