@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Evidence and the exchange that binds it to a channel. */
+#include "wire/codec.h"
+
+/* clang-format off */
+static const struct wire_row evidence_rows[] = {
+    BLOB(evidence, report, WIRE_REPORT_MAX),
+    BLOB(evidence, vek, WIRE_CERT_MAX),
+    BLOBS(evidence, chain, WIRE_MAX_CHAIN, WIRE_CERT_MAX),
+    HEX(evidence, ak),
+    U64(evidence, boot, WIRE_MAX_U64),
+    { 0 },
+};
+WIRE_CODEC(evidence);
+
+static const struct wire_row hello_rows[] = {
+    HEX(hello, nonce),
+    NEST(hello, policy, policy_head),
+    { 0 },
+};
+WIRE_CODEC(hello);
+
+static const struct wire_row hello_reply_rows[] = {
+    HEX(hello_reply, nonce),
+    NEST(hello_reply, policy, policy_head),
+    NEST(hello_reply, evidence, evidence),
+    { 0 },
+};
+WIRE_CODEC(hello_reply);
+
+static const struct wire_row attested_rows[] = {
+    U64(attested, expires_in_s, WIRE_MAX_U32),
+    { 0 },
+};
+WIRE_CODEC(attested);
+/* clang-format on */

@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every JSON message that crosses between our processes: one struct, one
+ * table of rows, one decode and one encode. All keys required, no others, no
+ * repeats, every size bounded by its row. docs/PROTOCOL.md tells the story.
+ *
+ * Ownership: decode fills heap members (blobs, texts, lists); free a message
+ * with wire_x_free(), which zeroes it. Nothing here is secret: shares travel
+ * only boxed, and JSON strings are freed without wiping.
+ */
+#ifndef WIRE_WIRE_H
+#define WIRE_WIRE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/rc.h"
+
+/* ---- limits ------------------------------------------------------------ */
+
+#define WIRE_NAME_MAX       65 /* 64 characters and NUL */
+#define WIRE_MAX_NODES      128
+#define WIRE_MAX_APPROVALS  32
+#define WIRE_MAX_PATH       63
+#define WIRE_MAX_BATCH      16 /* signatures in one round-2 call */
+#define WIRE_MAX_NEXT       64 /* commitments in one answer */
+#define WIRE_ENTRY_MAX      4096
+#define WIRE_NOTE_MAX       8192
+#define WIRE_DESCRIPTOR_MAX 8192
+#define WIRE_APPROVAL_MAX   8192
+#define WIRE_POLICY_MAX     (256 * 1024)
+#define WIRE_MESSAGE_MAX    (16u * 1024 * 1024)
+#define WIRE_JSON_MAX       (64u * 1024 * 1024) /* of any message, either way */
+#define WIRE_REPORT_MAX     1184
+#define WIRE_CERT_MAX       16384 /* a certificate, DER */
+#define WIRE_MAX_CHAIN      8
+#define WIRE_LINE_MAX       1024 /* a verifier key, a cosignature, an error */
+#define WIRE_MAX_KEYS       256  /* profiles of one policy */
+#define WIRE_MAX_VERSIONS   256  /* of the policy */
+#define WIRE_MAX_NODE_ID    65535
+#define WIRE_MAX_U32        UINT32_MAX /* milliseconds, sizes of raw bytes */
+#define WIRE_MAX_U64        INT64_MAX /* what a JSON integer holds everywhere */
+
+/* ---- building blocks ---------------------------------------------------- */
+
+/* Bytes on the heap; unpadded base64url in JSON. */
+struct wire_blob {
+    uint8_t *p;
+    size_t len;
+};
+/* Text on the heap, NUL-terminated, no NUL inside; a JSON string. */
+struct wire_text {
+    char *p;
+    size_t len;
+};
+struct wire_hash {
+    uint8_t b[32];
+};
+#define WIRE_LIST(type)                                                        \
+    struct {                                                                   \
+        type *at;                                                              \
+        size_t n;                                                              \
+    }
+
+/* Copies into heap members, for building a message to encode. */
+MUST_CHECK enum rc wire_blob_set(struct wire_blob *b, const void *p,
+                                 size_t len);
+MUST_CHECK enum rc wire_text_set(struct wire_text *t, const char *p,
+                                 size_t len);
+/* Zeroed elements: wire_list_new(&m.items, n) */
+#define wire_list_new(list, count)                                             \
+    wire_list_alloc((void **)&(list)->at, &(list)->n, sizeof(*(list)->at),     \
+                    (count))
+MUST_CHECK enum rc wire_list_alloc(void **at, size_t *n, size_t size,
+                                   size_t count);
+
+/*
+ * Each message NAME has
+ *   enum rc wire_NAME_decode(struct wire_NAME *out, const char *json, size_t)
+ *   enum rc wire_NAME_encode(char **json, size_t *len, const struct wire_NAME *)
+ *   void    wire_NAME_free(struct wire_NAME *)
+ * decode: RC_PARSE names field and position, never contents. encode: *json is
+ * heap, free() it.
+ */
+#define WIRE_MESSAGE(name)                                                     \
+    MUST_CHECK enum rc wire_##name##_decode(struct wire_##name *out,           \
+                                            const char *json, size_t len);     \
+    MUST_CHECK enum rc wire_##name##_encode(char **json, size_t *len,          \
+                                            const struct wire_##name *in);     \
+    void wire_##name##_free(struct wire_##name *m);                            \
+    static inline void wire_##name##_done(struct wire_##name *m)               \
+    {                                                                          \
+        wire_##name##_free(m);                                                 \
+    }                                                                          \
+    struct wire_##name##_needs_semicolon
+/* WIRE(sign) m = { 0 };  freed at scope end */
+#define WIRE(name)                                                             \
+    __attribute__((cleanup(wire_##name##_done))) struct wire_##name
+
+/* ---- proofs -------------------------------------------------------------- */
+
+/* An entry of the log and where it stands. */
+struct wire_proof {
+    struct wire_text entry; /* <= WIRE_ENTRY_MAX */
+    uint64_t index;
+    WIRE_LIST(struct wire_hash) path;
+    struct wire_text checkpoint; /* the note that `path` leads to */
+};
+WIRE_MESSAGE(proof);
+
+/* A consistency proof between two sizes. */
+struct wire_growth {
+    uint64_t from;
+    uint64_t to;
+    WIRE_LIST(struct wire_hash) path;
+};
+WIRE_MESSAGE(growth);
+
+struct wire_vote {
+    uint64_t node;
+    uint8_t identity[32];
+    uint8_t y[32];
+    uint8_t sig[64];
+};
+
+/* All votes of one epoch over the same terms: the certificate of an epoch. */
+struct wire_cert {
+    uint8_t session[32];
+    uint8_t group_key[32];
+    uint64_t epoch;
+    uint64_t parent;
+    uint64_t threshold;
+    uint8_t transcript[32];
+    WIRE_LIST(struct wire_vote) votes; /* ascending by node */
+};
+WIRE_MESSAGE(cert);
+
+/* The birth of a key, with everything that makes it believable. */
+struct wire_birth {
+    struct wire_proof proof;     /* the mpc-birth/1 entry */
+    struct wire_blob descriptor; /* of the session that made it */
+    struct wire_blob requester;  /* its requester's record, may be empty */
+    WIRE_LIST(struct wire_blob) approvals;
+    struct wire_cert cert; /* endorsements */
+};
+WIRE_MESSAGE(birth);
+
+/* ---- program -> its sidecar (Unix socket) -------------------------------- */
+
+/* POST /v1/sign, framed: JSON, then the raw message. */
+struct wire_sign {
+    char key[WIRE_NAME_MAX]; /* profile name */
+    char session[65];        /* hex or "" */
+    uint64_t wait_ms;        /* how long the caller is willing to wait */
+};
+WIRE_MESSAGE(sign);
+struct wire_signed {
+    uint8_t signature[64];
+    uint8_t group_key[32];
+    uint8_t session[32];
+    char slot[8];
+    uint64_t attempt;
+    uint64_t epoch;
+    uint64_t intent; /* log index */
+};
+WIRE_MESSAGE(signed);
+
+/* GET /v1/key/NAME; GET /v1/keys is a wire_keys. */
+struct wire_key {
+    char name[WIRE_NAME_MAX];
+    char class[12];
+    char lifetime[12];
+    uint8_t group_key[32];
+    uint64_t epoch; /* 0: not made yet */
+    uint64_t threshold;
+    WIRE_LIST(uint64_t) nodes;
+    uint64_t birth; /* log index */
+    uint64_t max_message;
+};
+WIRE_MESSAGE(key);
+struct wire_keys {
+    WIRE_LIST(struct wire_key) keys;
+};
+WIRE_MESSAGE(keys);
+
+/* ---- sessions and approvals ------------------------------------------------ */
+
+/* POST /v1/session, on socket and between sidecars. */
+struct wire_session {
+    struct wire_blob descriptor;
+    struct wire_blob requester; /* approval record with decision 0, or empty */
+    WIRE_LIST(struct wire_blob) approvals;
+};
+WIRE_MESSAGE(session);
+/* POST /v1/approval */
+struct wire_approval {
+    uint8_t session[32];
+    struct wire_blob record;
+};
+WIRE_MESSAGE(approval);
+/* The id of what was accepted. */
+struct wire_session_id {
+    uint8_t session[32];
+};
+WIRE_MESSAGE(session_id);
+
+/* POST /v1/policy: a version, its session, and (between daemons) its proof. */
+struct wire_policy {
+    struct wire_blob policy; /* exact bytes, <= WIRE_POLICY_MAX */
+    struct wire_session session;
+    WIRE_LIST(struct wire_proof) proof; /* none: please log it; else one */
+};
+WIRE_MESSAGE(policy);
+/* GET /v1/policy: all versions, genesis first (its session is empty). */
+struct wire_policies {
+    WIRE_LIST(struct wire_policy) versions;
+};
+WIRE_MESSAGE(policies);
+struct wire_policy_head {
+    uint64_t version;
+    uint8_t sha256[32];
+};
+WIRE_MESSAGE(policy_head);
+
+/* ---- attested channel ------------------------------------------------------ */
+
+struct wire_evidence {
+    struct wire_blob report;           /* 1184 bytes */
+    struct wire_blob vek;              /* VCEK or VLEK, DER */
+    WIRE_LIST(struct wire_blob) chain; /* ASK, ARK as DER; may be empty */
+    uint8_t ak[32];
+    uint64_t boot;
+};
+WIRE_MESSAGE(evidence);
+/* POST /v1/attest/hello */
+struct wire_hello {
+    uint8_t nonce[32];
+    struct wire_policy_head policy; /* heads are compared when we attest */
+};
+WIRE_MESSAGE(hello);
+struct wire_hello_reply {
+    uint8_t nonce[32];
+    struct wire_policy_head policy;
+    struct wire_evidence evidence;
+};
+WIRE_MESSAGE(hello_reply);
+/* POST /v1/attest/evidence: a wire_evidence; answer: */
+struct wire_attested {
+    uint64_t expires_in_s;
+};
+WIRE_MESSAGE(attested);
+
+/* ---- one signature between sidecars ---------------------------------------- */
+
+/* POST /v1/frost/commit */
+struct wire_commit {
+    uint8_t key[32]; /* H(group key) */
+    uint64_t epoch;
+    uint64_t count;
+};
+WIRE_MESSAGE(commit);
+struct wire_commitment {
+    uint8_t nonce[16];
+    uint8_t hiding[32];
+    uint8_t binding[32];
+};
+struct wire_commitments {
+    uint8_t boot[16]; /* the vault's life they belong to */
+    uint64_t head;    /* newest log size this signer has seen */
+    WIRE_LIST(struct wire_commitment) next;
+};
+WIRE_MESSAGE(commitments);
+
+struct wire_signer {
+    uint64_t node;
+    uint8_t nonce[16];
+    uint8_t hiding[32];
+    uint8_t binding[32];
+};
+/* One signature of a batch. */
+struct wire_round2_item {
+    struct wire_session session;
+    uint8_t key[32];
+    uint64_t epoch;
+    char slot[8];
+    uint64_t attempt;
+    WIRE_LIST(struct wire_signer) signers; /* ascending by node */
+    struct wire_proof intent;
+    struct wire_growth growth; /* from this signer's last size; from=to: none */
+    uint64_t message_len;      /* its part of the raw bytes, in order */
+    WIRE_LIST(struct wire_birth) birth; /* issuer signatures: exactly one */
+};
+WIRE_MESSAGE(round2_item);
+/* POST /v1/frost/round2, framed: JSON, then all messages. */
+struct wire_round2 {
+    WIRE_LIST(struct wire_round2_item) items; /* 1..WIRE_MAX_BATCH */
+    uint64_t want_next; /* commitments to send back per key of the batch */
+};
+WIRE_MESSAGE(round2);
+struct wire_round2_result {
+    char code[32];            /* "ok" or a slug of base/rc */
+    struct wire_text message; /* of a failure; else empty */
+    uint8_t share[32];
+    struct wire_text cosignature; /* line, or empty */
+    struct wire_text head;        /* newest checkpoint this signer cosigned */
+    uint8_t ak_signature[64];     /* AK over the intent, FORMATS section 2 */
+};
+WIRE_MESSAGE(round2_result);
+struct wire_round2_reply {
+    WIRE_LIST(struct wire_round2_result) items;
+    uint64_t head; /* newest log size seen */
+    WIRE_LIST(struct wire_commitment) next;
+};
+WIRE_MESSAGE(round2_reply);
+
+/* ---- making a key between sidecars ------------------------------------------ */
+
+/* POST /v1/epoch/start */
+struct wire_epoch_start {
+    struct wire_session session; /* type key-create, steward rule met */
+    uint64_t epoch;
+};
+WIRE_MESSAGE(epoch_start);
+struct wire_package {
+    uint64_t node;
+    WIRE_LIST(struct wire_hash) commitment; /* exactly t */
+    uint8_t pok_r[32];
+    uint8_t pok_z[32];
+};
+WIRE_MESSAGE(package);
+/* POST /v1/epoch/deal */
+struct wire_epoch_deal {
+    uint8_t session[32];
+    WIRE_LIST(struct wire_package) packages; /* ascending by node */
+};
+WIRE_MESSAGE(epoch_deal);
+struct wire_box {
+    uint64_t node; /* receiver in an answer, dealer in a request */
+    uint8_t box[72];
+};
+struct wire_boxes {
+    WIRE_LIST(struct wire_box) boxes;
+};
+WIRE_MESSAGE(boxes);
+/* POST /v1/epoch/finish */
+struct wire_epoch_finish {
+    uint8_t session[32];
+    WIRE_LIST(struct wire_box) boxes;
+};
+WIRE_MESSAGE(epoch_finish);
+struct wire_epoch_vote {
+    uint8_t group_key[32];
+    uint8_t transcript[32];
+    struct wire_vote vote;
+};
+WIRE_MESSAGE(epoch_vote);
+/* POST /v1/epoch/activate: a wire_birth; answer: */
+struct wire_ack {
+    uint64_t node;
+    uint8_t ack[64];
+};
+WIRE_MESSAGE(ack);
+
+/* ---- log -------------------------------------------------------------------- */
+
+/*
+ * POST /v1/log/append: up to WIRE_MAX_APPEND entries in one durable commit.
+ * All proofs of the answer lead to the same, newest checkpoint.
+ */
+#define WIRE_MAX_APPEND 32
+struct wire_append {
+    WIRE_LIST(struct wire_text) entries;
+    WIRE_LIST(uint64_t) sizes; /* consistency wanted from each of these */
+};
+WIRE_MESSAGE(append);
+struct wire_appended {
+    WIRE_LIST(struct wire_proof) proofs;  /* in the order of entries */
+    WIRE_LIST(struct wire_growth) growth; /* in the order of sizes */
+};
+WIRE_MESSAGE(appended);
+/* GET /v1/log/vkey */
+struct wire_vkey {
+    struct wire_text vkey;
+};
+WIRE_MESSAGE(vkey);
+
+/* ---- CA ---------------------------------------------------------------------- */
+
+/* POST /v1/ca/issue */
+struct wire_issue {
+    char profile[WIRE_NAME_MAX];
+    struct wire_birth birth; /* of the key to certify */
+};
+WIRE_MESSAGE(issue);
+/* Leaf first; DER each. */
+struct wire_chain {
+    WIRE_LIST(struct wire_blob) chain;
+};
+WIRE_MESSAGE(chain);
+
+#endif
