@@ -9,7 +9,8 @@
  * that is not canonical, not on the curve, the identity, or outside the
  * prime-order subgroup is RC_PARSE.
  *
- * Call frost_init() once before anything else.
+ * Call frost_init() once before anything else, and before a seccomp filter:
+ * until it has succeeded frost_commit() and frost_dkg_deal() are RC_ORDER.
  */
 #ifndef FROST_FROST_H
 #define FROST_FROST_H
@@ -95,6 +96,8 @@ MUST_CHECK enum rc frost_scalar_base(struct frost_point *out,
  * share      the signer's secret share, mixed in as RFC 9591 section 4.1
  * rand_d/_e  32 fresh uniform bytes each, never used before or again; the
  *            caller wipes them
+ * Fails      RC_ORDER before frost_init(); RC_ARG a bad id or share, or both
+ *            randoms the same: the source is broken
  */
 MUST_CHECK enum rc frost_commit(struct frost_nonce *nonce,
                                 const struct frost_id *id,
@@ -131,7 +134,7 @@ MUST_CHECK enum rc frost_sign(struct frost_scalar *z, struct frost_nonce *nonce,
  * ys         [n_list] verifying shares in the order of list, or NULL: then a
  *            bad sum is RC_VERIFY without blame
  * cheaters   out [n_list] the ids whose share is wrong; may be NULL
- * n_cheaters out; may be NULL
+ * n_cheaters out, 0 unless RC_CHEATER; may be NULL
  * Fails      RC_CHEATER with cheaters filled, RC_VERIFY, RC_ARG, RC_PARSE
  */
 MUST_CHECK enum rc frost_aggregate(
@@ -189,6 +192,7 @@ MUST_CHECK enum rc frost_dkg_deal(struct frost_dkg_secret *secret,
 /*
  * Is this a package that dealer may have sent: exactly t commitments, each a
  * valid point, and the proof of possession holds for this identifier?
+ * RC_PARSE: another number of commitments, or bad bytes; RC_VERIFY: the proof.
  */
 MUST_CHECK enum rc frost_dkg_package_check(
         const struct frost_dkg_package *package, const struct frost_id *dealer,
@@ -199,13 +203,17 @@ MUST_CHECK enum rc frost_dkg_sub_share(struct frost_scalar *out,
                                        const struct frost_dkg_secret *secret,
                                        const struct frost_id *to);
 
-/* Does the sub-share `from` dealt to us lie on its committed polynomial? */
+/*
+ * Does the sub-share dealt to us lie on its dealer's committed polynomial?
+ * RC_VERIFY when not. Check the package first.
+ */
 MUST_CHECK enum rc frost_dkg_sub_share_check(
         const struct frost_scalar *sub_share,
         const struct frost_dkg_package *package, const struct frost_id *us);
 
 /*
- * Put the pieces together. Checks share*B == our verifying share.
+ * Put the pieces together. Checks share*B == our verifying share; RC_VERIFY
+ * then, or for a group key that is the identity.
  *
  * share      out, secret: our signing share
  * group_key  out: the group's Ed25519 public key, never the identity

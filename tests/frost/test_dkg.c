@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Key generation: whole ceremonies, and each lie a dealer may tell. */
+#include "kit.h"
+
+#include "frost/inner.h"
+
+#define N 3
+#define T 2
+
+static struct frost_id ids[N];
+static struct frost_dkg_secret secrets[N];
+static struct frost_dkg_package packages[N];
+static struct frost_scalar subs[N]; /* dealt to ids[0] */
+
+static void deal_all(void)
+{
+    uint8_t random[T + 1][32];
+    for (unsigned i = 0; i < N; i++) {
+        assert_ok(frost_id_from_u16(&ids[i], (uint16_t)(i + 1)));
+        kit_randoms(random, T + 1);
+        assert_ok(frost_dkg_deal(&secrets[i], &packages[i], &ids[i], T,
+                                 (const uint8_t(*)[32])random));
+        assert_ok(frost_dkg_sub_share(&subs[i], &secrets[i], &ids[0]));
+    }
+}
+
+static enum rc finish(void)
+{
+    struct frost_scalar share, before;
+    struct frost_point key, ys[N];
+    memset(&before, 0x33, sizeof(before));
+    share = before;
+    enum rc rc = frost_dkg_finish(&share, &key, ys, ids, packages, subs, N, 0);
+    if (rc != RC_OK)
+        assert_memory_equal(&share, &before, sizeof(share));
+    return rc;
+}
+
+static void keys_made_together_sign_together(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned t, n;
+    } sizes[] = { { 2, 2 }, { 2, 3 }, { 3, 5 }, { 7, 10 } };
+    for (unsigned i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+        static struct kit_group g;
+        static struct kit_round r;
+        uint8_t sig[FROST_SIG_LEN];
+        kit_group_make(&g, sizes[i].t, sizes[i].n);
+        for (unsigned n = g.t; n <= g.n; n += g.n - g.t ? g.n - g.t : 1) {
+            kit_round_start(&r, &g, n);
+            kit_sign_all(&r, "together", 8);
+            assert_ok(kit_aggregate(&r, sig, "together", 8, NULL, NULL));
+            assert_true(kit_openssl_verifies(sig, &g.key, "together", 8));
+        }
+        for (unsigned k = 0; k < g.n; k++) {
+            struct frost_point y;
+            assert_ok(frost_scalar_base(&y, &g.shares[k]));
+            assert_memory_equal(&y, &g.ys[k], sizeof(y));
+        }
+    }
+}
+
+static void dkg_refuses_t_plus_one_commitments(void **state)
+{
+    (void)state;
+    static struct frost_dkg_secret secret;
+    static struct frost_dkg_package package;
+    uint8_t random[T + 2][32];
+    deal_all();
+    /* all in order, but of degree T: the key would need T + 1 */
+    kit_randoms(random, T + 2);
+    assert_ok(frost_dkg_deal(&secret, &package, &ids[1], T + 1,
+                             (const uint8_t(*)[32])random));
+    assert_ok(frost_dkg_package_check(&package, &ids[1], T + 1));
+    assert_rc(frost_dkg_package_check(&package, &ids[1], T), RC_PARSE);
+    packages[1] = package;
+    assert_ok(frost_dkg_sub_share(&subs[1], &secret, &ids[0]));
+    assert_rc(finish(), RC_ARG);
+}
+
+static void dkg_refuses_fewer_commitments(void **state)
+{
+    (void)state;
+    deal_all();
+    packages[1].t = T - 1;
+    assert_rc(frost_dkg_package_check(&packages[1], &ids[1], T), RC_PARSE);
+    assert_rc(frost_dkg_package_check(&packages[1], &ids[1], T - 1), RC_ARG);
+    assert_rc(finish(), RC_ARG);
+    packages[1].t = FROST_MAX_SIGNERS + 1;
+    assert_rc(frost_dkg_package_check(&packages[1], &ids[1],
+                                      FROST_MAX_SIGNERS + 1),
+              RC_ARG);
+    assert_rc(frost_dkg_sub_share_check(&subs[1], &packages[1], &ids[0]),
+              RC_ARG);
+}
+
+static void dkg_refuses_wrong_proof_of_possession(void **state)
+{
+    (void)state;
+    struct frost_dkg_package bent;
+    deal_all();
+    for (unsigned i = 0; i < N; i++)
+        assert_ok(frost_dkg_package_check(&packages[i], &ids[i], T));
+    /* somebody else's package under our name */
+    assert_rc(frost_dkg_package_check(&packages[0], &ids[1], T), RC_VERIFY);
+
+    bent = packages[0];
+    bent.pok_z.le[0] ^= 1;
+    assert_rc(frost_dkg_package_check(&bent, &ids[0], T), RC_VERIFY);
+    bent = packages[0];
+    memset(&bent.pok_z, 0, sizeof(bent.pok_z));
+    assert_rc(frost_dkg_package_check(&bent, &ids[0], T), RC_VERIFY);
+    bent = packages[0];
+    bent.pok_z.le[31] |= 0x80;
+    assert_rc(frost_dkg_package_check(&bent, &ids[0], T), RC_PARSE);
+    bent = packages[0];
+    bent.pok_r = packages[1].pok_r;
+    assert_rc(frost_dkg_package_check(&bent, &ids[0], T), RC_VERIFY);
+    bent = packages[0];
+    bent.commitment[0] = packages[1].commitment[0];
+    assert_rc(frost_dkg_package_check(&bent, &ids[0], T), RC_VERIFY);
+}
+
+/* A rogue key: chosen to cancel the others, so its secret is not known. */
+static void dkg_refuses_a_rogue_constant_term(void **state)
+{
+    (void)state;
+    struct frost_scalar rogue, zero = { .le = { 0 } };
+    deal_all();
+    frost_scalar_add(&rogue, &secrets[0].coeff[0], &secrets[1].coeff[0]);
+    frost_scalar_sub(&rogue, &zero, &rogue);
+    assert_ok(frost_scalar_base(&packages[2].commitment[0], &rogue));
+    assert_rc(frost_dkg_package_check(&packages[2], &ids[2], T), RC_VERIFY);
+    /* and the sum is refused even where nobody checked */
+    assert_rc(finish(), RC_VERIFY);
+}
+
+static void dkg_refuses_identity_constant_term(void **state)
+{
+    (void)state;
+    deal_all();
+    for (unsigned k = 0; k < T; k++) {
+        struct frost_dkg_package bent = packages[1];
+        bent.commitment[k] = frost_identity;
+        assert_rc(frost_dkg_package_check(&bent, &ids[1], T), RC_PARSE);
+    }
+    /* the dealer that would send it */
+    uint8_t random[T + 1][32];
+    kit_randoms(random, T + 1);
+    memset(random[0], 0, sizeof(random[0]));
+    assert_rc(frost_dkg_deal(&secrets[1], &packages[1], &ids[1], T,
+                             (const uint8_t(*)[32])random),
+              RC_ARG);
+    assert_true(kit_all_zero(&secrets[1], sizeof(secrets[1])));
+    assert_true(kit_all_zero(&packages[1], sizeof(packages[1])));
+}
+
+static void sub_share_off_the_polynomial_is_refused(void **state)
+{
+    (void)state;
+    deal_all();
+    for (unsigned i = 0; i < N; i++)
+        assert_ok(frost_dkg_sub_share_check(&subs[i], &packages[i], &ids[0]));
+    /* meant for another, or dealt by another */
+    assert_rc(frost_dkg_sub_share_check(&subs[1], &packages[1], &ids[1]),
+              RC_VERIFY);
+    assert_rc(frost_dkg_sub_share_check(&subs[1], &packages[2], &ids[0]),
+              RC_VERIFY);
+    struct frost_scalar bent = subs[1];
+    bent.le[0] ^= 1;
+    assert_rc(frost_dkg_sub_share_check(&bent, &packages[1], &ids[0]),
+              RC_VERIFY);
+    memset(&bent, 0, sizeof(bent));
+    assert_rc(frost_dkg_sub_share_check(&bent, &packages[1], &ids[0]),
+              RC_VERIFY);
+    bent = subs[1];
+    bent.le[31] |= 0x80;
+    assert_rc(frost_dkg_sub_share_check(&bent, &packages[1], &ids[0]),
+              RC_PARSE);
+    /* summed unchecked, it still makes no share */
+    subs[1].le[0] ^= 1;
+    assert_rc(finish(), RC_VERIFY);
+}
+
+/* f(x) = a - a*x/x0 is zero at x0: allowed, if it lies where it should. */
+static void sub_share_of_zero_is_judged_like_any_other(void **state)
+{
+    (void)state;
+    uint8_t random[T + 1][32];
+    struct frost_scalar minus, sub, zero = { .le = { 0 } };
+    deal_all();
+    kit_randoms(random, T + 1);
+    random[0][31] = 0; /* below L as it stands */
+    memcpy(minus.le, random[0], 32);
+    frost_scalar_sub(&minus, &zero, &minus);
+    memcpy(random[1], minus.le, 32);
+    assert_ok(frost_dkg_deal(&secrets[1], &packages[1], &ids[1], T,
+                             (const uint8_t(*)[32])random));
+    assert_ok(frost_dkg_package_check(&packages[1], &ids[1], T));
+    assert_ok(frost_dkg_sub_share(&sub, &secrets[1], &ids[0]));
+    assert_true(kit_all_zero(&sub, sizeof(sub)));
+    assert_ok(frost_dkg_sub_share_check(&sub, &packages[1], &ids[0]));
+    assert_rc(frost_dkg_sub_share_check(&subs[0], &packages[1], &ids[0]),
+              RC_VERIFY);
+    subs[1] = sub;
+    assert_ok(finish());
+}
+
+static void finish_wants_its_participants_in_order(void **state)
+{
+    (void)state;
+    struct frost_scalar share;
+    struct frost_point key, ys[N];
+    deal_all();
+    assert_ok(finish());
+    assert_rc(frost_dkg_finish(&share, &key, ys, ids, packages, subs, N, N),
+              RC_ARG);
+    assert_rc(frost_dkg_finish(&share, &key, ys, ids, packages, subs, 1, 0),
+              RC_ARG);
+    assert_rc(frost_dkg_finish(&share, &key, ys, ids, packages, subs,
+                               FROST_MAX_SIGNERS + 1, 0),
+              RC_ARG);
+    /* our share, put at another's place */
+    assert_rc(frost_dkg_finish(&share, &key, ys, ids, packages, subs, N, 1),
+              RC_VERIFY);
+    struct frost_id swap = ids[1];
+    ids[1] = ids[2];
+    ids[2] = swap;
+    assert_rc(finish(), RC_ARG);
+    ids[1] = ids[0];
+    assert_rc(finish(), RC_ARG);
+}
+
+static void thresholds_out_of_range_are_refused(void **state)
+{
+    (void)state;
+    static uint8_t random[FROST_MAX_SIGNERS + 2][32];
+    static const unsigned bad[] = { 0, 1, FROST_MAX_SIGNERS + 1, 0xffffffff };
+    deal_all();
+    kit_randoms(random, FROST_MAX_SIGNERS + 2);
+    for (unsigned i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        assert_rc(frost_dkg_deal(&secrets[0], &packages[0], &ids[0], bad[i],
+                                 (const uint8_t(*)[32])random),
+                  RC_ARG);
+        assert_rc(frost_dkg_package_check(&packages[1], &ids[1], bad[i]),
+                  RC_ARG);
+        secrets[1].t = bad[i];
+        assert_rc(frost_dkg_sub_share(&subs[0], &secrets[1], &ids[0]), RC_ARG);
+    }
+    /* more than there are participants: the key could never sign */
+    deal_all();
+    for (unsigned i = 0; i < N; i++)
+        assert_ok(frost_dkg_deal(&secrets[i], &packages[i], &ids[i], N + 1,
+                                 (const uint8_t(*)[32])random));
+    assert_rc(finish(), RC_ARG);
+}
+
+static void largest_polynomial_fits(void **state)
+{
+    (void)state;
+    static uint8_t random[FROST_MAX_SIGNERS + 1][32];
+    deal_all();
+    kit_randoms(random, FROST_MAX_SIGNERS + 1);
+    assert_ok(frost_dkg_deal(&secrets[0], &packages[0], &ids[0],
+                             FROST_MAX_SIGNERS, (const uint8_t(*)[32])random));
+    assert_ok(
+            frost_dkg_package_check(&packages[0], &ids[0], FROST_MAX_SIGNERS));
+    assert_ok(frost_dkg_sub_share(&subs[0], &secrets[0], &ids[2]));
+    assert_ok(frost_dkg_sub_share_check(&subs[0], &packages[0], &ids[2]));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(keys_made_together_sign_together),
+        cmocka_unit_test(dkg_refuses_t_plus_one_commitments),
+        cmocka_unit_test(dkg_refuses_fewer_commitments),
+        cmocka_unit_test(dkg_refuses_wrong_proof_of_possession),
+        cmocka_unit_test(dkg_refuses_a_rogue_constant_term),
+        cmocka_unit_test(dkg_refuses_identity_constant_term),
+        cmocka_unit_test(sub_share_off_the_polynomial_is_refused),
+        cmocka_unit_test(sub_share_of_zero_is_judged_like_any_other),
+        cmocka_unit_test(finish_wants_its_participants_in_order),
+        cmocka_unit_test(thresholds_out_of_range_are_refused),
+        cmocka_unit_test(largest_polynomial_fits),
+    };
+    return cmocka_run_group_tests(tests, kit_init, NULL);
+}
