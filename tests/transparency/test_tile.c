@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "test.h"
+
+#include "transparency/transparency.h"
+#include "vectors.h"
+
+static void good_path(const json_t *row, int level)
+{
+    char path[TLOG_TILE_PATH_MAX];
+    const char *want = vectors_text(row, "path");
+    unsigned width = (unsigned)vectors_num(row, "width");
+    uint64_t n = vectors_num(row, "index");
+    int got_level = -9;
+    uint64_t got_n = 0;
+    unsigned got_width = 0;
+    tlog_tile_path(path, level, n, width);
+    assert_string_equal(path, want);
+    assert_ok(tlog_tile_parse(&got_level, &got_n, &got_width, want + 5));
+    assert_int_equal(got_level, level);
+    assert_int_equal(got_n, n);
+    assert_int_equal(got_width, width);
+}
+
+static void path_vectors_agree(void **state)
+{
+    (void)state;
+    json_auto_t *v = vectors_load("tiles/paths.json");
+    json_t *row;
+    size_t i;
+    json_array_foreach (json_object_get(v, "tile"), i, row)
+        good_path(row, (int)vectors_num(row, "level"));
+    assert_int_equal(i, 8);
+    json_array_foreach (json_object_get(v, "entries"), i, row)
+        good_path(row, -1);
+    assert_int_equal(i, 4);
+    json_array_foreach (json_object_get(v, "reject"), i, row) {
+        int level;
+        uint64_t n;
+        unsigned width;
+        const char *path = json_string_value(row);
+        assert_memory_equal(path, "tile/", 5);
+        if (tlog_tile_parse(&level, &n, &width, path + 5) != RC_UNKNOWN)
+            fail_msg("accepted %s", path);
+    }
+    assert_int_equal(i, 21);
+}
+
+static void numbers_reach_the_end_of_64_bits(void **state)
+{
+    (void)state;
+    char path[TLOG_TILE_PATH_MAX];
+    int level;
+    uint64_t n = 0;
+    unsigned width;
+    tlog_tile_path(path, 0, UINT64_MAX, 0);
+    assert_string_equal(path, "tile/0/x018/x446/x744/x073/x709/x551/615");
+    assert_ok(tlog_tile_parse(&level, &n, &width, path + 5));
+    assert_true(n == UINT64_MAX);
+    static const char *const over[] = {
+        "0/x018/x446/x744/x073/x709/x551/616",
+        "0/x999/x999/x999/x999/x999/x999/999",
+        "0/x001/x018/x446/x744/x073/x709/x551/615",
+        "",
+        "0",
+        "0/",
+        "/000",
+        "entries",
+        "entries/000/",
+        "0/000.p/1/",
+        "0/001.p/0255",
+    };
+    for (size_t i = 0; i < sizeof(over) / sizeof(over[0]); i++)
+        assert_rc(tlog_tile_parse(&level, &n, &width, over[i]), RC_UNKNOWN);
+}
+
+/* ---- fsck over the sample log ---- */
+
+struct spoil {
+    const char *path; /* of the file to change; NULL: none */
+    size_t at;
+    int add;   /* bytes more (or fewer) at the end */
+    bool gone; /* it does not exist */
+    unsigned fetched;
+};
+
+static enum rc sample_fetch(uint8_t **out, size_t *len, const char *path,
+                            void *ctx)
+{
+    struct spoil *s = ctx;
+    char file[1024];
+    uint8_t *p = NULL;
+    bool mine = s->path && strcmp(path, s->path) == 0;
+    if (mine && s->gone)
+        return rc_raise(RC_UNKNOWN, "%s: gone", path);
+    snprintf(file, sizeof(file), "%s/tlog/sample-log/log/%s", testdata(), path);
+    TRY(file_read(&p, len, file, 1 << 20));
+    if (mine) {
+        if (s->add > 0) {
+            p = realloc(p, *len + (size_t)s->add);
+            assert_non_null(p);
+            memset(p + *len, 0, (size_t)s->add);
+        }
+        *len += (size_t)s->add;
+        if (s->add == 0)
+            p[s->at] ^= 1;
+    }
+    s->fetched++;
+    *out = p;
+    return RC_OK;
+}
+
+static void sample_log_is_whole(void **state)
+{
+    (void)state;
+    struct tlog_vkey log = vectors_vkey("sample-log/log.vkey", 0);
+    struct spoil none = { .path = NULL };
+    struct tlog_fsck_report report;
+    assert_ok(tlog_fsck(&report, &log, sample_fetch, &none));
+    assert_int_equal(report.head.size, 600);
+    assert_int_equal(report.entries_checked, 600);
+    assert_int_equal(report.tiles_checked, 7);
+    assert_int_equal(none.fetched, 8);
+}
+
+static void tampered_copies_are_refused(void **state)
+{
+    (void)state;
+    static const char *const files[] = {
+        "checkpoint",       "tile/0/000",
+        "tile/0/001",       "tile/0/002.p/88",
+        "tile/1/000.p/2",   "tile/entries/000",
+        "tile/entries/001", "tile/entries/002.p/88",
+    };
+    struct tlog_vkey log = vectors_vkey("sample-log/log.vkey", 0);
+    struct tlog_fsck_report report = { .entries_checked = 42 };
+    for (size_t f = 0; f < sizeof(files) / sizeof(files[0]); f++) {
+        struct spoil s = { .path = files[f] };
+        /* the first byte of a bundle is a length, then come entries */
+        for (s.at = 0; s.at < 64; s.at += 9)
+            assert_int_not_equal(tlog_fsck(&report, &log, sample_fetch, &s),
+                                 RC_OK);
+        s.add = 1;
+        assert_int_not_equal(tlog_fsck(&report, &log, sample_fetch, &s), RC_OK);
+        s.add = -1;
+        assert_int_not_equal(tlog_fsck(&report, &log, sample_fetch, &s), RC_OK);
+        s.gone = true;
+        assert_int_not_equal(tlog_fsck(&report, &log, sample_fetch, &s), RC_OK);
+    }
+    assert_int_equal(report.entries_checked, 42);
+}
+
+static void another_logs_key_is_refused(void **state)
+{
+    (void)state;
+    struct tlog_vkey log = vectors_vkey("checkpoint/sigsum.vkey", 0);
+    struct spoil none = { .path = NULL };
+    struct tlog_fsck_report report;
+    assert_rc(tlog_fsck(&report, &log, sample_fetch, &none), RC_LOG);
+}
+
+/* ---- the sample's own proofs and older checkpoints ---- */
+
+/* c2sp.org/tlog-proof@v1: extra data if any, index, hashes, empty line, checkpoint. */
+static void read_tlog_proof(struct tlog_proof *out, uint64_t index)
+{
+    char name[128];
+    size_t len;
+    memset(out, 0, sizeof(*out));
+    snprintf(name, sizeof(name), "sample-log/proofs/%llu.entry",
+             (unsigned long long)index);
+    OWNED_MEM char *entry = vectors_file(name, &out->entry_len);
+    assert_true(out->entry_len <= TLOG_ENTRY_MAX);
+    memcpy(out->entry, entry, out->entry_len);
+    snprintf(name, sizeof(name), "sample-log/proofs/%llu.tlog-proof",
+             (unsigned long long)index);
+    OWNED_MEM char *text = vectors_file(name, &len);
+    char *line = strchr(text, '\n') + 1;
+    if (strncmp(line, "extra ", 6) == 0)
+        line = strchr(line, '\n') + 1;
+    assert_memory_equal(line, "index ", 6);
+    out->index = strtoull(line + 6, NULL, 10);
+    for (line = strchr(line, '\n') + 1; *line != '\n';
+         line = strchr(line, '\n') + 1) {
+        size_t got;
+        assert_ok(enc_unb64(out->path.hash[out->path.n++].b, 32, &got, line,
+                            strcspn(line, "\n")));
+        assert_int_equal(got, 32);
+    }
+    snprintf(out->checkpoint, sizeof(out->checkpoint), "%s", line + 1);
+}
+
+static void sample_proofs_hold(void **state)
+{
+    (void)state;
+    static struct tlog_proof p;
+    static const uint64_t indices[] = { 0, 200, 255, 256, 599 };
+    struct tlog_vkey log = vectors_vkey("sample-log/log.vkey", 0);
+    for (size_t i = 0; i < 5; i++) {
+        struct tlog_checkpoint cp;
+        read_tlog_proof(&p, indices[i]);
+        assert_int_equal(p.index, indices[i]);
+        assert_ok(tlog_proof_check(&p, &log, &cp));
+        assert_int_equal(cp.size, 600);
+        p.index ^= 1;
+        assert_rc(tlog_proof_check(&p, &log, NULL), RC_LOG);
+    }
+}
+
+/* Requests of the witness protocol: "old N", hashes, checkpoint. */
+static void witness_requests_are_consistent(void **state)
+{
+    (void)state;
+    json_auto_t *v = vectors_load("witness/add-checkpoint-requests.json");
+    struct tlog_vkey log = vectors_vkey("sample-log/log.vkey", 0);
+    json_t *row;
+    size_t i;
+    json_array_foreach (json_object_get(v, "requests"), i, row) {
+        uint64_t old = vectors_num(row, "old");
+        const char *line = strchr(vectors_text(row, "body"), '\n') + 1;
+        struct tlog_path path = { .n = 0 };
+        struct tlog_checkpoint before = { .size = 0 };
+        struct tlog_checkpoint after;
+        for (; *line != '\n'; line = strchr(line, '\n') + 1) {
+            size_t got;
+            assert_ok(enc_unb64(path.hash[path.n++].b, 32, &got, line,
+                                strcspn(line, "\n")));
+        }
+        assert_ok(
+                tlog_checkpoint_open(&after, line + 1, strlen(line + 1), &log));
+        assert_int_equal(after.size, vectors_num(row, "new"));
+        if (old > 0) {
+            char name[64];
+            size_t len;
+            snprintf(name, sizeof(name), "sample-log/checkpoints/%llu",
+                     (unsigned long long)old);
+            OWNED_MEM char *note = vectors_file(name, &len);
+            assert_ok(tlog_checkpoint_open(&before, note, len, &log));
+        }
+        assert_ok(tlog_consistency_check(&path, old, &before.root, after.size,
+                                         &after.root));
+        if (old > 0 && old < after.size) {
+            before.root.b[0] ^= 1;
+            assert_rc(tlog_consistency_check(&path, old, &before.root,
+                                             after.size, &after.root),
+                      RC_LOG);
+        }
+    }
+    assert_true(i > 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(path_vectors_agree),
+        cmocka_unit_test(numbers_reach_the_end_of_64_bits),
+        cmocka_unit_test(sample_log_is_whole),
+        cmocka_unit_test(tampered_copies_are_refused),
+        cmocka_unit_test(another_logs_key_is_refused),
+        cmocka_unit_test(sample_proofs_hold),
+        cmocka_unit_test(witness_requests_are_consistent),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
