@@ -37,11 +37,11 @@ enum rc frost_point_decode(struct frost_point *out, const uint8_t b[32])
 
 bool frost_base(struct frost_point *out, const struct frost_scalar *s)
 {
-    if (crypto_scalarmult_ed25519_base_noclamp(out->b, s->le) != 0)
-        return false;
-    /* the point is public, whatever it was made of */
+    int failed = crypto_scalarmult_ed25519_base_noclamp(out->b, s->le);
+    /* the point is public, whatever it was made of, and so is failure */
     ct_public(out->b, sizeof(out->b));
-    return true;
+    ct_public(&failed, sizeof(failed));
+    return failed == 0;
 }
 
 enum rc frost_scalar_base(struct frost_point *out, const struct frost_scalar *s)
