@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside the provider room: what its files share. The module lives in other
+ * people's processes, so: no threads, no lock across I/O, no byte on stderr,
+ * no state beyond the provider context and the objects handed out.
+ *
+ * Nothing here is secret. A key is a name and a public key; the private half
+ * exists nowhere.
+ */
+#ifndef PROVIDER_INNER_H
+#define PROVIDER_INNER_H
+
+#include <openssl/core.h>
+#include <openssl/core_dispatch.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/rc.h"
+#include "wire/wire.h"
+
+#define PROV_NAME            "mpc"
+#define PROV_SIDECAR_DEFAULT "/run/mpc/sidecar.sock"
+#define PROV_PATH_SIZE       108 /* sun_path */
+#define PROV_POLICY_SIZE     4096
+#define PROV_KEY_NAMES       "ED25519:1.3.101.112"
+#define PROV_PROPS           "provider=mpc"
+#define PROV_PUB_LEN         32
+#define PROV_SIG_LEN         64
+
+/* One table of functions has entries of every shape: OpenSSL's own way. */
+#define PROV_ENTRY(id, fn)                                                     \
+    {                                                                          \
+        (id), (void (*)(void))(fn)                                             \
+    }
+#define PROV_TABLE_END                                                         \
+    {                                                                          \
+        0, NULL                                                                \
+    }
+
+/* The host's functions that we call, NULL where it has none. */
+struct prov_core {
+    OSSL_FUNC_core_get_params_fn *get_params;
+    OSSL_FUNC_core_new_error_fn *new_error;
+    OSSL_FUNC_core_set_error_debug_fn *set_error_debug;
+    OSSL_FUNC_core_vset_error_fn *vset_error;
+    OSSL_FUNC_BIO_write_ex_fn *bio_write;
+};
+
+/* The provider context: one per OSSL_LIB_CTX it is loaded in. */
+struct prov {
+    const OSSL_CORE_HANDLE *handle;
+    const OSSL_DISPATCH *dispatch; /* the host's, for the child libctx */
+    struct prov_core core;
+    char sidecar[PROV_PATH_SIZE]; /* socket path */
+    char want[PROV_POLICY_SIZE];  /* TEE_POLICY_HASH, or "" when unset */
+    unsigned timeout_s;           /* for one request, all of it */
+    enum rc unusable;             /* RC_OK, or what is wrong with these */
+    char why[256];
+    _Atomic(OSSL_LIB_CTX *) child; /* made at the first verification */
+};
+
+/*
+ * Reads configuration and environment. A mistake there must not keep the
+ * host's other providers from loading: it is kept and told when a key is used.
+ */
+void prov_settings(struct prov *p);
+/* What prov_settings() found wrong, raised again. */
+MUST_CHECK enum rc prov_usable(const struct prov *p);
+
+/* ---- errors: err.c ------------------------------------------------------ */
+
+/*
+ * Put the last rc_raise() of this thread on the host's error queue, as one
+ * line: reason, then text and hint. Returns 0, so that a dispatch function
+ * can `return prov_fail(p, __func__, rc)`.
+ */
+int prov_fail(const struct prov *p, const char *func, enum rc rc);
+const OSSL_ITEM *prov_reasons(void *provctx);
+
+/* ---- a key: key.c ------------------------------------------------------- */
+
+/*
+ * Immutable once filled and shared by reference count: an EVP_PKEY, its
+ * copies and every signature context hold one each.
+ */
+struct prov_key {
+    atomic_uint refs;
+    const struct prov *prov;
+    bool has_public;
+    bool signs; /* names a threshold key; false: only a public key */
+    uint8_t pub[PROV_PUB_LEN];
+    char name[WIRE_NAME_MAX]; /* "" for an imported public key */
+    char session[65];         /* hex or "" */
+    char class[12];
+    uint64_t max_message; /* bytes */
+};
+
+/* Empty; NULL without memory. */
+struct prov_key *prov_key_new(const struct prov *p);
+struct prov_key *prov_key_ref(struct prov_key *k);
+void prov_key_free(struct prov_key *k);
+/* The public half of k, unable to sign; NULL without memory. */
+struct prov_key *prov_key_public(const struct prov_key *k);
+/* RC_ARG when it names no threshold key. */
+MUST_CHECK enum rc prov_key_can_sign(const struct prov_key *k);
+/* RC_TOO_LARGE naming both sizes. */
+MUST_CHECK enum rc prov_key_fits(const struct prov_key *k, size_t len);
+/* Hands the public key to cb as parameters: 1, or 0 as cb says. */
+int prov_key_export(const struct prov_key *k, OSSL_CALLBACK *cb, void *arg);
+
+/* ---- a message: message.c ------------------------------------------------ */
+
+/*
+ * The whole message in memory: Ed25519 reads it twice, and on several
+ * machines. Copies of a context share the bytes until one of them writes.
+ */
+struct prov_message;
+struct prov_message *prov_message_new(void);
+struct prov_message *prov_message_ref(struct prov_message *m);
+void prov_message_free(struct prov_message *m);
+/* *m is replaced by a private copy first when others share it. */
+MUST_CHECK enum rc prov_message_add(struct prov_message **m, const void *p,
+                                    size_t len);
+const uint8_t *prov_message_get(const struct prov_message *m, size_t *len);
+
+/* ---- mpc:NAME?session=HEX : uri.c ---------------------------------------- */
+
+struct prov_uri {
+    char name[WIRE_NAME_MAX];
+    char session[65]; /* from the URI, else MPC_SESSION, else "" */
+};
+MUST_CHECK enum rc prov_uri_parse(struct prov_uri *out, const char *uri);
+
+/* ---- the sidecar: call.c (HTTP) and sidecar.c (what is asked) ------------ */
+
+struct prov_part {
+    const void *p;
+    size_t len;
+};
+struct prov_request {
+    const char *method;
+    const char *target;
+    const char *type; /* of the body, or NULL */
+    struct prov_part body[3];
+    size_t max_reply;
+    int64_t deadline_ms; /* clock_mono_ms() scale */
+};
+struct prov_reply {
+    uint8_t *body; /* heap, NUL after the last byte */
+    size_t len;
+};
+
+/*
+ * One connection, one request, one reply. RC_OK with a 2xx; problem+json is
+ * raised as its own code, message and hint. Never repeats a request.
+ */
+MUST_CHECK enum rc prov_call(struct prov_reply *out, const struct prov *p,
+                             const struct prov_request *request);
+
+/*
+ * The reply on fd: status line, headers with exactly one Content-Length, body
+ * of at most max bytes. *status is set with RC_OK only.
+ */
+MUST_CHECK enum rc prov_reply_read(struct prov_reply *out, int *status, int fd,
+                                   size_t max, int64_t deadline_ms);
+/* The failure that a reply with this status and body tells of; never RC_OK. */
+MUST_CHECK enum rc prov_reply_problem(int status, const struct prov_reply *r);
+
+MUST_CHECK enum rc prov_ask_key(struct wire_key *out, const struct prov *p,
+                                const struct prov_uri *uri);
+MUST_CHECK enum rc prov_ask_chain(struct wire_chain *out, const struct prov *p,
+                                  const struct prov_uri *uri);
+/* The signature has been verified against k's public key. */
+MUST_CHECK enum rc prov_ask_sign(uint8_t sig[PROV_SIG_LEN],
+                                 const struct prov_key *k, const uint8_t *msg,
+                                 size_t msg_len);
+
+/* ---- verification: verify.c ---------------------------------------------- */
+
+/*
+ * By the host's default provider where it is active, else by libsodium.
+ * RC_VERIFY: no valid signature.
+ */
+MUST_CHECK enum rc prov_verify(struct prov *p, const uint8_t pub[PROV_PUB_LEN],
+                               const uint8_t *sig, size_t sig_len,
+                               const uint8_t *msg, size_t msg_len);
+void prov_verify_end(struct prov *p);
+
+/* ---- what provider.c offers ----------------------------------------------- */
+
+extern const OSSL_DISPATCH prov_keymgmt[];
+extern const OSSL_DISPATCH prov_signature[];
+extern const OSSL_DISPATCH prov_store[];
+extern const OSSL_DISPATCH prov_encoder_spki_der[];
+extern const OSSL_DISPATCH prov_encoder_spki_pem[];
+extern const OSSL_DISPATCH prov_encoder_text[];
+extern const OSSL_DISPATCH prov_encoder_private[];
+
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where the sidecar is and how long to wait: environment, then the provider's
+ * section of openssl.cnf, then the default. Read once, when loaded; a setuid
+ * host has no say by environment (secure_getenv).
+ */
+#include "provider/inner.h"
+
+#include <openssl/params.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/enc.h"
+
+#define TIMEOUT_DEFAULT_S 10
+#define TIMEOUT_MAX_S     3600
+
+/* NULL where the section does not say. */
+static const char *configured(const struct prov *p, const char *key)
+{
+    char *value = NULL;
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_utf8_ptr(key, &value, 0),
+        OSSL_PARAM_construct_end(),
+    };
+    if (!p->core.get_params || !p->core.get_params(p->handle, params) ||
+        !OSSL_PARAM_modified(params))
+        return NULL;
+    return value;
+}
+
+static enum rc set_sidecar(struct prov *p)
+{
+    const char *from = "MPC_SIDECAR";
+    const char *path = secure_getenv(from);
+    if (!path || !path[0]) {
+        from = "sidecar";
+        path = configured(p, from);
+    }
+    if (!path)
+        path = PROV_SIDECAR_DEFAULT;
+    if (strncmp(path, "unix:", 5) == 0)
+        path += 5;
+    size_t len = strlen(path);
+    if (len == 0 || len >= sizeof(p->sidecar))
+        return rc_raise(RC_ARG, "%s: socket path of %zu bytes, want 1..%zu",
+                        from, len, sizeof(p->sidecar) - 1);
+    memcpy(p->sidecar, path, len + 1);
+    return RC_OK;
+}
+
+static enum rc set_timeout(struct prov *p)
+{
+    const char *text = configured(p, "timeout");
+    uint64_t s = TIMEOUT_DEFAULT_S;
+    if (text && (enc_undec(&s, text, strlen(text)) != RC_OK || s < 1 ||
+                 s > TIMEOUT_MAX_S))
+        return rc_raise(RC_ARG, "timeout: want seconds, 1..%d", TIMEOUT_MAX_S);
+    p->timeout_s = (unsigned)s;
+    return RC_OK;
+}
+
+/*
+ * TEE_POLICY_HASH goes into a header, so only what a list of hashes is made
+ * of may pass. Set but empty allows no measurement at all: that is refused
+ * here rather than read as "no opinion".
+ */
+static enum rc set_want(struct prov *p)
+{
+    const char *want = secure_getenv("TEE_POLICY_HASH");
+    if (!want)
+        return RC_OK;
+    size_t len = strlen(want);
+    if (len == 0 || len >= sizeof(p->want) ||
+        strspn(want, "0123456789abcdefABCDEF, ") != len)
+        return rc_raise(RC_POLICY_HASH,
+                        "TEE_POLICY_HASH: %zu bytes, want 64 hex digits, "
+                        "several with commas, at most %zu bytes",
+                        len, sizeof(p->want) - 1);
+    memcpy(p->want, want, len + 1);
+    return RC_OK;
+}
+
+static enum rc read_all(struct prov *p)
+{
+    TRY(set_sidecar(p));
+    TRY(set_timeout(p));
+    return set_want(p);
+}
+
+void prov_settings(struct prov *p)
+{
+    p->unusable = read_all(p);
+    if (p->unusable != RC_OK)
+        snprintf(p->why, sizeof(p->why), "%s", rc_text());
+}
+
+enum rc prov_usable(const struct prov *p)
+{
+    if (p->unusable == RC_OK)
+        return RC_OK;
+    enum rc rc = rc_raise(p->unusable, "%s", p->why);
+    rc_hint("correct the environment, or the provider's section of "
+            "openssl.cnf");
+    return rc;
+}

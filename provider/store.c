@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * OSSL_STORE scheme "mpc": mpc:NAME is the key, then its certificates, leaf
+ * first, where the caller did not ask for something else.
+ *
+ * Opening only remembers the URI: OpenSSL tries each URI as a file name first
+ * and keeps that complaint on the queue when opening fails. Failures here are
+ * told by the first load, alone, and the load after it finds the end.
+ */
+#include "provider/inner.h"
+
+#include <openssl/core_names.h>
+#include <openssl/core_object.h>
+#include <openssl/params.h>
+#include <openssl/store.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/own.h"
+
+#define URI_MAX 512
+
+enum step {
+    STEP_START,
+    STEP_CHAIN, /* the key is out; certificates may follow */
+    STEP_CERTS, /* chain fetched; `next` is the one to hand out */
+    STEP_FAILED,
+    STEP_END,
+};
+
+struct store {
+    struct prov *prov;
+    char text[URI_MAX]; /* as given, "" when it was longer */
+    struct prov_uri uri;
+    int expect; /* OSSL_STORE_INFO_*, 0 for anything */
+    enum step step;
+    bool artifact; /* only this class has certificates */
+    struct wire_chain chain;
+    size_t next;
+};
+
+static void *open_uri(void *provctx, const char *uri)
+{
+    struct store *s = calloc(1, sizeof(*s));
+    if (!s) {
+        prov_fail(provctx, __func__, rc_raise(RC_NOMEM, "store"));
+        return NULL;
+    }
+    s->prov = provctx;
+    if (strlen(uri) < sizeof(s->text))
+        memcpy(s->text, uri, strlen(uri) + 1);
+    return s;
+}
+
+static int close_store(void *vctx)
+{
+    struct store *s = vctx;
+    if (s)
+        wire_chain_free(&s->chain);
+    free(s);
+    return 1;
+}
+
+static int eof(void *vctx)
+{
+    const struct store *s = vctx;
+    return s->step == STEP_END;
+}
+
+static const OSSL_PARAM *settable(void *provctx)
+{
+    static const OSSL_PARAM list[] = {
+        OSSL_PARAM_int(OSSL_STORE_PARAM_EXPECT, NULL),
+        OSSL_PARAM_END,
+    };
+    (void)provctx;
+    return list;
+}
+
+static int set_ctx_params(void *vctx, const OSSL_PARAM params[])
+{
+    struct store *s = vctx;
+    const OSSL_PARAM *p = OSSL_PARAM_locate_const(params,
+                                                  OSSL_STORE_PARAM_EXPECT);
+    return !p || OSSL_PARAM_get_int(p, &s->expect);
+}
+
+/* ---- what is asked of the sidecar ------------------------------------------- */
+
+static struct prov_key *key_from(const struct store *s,
+                                 const struct wire_key *from)
+{
+    struct prov_key *k = prov_key_new(s->prov);
+    if (!k)
+        return NULL;
+    k->has_public = true;
+    k->signs = s->expect != OSSL_STORE_INFO_PUBKEY;
+    memcpy(k->pub, from->group_key, sizeof(k->pub));
+    memcpy(k->name, s->uri.name, sizeof(k->name));
+    memcpy(k->session, s->uri.session, sizeof(k->session));
+    memcpy(k->class, from->class, sizeof(k->class));
+    k->max_message = from->max_message < WIRE_MESSAGE_MAX ? from->max_message
+                                                          : WIRE_MESSAGE_MAX;
+    return k;
+}
+
+static enum rc fetch_key(struct prov_key **out, struct store *s)
+{
+    if (!s->text[0])
+        return rc_raise(RC_TOO_LARGE, "key URI: over %d bytes", URI_MAX - 1);
+    TRY(prov_uri_parse(&s->uri, s->text));
+    WIRE(key) key = { 0 };
+    TRY(prov_ask_key(&key, s->prov, &s->uri));
+    s->artifact = strcmp(key.class, "artifact") == 0;
+    struct prov_key *k = key_from(s, &key);
+    if (!k)
+        return RC_NOMEM;
+    *out = k;
+    return RC_OK;
+}
+
+/*
+ * Where certificates are only taken along, having none is no failure; where
+ * they are what was asked for, it is.
+ */
+static enum rc fetch_chain(struct store *s)
+{
+    bool asked = s->expect == OSSL_STORE_INFO_CERT;
+    s->step = STEP_CERTS;
+    s->next = 0;
+    if (!s->artifact && asked) {
+        enum rc rc = rc_raise(RC_UNKNOWN,
+                              "key %s is no artifact key: it has "
+                              "no certificate",
+                              s->uri.name);
+        rc_hint("mpcsign key show %s tells its class", s->uri.name);
+        return rc;
+    }
+    if (!s->artifact)
+        return RC_OK;
+    enum rc rc = prov_ask_chain(&s->chain, s->prov, &s->uri);
+    if (rc == RC_UNKNOWN && !asked)
+        return RC_OK;
+    TRY(rc);
+    if (asked && s->chain.chain.n == 0)
+        return rc_raise(RC_UNKNOWN, "key %s has no certificate", s->uri.name);
+    return RC_OK;
+}
+
+/* ---- handing out -------------------------------------------------------------- */
+
+static int give_key(struct prov_key **key, OSSL_CALLBACK *cb, void *arg)
+{
+    int type = OSSL_OBJECT_PKEY;
+    char name[] = "ED25519";
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_int(OSSL_OBJECT_PARAM_TYPE, &type),
+        OSSL_PARAM_construct_utf8_string(OSSL_OBJECT_PARAM_DATA_TYPE, name, 0),
+        OSSL_PARAM_construct_octet_string(OSSL_OBJECT_PARAM_REFERENCE, key,
+                                          sizeof(*key)),
+        OSSL_PARAM_construct_end(),
+    };
+    return cb(params, arg);
+}
+
+static int give_cert(struct wire_blob *der, OSSL_CALLBACK *cb, void *arg)
+{
+    int type = OSSL_OBJECT_CERT;
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_int(OSSL_OBJECT_PARAM_TYPE, &type),
+        OSSL_PARAM_construct_octet_string(OSSL_OBJECT_PARAM_DATA, der->p,
+                                          der->len),
+        OSSL_PARAM_construct_end(),
+    };
+    return cb(params, arg);
+}
+
+/* The failure goes on the queue now, the end is seen by the next load. */
+static int failed(struct store *s, enum rc rc)
+{
+    s->step = STEP_FAILED;
+    return prov_fail(s->prov, "mpc_store_load", rc);
+}
+
+static int load_key(struct store *s, OSSL_CALLBACK *cb, void *arg)
+{
+    struct prov_key *key = NULL;
+    enum rc rc = fetch_key(&key, s);
+    if (rc != RC_OK)
+        return failed(s, rc);
+    s->step = s->expect == 0 ? STEP_CHAIN : STEP_END;
+    int given = give_key(&key, cb, arg);
+    prov_key_free(key); /* still here when it was exported, not loaded */
+    return given;
+}
+
+static int load_cert(struct store *s, OSSL_CALLBACK *cb, void *arg)
+{
+    if (s->next >= s->chain.chain.n) {
+        s->step = STEP_END;
+        return 0;
+    }
+    int given = give_cert(&s->chain.chain.at[s->next++], cb, arg);
+    if (s->next >= s->chain.chain.n)
+        s->step = STEP_END;
+    return given;
+}
+
+static int load_chain(struct store *s, OSSL_CALLBACK *cb, void *arg)
+{
+    enum rc rc = fetch_chain(s);
+    return rc == RC_OK ? load_cert(s, cb, arg) : failed(s, rc);
+}
+
+/* Certificates alone: the key is asked for its class and not handed out. */
+static int load_only_chain(struct store *s, OSSL_CALLBACK *cb, void *arg)
+{
+    struct prov_key *key = NULL;
+    enum rc rc = fetch_key(&key, s);
+    prov_key_free(key);
+    return rc == RC_OK ? load_chain(s, cb, arg) : failed(s, rc);
+}
+
+static int load_first(struct store *s, OSSL_CALLBACK *cb, void *arg)
+{
+    switch (s->expect) {
+    case 0:
+    case OSSL_STORE_INFO_PKEY:
+    case OSSL_STORE_INFO_PUBKEY:
+        return load_key(s, cb, arg);
+    case OSSL_STORE_INFO_CERT:
+        return load_only_chain(s, cb, arg);
+    default: /* CRLs, parameters, names: there are none */
+        s->step = STEP_END;
+        return 0;
+    }
+}
+
+static int load(void *vctx, OSSL_CALLBACK *cb, void *arg,
+                OSSL_PASSPHRASE_CALLBACK *pw_cb, void *pw_arg)
+{
+    struct store *s = vctx;
+    (void)pw_cb;
+    (void)pw_arg;
+    switch (s->step) {
+    case STEP_START:
+        return load_first(s, cb, arg);
+    case STEP_CHAIN:
+        return load_chain(s, cb, arg);
+    case STEP_CERTS:
+        return load_cert(s, cb, arg);
+    default:
+        s->step = STEP_END;
+        return 0;
+    }
+}
+
+/*
+ * Another provider's key management was fetched for our object. A public key
+ * may go there; a key that signs must not, or the load would end with a
+ * public key and no word: refused, the host comes back to our own.
+ */
+static int export_object(void *vctx, const void *reference, size_t size,
+                         OSSL_CALLBACK *cb, void *arg)
+{
+    const struct prov_key *k;
+    (void)vctx;
+    if (size != sizeof(k))
+        return 0;
+    memcpy(&k, reference, sizeof(k));
+    return k && !k->signs ? prov_key_export(k, cb, arg) : 0;
+}
+
+/* clang-format off */
+const OSSL_DISPATCH prov_store[] = {
+    PROV_ENTRY(OSSL_FUNC_STORE_OPEN, open_uri),
+    PROV_ENTRY(OSSL_FUNC_STORE_SETTABLE_CTX_PARAMS, settable),
+    PROV_ENTRY(OSSL_FUNC_STORE_SET_CTX_PARAMS, set_ctx_params),
+    PROV_ENTRY(OSSL_FUNC_STORE_LOAD, load),
+    PROV_ENTRY(OSSL_FUNC_STORE_EOF, eof),
+    PROV_ENTRY(OSSL_FUNC_STORE_CLOSE, close_store),
+    PROV_ENTRY(OSSL_FUNC_STORE_EXPORT_OBJECT, export_object),
+    PROV_TABLE_END
+};
+/* clang-format on */
