@@ -136,6 +136,25 @@ static void dkg_refuses_a_rogue_constant_term(void **state)
     assert_rc(finish(), RC_VERIFY);
 }
 
+/* Every dealer honest in form, all of them in league: f(0) sums to zero. */
+static void dkg_refuses_a_group_key_that_is_the_identity(void **state)
+{
+    (void)state;
+    struct frost_scalar last, zero = { .le = { 0 } };
+    uint8_t random[T + 1][32];
+    deal_all();
+    frost_scalar_add(&last, &secrets[0].coeff[0], &secrets[1].coeff[0]);
+    frost_scalar_sub(&last, &zero, &last);
+    kit_randoms(random, T + 1);
+    memcpy(random[0], last.le, 32);
+    assert_ok(frost_dkg_deal(&secrets[2], &packages[2], &ids[2], T,
+                             (const uint8_t(*)[32])random));
+    assert_ok(frost_dkg_package_check(&packages[2], &ids[2], T));
+    assert_ok(frost_dkg_sub_share(&subs[2], &secrets[2], &ids[0]));
+    assert_ok(frost_dkg_sub_share_check(&subs[2], &packages[2], &ids[0]));
+    assert_rc(finish(), RC_VERIFY);
+}
+
 static void dkg_refuses_identity_constant_term(void **state)
 {
     (void)state;
@@ -278,6 +297,7 @@ int main(void)
         cmocka_unit_test(dkg_refuses_fewer_commitments),
         cmocka_unit_test(dkg_refuses_wrong_proof_of_possession),
         cmocka_unit_test(dkg_refuses_a_rogue_constant_term),
+        cmocka_unit_test(dkg_refuses_a_group_key_that_is_the_identity),
         cmocka_unit_test(dkg_refuses_identity_constant_term),
         cmocka_unit_test(sub_share_off_the_polynomial_is_refused),
         cmocka_unit_test(sub_share_of_zero_is_judged_like_any_other),
