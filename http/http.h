@@ -75,18 +75,18 @@ struct http_guard {
 };
 
 enum http_listen_kind {
-    HTTP_ON_UNIX,   /* routes with HTTP_PUBLIC and HTTP_LOCAL */
-    HTTP_ON_TCP,    /* routes with HTTP_PUBLIC only */
-    HTTP_ON_PEER,   /* mutual TLS: HTTP_PUBLIC, HTTP_CERT, HTTP_PEER */
+    HTTP_ON_UNIX, /* routes with HTTP_PUBLIC and HTTP_LOCAL */
+    HTTP_ON_TCP,  /* routes with HTTP_PUBLIC only */
+    HTTP_ON_PEER, /* mutual TLS: HTTP_PUBLIC, HTTP_CERT, HTTP_PEER */
 };
 
 struct http_server_config {
     enum http_listen_kind kind;
-    int listen_fd;                  /* taken over; from sock_*_listen() */
+    int listen_fd;                   /* taken over; from sock_*_listen() */
     const struct http_route *routes; /* ends with method NULL */
-    void *ctx;                      /* handed to handlers */
-    struct http_tls_files tls;      /* HTTP_ON_PEER */
-    struct http_guard guard;        /* HTTP_ON_PEER */
+    void *ctx;                       /* handed to handlers */
+    struct http_tls_files tls;       /* HTTP_ON_PEER */
+    struct http_guard guard;         /* HTTP_ON_PEER */
     /*
      * 0: external, driven by http_loop_run() in the caller's thread.
      * >0: own pool of that many threads; handlers run there.
@@ -124,8 +124,8 @@ void *http_conn_get(const struct http_call *c);
 MUST_CHECK enum rc http_reply_header(struct http_call *c, const char *name,
                                      const char *value);
 /* The body is copied. type NULL: application/json. */
-MUST_CHECK enum rc http_reply(struct http_call *c, int status,
-                              const char *type, const void *body, size_t len);
+MUST_CHECK enum rc http_reply(struct http_call *c, int status, const char *type,
+                              const void *body, size_t len);
 /* problem+json from the thread's last error: {code, message, hint} */
 MUST_CHECK enum rc http_reply_problem(struct http_call *c, enum rc rc);
 /*
@@ -148,8 +148,8 @@ struct http_peer;
 struct http_lane;
 
 struct http_reply_view {
-    enum rc rc;      /* RC_OK: a reply arrived (any status) */
-    int status;      /* HTTP status, 0 when none */
+    enum rc rc; /* RC_OK: a reply arrived (any status) */
+    int status; /* HTTP status, 0 when none */
     const uint8_t *body;
     size_t body_len;
     const char *why; /* text of the failure; or problem+json's message */
@@ -193,6 +193,9 @@ MUST_CHECK enum rc http_peer_new(struct http_peer **out, struct http_client *c,
                                  unsigned lanes);
 void http_peer_free(struct http_peer *p);
 const char *http_peer_uri(const struct http_peer *p);
+/* A header for every request to this peer, as MPC-Policy-Want; copied. */
+MUST_CHECK enum rc http_peer_header(struct http_peer *p, const char *name,
+                                    const char *value);
 
 /*
  * Start a request; body is copied. done is always called, also on failure to
@@ -230,8 +233,8 @@ void http_answer_free(struct http_answer *a);
  */
 MUST_CHECK enum rc http_ask(struct http_answer *out, struct http_peer *p,
                             const char *method, const char *path,
-                            const void *body, size_t body_len,
-                            size_t max_reply, int64_t deadline_ms);
+                            const void *body, size_t body_len, size_t max_reply,
+                            int64_t deadline_ms);
 
 /* ---- the loop -------------------------------------------------------- */
 /*
@@ -248,9 +251,8 @@ void http_loop_wake(struct http_loop *l); /* any thread, signal-safe not */
 void http_loop_free(struct http_loop *l);
 
 /* ---- framing of large bodies: u32be length, JSON, raw message -------- */
-MUST_CHECK enum rc http_frame(uint8_t **out, size_t *out_len,
-                              const char *json, size_t json_len,
-                              const void *raw, size_t raw_len);
+MUST_CHECK enum rc http_frame(uint8_t **out, size_t *out_len, const char *json,
+                              size_t json_len, const void *raw, size_t raw_len);
 MUST_CHECK enum rc http_unframe(const char **json, size_t *json_len,
                                 const uint8_t **raw, size_t *raw_len,
                                 const void *body, size_t body_len);
