@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The CA: minutes-long code-signing leaves over a threshold key (DESIGN
+ * section 7, notes transparency.md section 6, FORMATS section 4). This
+ * library builds what is to be signed and judges it: mpc-ca builds, and every
+ * issuer-class signer judges the same bytes by itself with ca_tbs_check. A
+ * broken CA can mint nothing. Public data only.
+ */
+#ifndef CA_CA_H
+#define CA_CA_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <openssl/evp.h>
+
+#include "base/own.h"
+#include "base/rc.h"
+#include "policy/policy.h"
+#include "transparency/transparency.h"
+#include "wire/wire.h"
+
+#define CA_DER_MAX    16384
+#define CA_MAX_TTL_S  600
+#define CA_BACKDATE_S 30
+#define CA_ROOT_YEARS 10
+
+/*
+ * Is this birth believable by itself under this chain: its entry is in the
+ * log the chain names; endorsements are the votes of all members over one
+ * set of terms, each by the identity the policy version of the birth names;
+ * its session is a key-create (or sign, ephemeral later), judged as of its
+ * own time and approved; class, threshold and participants match the profile.
+ *
+ * profile  out, borrowed from the chain's version in force
+ */
+MUST_CHECK enum rc ca_birth_check(const struct policy_profile **profile,
+                                  struct tlog_birth *entry,
+                                  struct policy_session *session,
+                                  const struct policy_chain *chain,
+                                  const struct wire_birth *birth);
+
+/*
+ * TBSCertificate of the root: self-issued for the issuer key, CN
+ * "<cluster> root", CA:TRUE pathlen 0, keyCertSign|cRLSign, SKI; simulated
+ * marks as FORMATS section 4. DER out.
+ */
+MUST_CHECK enum rc ca_root_tbs(uint8_t out[CA_DER_MAX], size_t *len,
+                               const char *cluster, const uint8_t group_key[32],
+                               bool simulated, int64_t now_s);
+
+/* TBSCertificate of a leaf for the key of this checked birth. */
+struct ca_leaf {
+    const struct policy_chain *chain;
+    const struct wire_birth *birth;
+    const uint8_t *issuer; /* the issuer certificate, DER */
+    size_t issuer_len;
+    const uint8_t *tee_hash; /* [32] the CA's own, for OID .10 */
+    bool simulated;
+    int64_t now_s;
+};
+MUST_CHECK enum rc ca_leaf_tbs(uint8_t out[CA_DER_MAX], size_t *len,
+                               const struct ca_leaf *leaf);
+
+/* SEQUENCE { tbs, Ed25519, signature }: the certificate. */
+MUST_CHECK enum rc ca_assemble(uint8_t out[CA_DER_MAX], size_t *len,
+                               const uint8_t *tbs, size_t tbs_len,
+                               const uint8_t signature[64]);
+
+/* The birth index a leaf's TBSCertificate names; RC_UNKNOWN: a root. */
+MUST_CHECK enum rc ca_tbs_birth(uint64_t *index, const uint8_t *tbs,
+                                size_t tbs_len);
+
+/*
+ * What an issuer-class signer asks before it lends its share. A leaf: parses
+ * strictly, nothing unknown; issuer is a root of issuer_key; not before/after
+ * within the profile's lifetime and around now; key = the birth's, birth
+ * believed by ca_birth_check; every extension exactly what ca_leaf_tbs would
+ * write (critical bits too); never CA:TRUE. A root: only in a session of type
+ * root whose artifact is exactly these bytes, self-issued for issuer_key.
+ * RC_POLICY names the field.
+ *
+ * birth  NULL for a root
+ */
+MUST_CHECK enum rc ca_tbs_check(const struct policy_chain *chain,
+                                const struct policy_session *session,
+                                const uint8_t issuer_key[32],
+                                const struct wire_birth *birth,
+                                const uint8_t *tbs, size_t tbs_len,
+                                int64_t now_s);
+
+/*
+ * Issues with a key of any OSSL_STORE URI: builds, signs (EVP_DigestSign),
+ * verifies, assembles. chain out: leaf, then the issuer; free with
+ * wire_chain_free().
+ */
+MUST_CHECK enum rc ca_issue(struct wire_chain *out, EVP_PKEY *issuer_key,
+                            const struct ca_leaf *leaf);
+/* The private key behind a URI ("mpc:ca", "file:ca.pem", …). */
+MUST_CHECK enum rc ca_key_open(EVP_PKEY **out, const char *uri);
+
+#endif

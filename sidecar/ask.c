@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Answers that only read: keys, certificates, status, evidence bundles. */
+#include "sidecar/inner.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "base/enc.h"
+
+#define CERT_MS 8000
+
+/* ---- keys ------------------------------------------------------------------------ */
+
+static enum rc fill_key(struct wire_key *out, const struct key *k,
+                        const struct policy_profile *p)
+{
+    snprintf(out->name, sizeof(out->name), "%s", p->name);
+    snprintf(out->class, sizeof(out->class), "%s", policy_class_name(p->class));
+    snprintf(out->lifetime, sizeof(out->lifetime), "%s",
+             p->ephemeral ? "ephemeral" : "persistent");
+    out->threshold = p->threshold;
+    out->max_message = p->max_message;
+    TRY(wire_list_new(&out->nodes, p->n_nodes));
+    for (unsigned i = 0; i < p->n_nodes; i++)
+        out->nodes.at[i] = p->nodes[i];
+    if (!k)
+        return RC_OK;
+    memcpy(out->group_key, k->group_key, 32);
+    out->epoch = k->epoch;
+    out->birth = k->birth;
+    return RC_OK;
+}
+
+/* Under lock. */
+static enum rc find_key(struct wire_key *out, struct node *n, const char *name)
+{
+    const struct policy_profile *p = policy_profile_find(
+            policy_chain_head(n->chain), name);
+    struct key *k = node_key_by_name(n, name);
+    if (p && k)
+        return fill_key(out, k, p);
+    enum rc rc = rc_raise(RC_UNKNOWN, "key %s: %s", name,
+                          !p             ? "no such profile"
+                          : p->ephemeral ? "made by its session, not before"
+                                         : "not created yet");
+    if (p)
+        rc_hint("mpcsign key create %s", name);
+    else
+        rc_hint("mpcsign key list shows the keys there are");
+    return rc;
+}
+
+void ask_key(struct node *n, uint64_t call, const char *name)
+{
+    WIRE(key) out = { 0 };
+    char *json = NULL;
+    size_t len = 0;
+    node_lock(n);
+    enum rc rc = find_key(&out, n, name);
+    node_unlock(n);
+    if (rc == RC_OK)
+        rc = wire_key_encode(&json, &len, &out);
+    node_answer(n, call, rc, json, len);
+}
+
+static enum rc fill_keys(struct wire_keys *out, struct node *n)
+{
+    const struct policy *p = policy_chain_head(n->chain);
+    TRY(wire_list_new(&out->keys, p->n_profiles));
+    for (unsigned i = 0; i < p->n_profiles; i++)
+        TRY(fill_key(&out->keys.at[i], node_key_by_name(n, p->profile[i].name),
+                     &p->profile[i]));
+    return RC_OK;
+}
+
+void ask_keys(struct node *n, uint64_t call)
+{
+    WIRE(keys) out = { 0 };
+    char *json = NULL;
+    size_t len = 0;
+    node_lock(n);
+    enum rc rc = fill_keys(&out, n);
+    node_unlock(n);
+    if (rc == RC_OK)
+        rc = wire_keys_encode(&json, &len, &out);
+    node_answer(n, call, rc, json, len);
+}
+
+/* ---- certificates: the CA is asked, the answer handed on ----------------------------- */
+
+static void cert_came(struct node *n, void *arg, uint32_t extra, enum rc rc,
+                      const uint8_t *body, size_t len)
+{
+    uint64_t call = *(uint64_t *)arg;
+    (void)extra;
+    free(arg);
+    char *json = NULL;
+    if (rc == RC_OK) {
+        json = malloc(len + 1);
+        if (json) {
+            memcpy(json, body, len);
+            json[len] = '\0';
+        } else {
+            rc = rc_raise(RC_NOMEM, "certificate: out of memory");
+        }
+    } else {
+        (void)rc_prefix(rc, "ca: ");
+    }
+    node_answer(n, call, rc, json, len);
+}
+
+/* Under lock. */
+static enum rc ask_issue(char **json, size_t *len, struct node *n,
+                         const char *name)
+{
+    const struct policy_profile *p = policy_profile_find(
+            policy_chain_head(n->chain), name);
+    struct key *k = node_key_by_name(n, name);
+    if (!p || !k)
+        return rc_raise(RC_UNKNOWN, "key %s: not created", name);
+    if (!p->has_certificate)
+        return rc_raise(RC_POLICY, "key %s: its profile has no certificates",
+                        name);
+    WIRE(issue) ask = { 0 };
+    snprintf(ask.profile, sizeof(ask.profile), "%s", name);
+    TRY(birth_copy(&ask.birth, &k->evidence));
+    return wire_issue_encode(json, len, &ask);
+}
+
+void ask_cert(struct node *n, uint64_t call, const char *name)
+{
+    OWNED_MEM char *json = NULL;
+    size_t len = 0;
+    uint64_t *arg = malloc(sizeof(*arg));
+    node_lock(n);
+    enum rc rc = arg ? ask_issue(&json, &len, n, name)
+                     : rc_raise(RC_NOMEM, "certificate: out of memory");
+    node_unlock(n);
+    if (rc != RC_OK) {
+        free(arg);
+        node_answer(n, call, rc, NULL, 0);
+        return;
+    }
+    *arg = call;
+    node_send(n, WORLD_CA, "/v1/ca/issue", json, len,
+              n->w.now_ms(n->w.ctx) + CERT_MS, cert_came, arg, 0);
+}
+
+/* ---- status ------------------------------------------------------------------------------ */
+
+static json_t *hex_json(const uint8_t *p, size_t len)
+{
+    char hex[ENC_HEX_SIZE(64)];
+    return json_string(enc_hex(hex, p, len));
+}
+
+static json_t *keys_json(struct node *n)
+{
+    json_t *list = json_array();
+    for (unsigned i = 0; i < n->n_keys; i++) {
+        const struct key *k = &n->key[i];
+        json_array_append_new(
+                list,
+                json_pack("{s:s, s:o, s:I, s:i, s:i, s:b}", "name", k->name,
+                          "group_key", hex_json(k->group_key, 32), "epoch",
+                          (json_int_t)k->epoch, "threshold", (int)k->t, "nodes",
+                          (int)k->n, "share", (int)k->have_share));
+    }
+    return list;
+}
+
+static json_t *peers_json(struct node *n)
+{
+    json_t *list = json_array();
+    const struct policy *p = policy_chain_head(n->chain);
+    int64_t now = n->w.now_ms(n->w.ctx);
+    for (unsigned i = 0; i < p->n_nodes; i++) {
+        struct peer *peer = node_peer(n, p->node[i].id);
+        if (p->node[i].id == n->id || !peer)
+            continue;
+        json_array_append_new(list, json_pack("{s:i, s:s, s:b, s:s}", "node",
+                                              (int)p->node[i].id, "uri",
+                                              p->node[i].uri, "usable",
+                                              (int)(peer->down_until_ms <= now),
+                                              "why", peer->why));
+    }
+    return list;
+}
+
+enum rc node_status(struct node *n, char **out, size_t *len)
+{
+    char vkey[TLOG_VKEY_MAX];
+    node_lock(n);
+    const struct policy *p = policy_chain_head(n->chain);
+    json_t *log = n->has_log ? json_pack("{s:s, s:I}", "vkey",
+                                         tlog_vkey_text(vkey, &n->log), "head",
+                                         (json_int_t)n->head)
+                             : json_null();
+    json_t *o = json_pack("{s:i, s:s, s:o, s:o, s:{s:I, s:o, s:o}, s:o, s:o, "
+                          "s:o}",
+                          "node", (int)n->id, "deployment", n->deployment,
+                          "identity", hex_json(n->keys.identity, 32), "box",
+                          hex_json(n->keys.box, 32), "policy", "version",
+                          (json_int_t)p->version, "sha256",
+                          hex_json(p->sha256, 32), "genesis",
+                          hex_json(policy_chain_genesis(n->chain), 32), "log",
+                          log, "keys", keys_json(n), "peers", peers_json(n));
+    node_unlock(n);
+    char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
+    json_decref(o);
+    if (!text)
+        return rc_raise(RC_NOMEM, "status: out of memory");
+    *out = text;
+    *len = strlen(text);
+    return RC_OK;
+}
+
+void ask_status(struct node *n, uint64_t call)
+{
+    char *json = NULL;
+    size_t len = 0;
+    enum rc rc = node_status(n, &json, &len);
+    node_answer(n, call, rc, json, len);
+}

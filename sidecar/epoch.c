@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A member's part in making a key (DESIGN section 8, with no parent): START →
+ * PREPARE → CERT → ACTIVATE. The driver only carries messages; every check
+ * that matters is here or in the vault. Number burnt before any randomness,
+ * share durable and read back before the vote, active only with all votes.
+ */
+#include "sidecar/inner.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/enc.h"
+
+/* ---- start ------------------------------------------------------------------- */
+
+/* Under lock. */
+static enum rc judge_start(struct vault_dkg_terms *terms, char *name,
+                           struct node *n, const struct wire_epoch_start *in)
+{
+    struct judged j;
+    TRY(session_judge(&j, n, &in->session));
+    if (j.s.type != POLICY_S_KEY_CREATE)
+        return rc_raise(RC_POLICY, "session: not a key-create");
+    const struct policy_profile *p = policy_profile_find(
+            policy_chain_head(n->chain), j.s.profile);
+    if (!p)
+        return rc_raise(RC_UNKNOWN, "profile %s: not in the policy",
+                        j.s.profile);
+    if (p->ephemeral)
+        return rc_raise(RC_POLICY,
+                        "profile %s is ephemeral: its keys are "
+                        "made by their session",
+                        p->name);
+    if (node_key_by_name(n, p->name))
+        return rc_raise(RC_EXISTS, "key %s exists already", p->name);
+    *terms = (struct vault_dkg_terms){ .epoch = in->epoch,
+                                       .t = p->threshold,
+                                       .n = (uint16_t)p->n_nodes,
+                                       .persistent = true };
+    memcpy(terms->session, j.s.id, 32);
+    memcpy(terms->ids, p->nodes, p->n_nodes * sizeof(*p->nodes));
+    snprintf(name, POLICY_NAME_MAX, "%s", p->name);
+    return RC_OK;
+}
+
+static enum rc package_to_wire(struct wire_package *out, uint16_t node,
+                               const struct frost_dkg_package *in)
+{
+    out->node = node;
+    memcpy(out->pok_r, in->pok_r.b, 32);
+    memcpy(out->pok_z, in->pok_z.le, 32);
+    TRY(wire_list_new(&out->commitment, in->t));
+    for (unsigned i = 0; i < in->t; i++)
+        memcpy(out->commitment.at[i].b, in->commitment[i].b, 32);
+    return RC_OK;
+}
+
+enum rc epoch_on_start(struct node *n, const uint8_t *body, size_t len,
+                       char **reply, size_t *reply_len)
+{
+    WIRE(epoch_start) in = { 0 };
+    struct vault_dkg_terms terms;
+    char name[POLICY_NAME_MAX];
+    TRY(wire_epoch_start_decode(&in, (const char *)body, len));
+    node_lock(n);
+    enum rc rc = judge_start(&terms, name, n, &in);
+    node_unlock(n);
+    TRY(rc);
+    uint64_t newest;
+    TRY(store_epoch_newest(n->w.store, name, &newest));
+    if (in.epoch <= newest)
+        return rc_raise(RC_CONFLICT, "epoch %llu of %s is used up, newest %llu",
+                        (unsigned long long)in.epoch, name,
+                        (unsigned long long)newest);
+    TRY(store_epoch_start(n->w.store, name, in.epoch, terms.session));
+    struct frost_dkg_package package;
+    TRY(vault_dkg_begin(n->w.vault, &package, &terms));
+    WIRE(package) out = { 0 };
+    TRY(package_to_wire(&out, n->id, &package));
+    return wire_package_encode(reply, reply_len, &out);
+}
+
+/* ---- deal ---------------------------------------------------------------------- */
+
+static enum rc package_from_wire(struct frost_dkg_package *out,
+                                 const struct wire_package *in)
+{
+    if (in->commitment.n > FROST_MAX_SIGNERS)
+        return rc_raise(RC_PARSE, "package: %zu commitments", in->commitment.n);
+    memset(out, 0, sizeof(*out));
+    out->t = (unsigned)in->commitment.n;
+    for (unsigned i = 0; i < out->t; i++)
+        memcpy(out->commitment[i].b, in->commitment.at[i].b, 32);
+    memcpy(out->pok_r.b, in->pok_r, 32);
+    memcpy(out->pok_z.le, in->pok_z, 32);
+    return RC_OK;
+}
+
+enum rc epoch_on_deal(struct node *n, const uint8_t *body, size_t len,
+                      char **reply, size_t *reply_len)
+{
+    WIRE(epoch_deal) in = { 0 };
+    TRY(wire_epoch_deal_decode(&in, (const char *)body, len));
+    size_t members = in.packages.n;
+    if (members == 0 || members > TLOG_MAX_NODES)
+        return rc_raise(RC_PARSE, "packages: %zu", members);
+    OWNED_MEM struct frost_dkg_package *p = calloc(members, sizeof(*p));
+    OWNED_MEM uint8_t(*boxes)[VAULT_BOX_LEN] = calloc(members, sizeof(*boxes));
+    if (!p || !boxes)
+        return rc_raise(RC_NOMEM, "deal: out of memory");
+    for (size_t i = 0; i < members; i++)
+        TRY(package_from_wire(&p[i], &in.packages.at[i]));
+    TRY(vault_dkg_deal(n->w.vault, boxes, in.session, p, (unsigned)members));
+    WIRE(boxes) out = { 0 };
+    TRY(wire_list_new(&out.boxes, members));
+    for (size_t i = 0; i < members; i++) {
+        out.boxes.at[i].node = in.packages.at[i].node;
+        memcpy(out.boxes.at[i].box, boxes[i], VAULT_BOX_LEN);
+    }
+    return wire_boxes_encode(reply, reply_len, &out);
+}
+
+/* ---- finish: prepared, then the vote --------------------------------------------- */
+
+static enum rc prepare(struct wire_epoch_vote *out, struct node *n,
+                       const struct wire_epoch_finish *in)
+{
+    size_t members = in->boxes.n;
+    OWNED_MEM uint8_t(*boxes)[VAULT_BOX_LEN] = calloc(members, sizeof(*boxes));
+    OWNED_MEM struct vault_dkg_result *made = calloc(1, sizeof(*made));
+    if (!boxes || !made)
+        return rc_raise(RC_NOMEM, "finish: out of memory");
+    size_t mine = members;
+    for (size_t i = 0; i < members; i++) {
+        memcpy(boxes[i], in->boxes.at[i].box, VAULT_BOX_LEN);
+        if (in->boxes.at[i].node == n->id)
+            mine = i;
+    }
+    if (mine == members)
+        return rc_raise(RC_PARSE, "boxes: none dealt by node%u itself", n->id);
+    TRY(vault_dkg_finish(n->w.vault, made, in->session, boxes,
+                         (unsigned)members));
+    TRY(store_epoch_prepare(n->w.store, in->session, made->sealed,
+                            made->sealed_len));
+    OWNED_MEM uint8_t *back = NULL;
+    size_t back_len;
+    TRY(store_epoch_sealed(n->w.store, in->session, &back, &back_len));
+    TRY(vault_vote(n->w.vault, out->vote.sig, in->session, back, back_len));
+    memcpy(out->group_key, made->group_key, 32);
+    memcpy(out->transcript, made->transcript, 32);
+    memcpy(out->vote.identity, n->keys.identity, 32);
+    memcpy(out->vote.y, made->ys[mine], 32);
+    out->vote.node = n->id;
+    return RC_OK;
+}
+
+enum rc epoch_on_finish(struct node *n, const uint8_t *body, size_t len,
+                        char **reply, size_t *reply_len)
+{
+    WIRE(epoch_finish) in = { 0 };
+    struct wire_epoch_vote out = { 0 };
+    TRY(wire_epoch_finish_decode(&in, (const char *)body, len));
+    if (in.boxes.n == 0 || in.boxes.n > TLOG_MAX_NODES)
+        return rc_raise(RC_PARSE, "boxes: %zu", in.boxes.n);
+    TRY(prepare(&out, n, &in));
+    return wire_epoch_vote_encode(reply, reply_len, &out);
+}
+
+/* ---- activate ---------------------------------------------------------------------- */
+
+/* Under lock. The birth is judged like anything else that comes in. */
+static enum rc judge_birth(char *name, bool *member, struct node *n,
+                           const struct wire_birth *in)
+{
+    struct wire_session s = { .descriptor = in->descriptor,
+                              .requester = in->requester };
+    s.approvals.at = in->approvals.at;
+    s.approvals.n = in->approvals.n;
+    struct judged j;
+    TRY(session_judge(&j, n, &s));
+    const struct policy *p = policy_chain_head(n->chain);
+    const struct policy_profile *profile = policy_profile_find(p, j.s.profile);
+    if (!profile || memcmp(j.s.id, in->cert.session, 32) != 0)
+        return rc_raise(RC_POLICY, "birth: session and certificate differ");
+    if (in->cert.threshold != profile->threshold ||
+        in->cert.votes.n != profile->n_nodes)
+        return rc_raise(RC_POLICY, "birth: not the profile's threshold");
+    struct tlog_proof proof;
+    struct tlog_birth b;
+    TRY(proof_from_wire(&proof, &in->proof));
+    TRY(tlog_proof_check(&proof, &n->log, NULL));
+    TRY(tlog_birth_decode(&b, proof.entry, proof.entry_len));
+    struct tlog_epoch_terms terms;
+    struct tlog_vote votes[TLOG_MAX_NODES];
+    unsigned n_votes;
+    uint8_t root[32];
+    TRY(cert_terms(&terms, votes, &n_votes, &in->cert));
+    TRY(tlog_votes_check(&terms, TLOG_VOTE_PREPARED, votes, n_votes));
+    tlog_endorsements_root(root, votes, n_votes);
+    if (memcmp(root, b.endorsements, 32) != 0 ||
+        memcmp(b.session, j.s.id, 32) != 0 ||
+        memcmp(b.approvals, j.approved.root, 32) != 0)
+        return rc_raise(RC_LOG, "birth: entry is of another birth");
+    *member = false;
+    for (unsigned i = 0; i < n_votes; i++) {
+        const struct policy_node *node = policy_node_find(p, votes[i].node);
+        if (!node || memcmp(node->identity, votes[i].identity, 32) != 0)
+            return rc_raise(RC_POLICY, "birth: vote of a stranger");
+        *member = *member || votes[i].node == n->id;
+    }
+    snprintf(name, POLICY_NAME_MAX, "%s", profile->name);
+    return RC_OK;
+}
+
+static enum rc activate(struct wire_ack *out, struct node *n,
+                        const struct wire_birth *in, const char *name,
+                        const uint8_t *body, size_t len)
+{
+    struct tlog_epoch_terms terms;
+    struct tlog_vote votes[TLOG_MAX_NODES];
+    unsigned n_votes;
+    TRY(cert_terms(&terms, votes, &n_votes, &in->cert));
+    OWNED_MEM uint8_t *sealed = NULL;
+    size_t sealed_len;
+    TRY(store_epoch_sealed(n->w.store, in->cert.session, &sealed, &sealed_len));
+    TRY(vault_activate(n->w.vault, out->ack, &terms, votes, n_votes, sealed,
+                       sealed_len));
+    return store_epoch_activate(n->w.store, name, in->cert.epoch,
+                                in->cert.session, (const char *)body, len);
+}
+
+enum rc epoch_on_activate(struct node *n, const uint8_t *body, size_t len,
+                          char **reply, size_t *reply_len)
+{
+    WIRE(birth) in = { 0 };
+    char name[POLICY_NAME_MAX];
+    bool member;
+    TRY(wire_birth_decode(&in, (const char *)body, len));
+    node_lock(n);
+    enum rc rc = judge_birth(name, &member, n, &in);
+    node_unlock(n);
+    TRY(rc);
+    struct wire_ack out = { .node = n->id };
+    if (member)
+        TRY(activate(&out, n, &in, name, body, len));
+    else
+        TRY(store_epoch_activate(n->w.store, name, in.cert.epoch,
+                                 in.cert.session, (const char *)body, len));
+    struct key *k;
+    node_lock(n);
+    rc = node_key_take(n, name, &in, member, &k);
+    node_unlock(n);
+    TRY(rc);
+    return wire_ack_encode(reply, reply_len, &out);
+}

@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A signer's part in a round: commitments for a lead, and round two. Each
+ * item is judged singly, from scratch and against this node's own policy;
+ * accepted ones are marked in one durable transaction; then the vault, which
+ * checks the proof again for itself, is asked once each.
+ */
+#include "sidecar/inner.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/hash.h"
+
+/* ---- commitments ------------------------------------------------------------ */
+
+static enum rc next_commitments(struct node *n, uint16_t lead,
+                                const uint8_t key[32], uint64_t epoch,
+                                uint64_t count, struct wire_commitment **at,
+                                size_t *n_at)
+{
+    struct vault_commitment made[VAULT_MAX_COMMIT];
+    if (count > VAULT_MAX_COMMIT)
+        return rc_raise(RC_PARSE, "commit: %llu wanted, at most %d",
+                        (unsigned long long)count, VAULT_MAX_COMMIT);
+    if (count)
+        TRY(vault_commit(n->w.vault, made, (unsigned)count, key, epoch, lead));
+    TRY(wire_list_alloc((void **)at, n_at, sizeof(**at), count));
+    for (size_t i = 0; i < count; i++) {
+        memcpy((*at)[i].nonce, made[i].nonce_id, 16);
+        memcpy((*at)[i].hiding, made[i].hiding, 32);
+        memcpy((*at)[i].binding, made[i].binding, 32);
+    }
+    return RC_OK;
+}
+
+enum rc follow_commit(struct node *n, uint16_t from, const uint8_t *body,
+                      size_t len, char **reply, size_t *reply_len)
+{
+    struct wire_commit in;
+    TRY(wire_commit_decode(&in, (const char *)body, len));
+    WIRE(commitments) out = { 0 };
+    if (in.count == 0)
+        return rc_raise(RC_PARSE, "commit: count 0");
+    TRY(next_commitments(n, from, in.key, in.epoch, in.count, &out.next.at,
+                         &out.next.n));
+    memcpy(out.boot, n->keys.boot, 16);
+    node_lock(n);
+    out.head = n->head;
+    node_unlock(n);
+    return wire_commitments_encode(reply, reply_len, &out);
+}
+
+/* ---- judging one item ----------------------------------------------------------- */
+
+struct verdict {
+    enum rc rc;
+    char why[400];
+    struct judged j;
+    struct key *key;
+    const uint8_t *msg;
+    size_t msg_len;
+    struct tlog_intent intent;
+    struct tlog_proof proof;
+    struct store_mark mark;
+};
+
+unsigned max_attempts(const struct key *key)
+{
+    unsigned spare = key->n - key->t + 1;
+    return spare > MAX_ATTEMPTS_MIN ? spare : MAX_ATTEMPTS_MIN;
+}
+
+static enum rc check_key(struct verdict *v, struct node *n,
+                         const struct wire_round2_item *item,
+                         const struct policy_profile **profile)
+{
+    v->key = node_key_by_id(n, item->key);
+    if (!v->key || !v->key->have_share)
+        return rc_raise(RC_UNKNOWN, "key: node%u holds no share of it", n->id);
+    if (v->key->epoch != item->epoch)
+        return rc_raise(RC_EPOCH_MOVED, "epoch: asked for %llu, in force %llu",
+                        (unsigned long long)item->epoch,
+                        (unsigned long long)v->key->epoch);
+    *profile = policy_profile_find(policy_chain_head(n->chain), v->key->name);
+    if (!*profile)
+        return rc_raise(RC_POLICY, "profile %s is not in the policy in force",
+                        v->key->name);
+    const struct policy_session *s = &v->j.s;
+    if (s->type != POLICY_S_SIGN && s->type != POLICY_S_ROOT)
+        return rc_raise(RC_POLICY, "session: its type signs nothing");
+    if (s->has_profile && strcmp(s->profile, v->key->name) != 0)
+        return rc_raise(RC_POLICY, "session is for %s, not for %s", s->profile,
+                        v->key->name);
+    if (s->has_key && memcmp(s->key, v->key->id, 32) != 0)
+        return rc_raise(RC_POLICY, "session names another key");
+    return RC_OK;
+}
+
+static enum rc check_payload(struct verdict *v, struct node *n,
+                             const struct wire_round2_item *item,
+                             const struct policy_profile *profile)
+{
+    enum policy_kind kind;
+    if (v->msg_len > profile->max_message)
+        return rc_raise(RC_TOO_LARGE, "message: %zu bytes, %s signs up to %u",
+                        v->msg_len, profile->name, profile->max_message);
+    TRY(policy_payload_check(&kind, profile, &v->j.s, v->msg, v->msg_len));
+    if (strcmp(policy_kind_name(kind), item->slot) != 0)
+        return rc_raise(RC_POLICY, "slot: %s, but the bytes are %s", item->slot,
+                        policy_kind_name(kind));
+    if (profile->class != POLICY_ISSUER)
+        return RC_OK;
+    if (!n->w.tbs_check)
+        return rc_raise(RC_POLICY, "this node signs no certificates");
+    return n->w.tbs_check(n->w.ctx, n->chain, &v->j.s, v->key->group_key,
+                          item->birth.n ? &item->birth.at[0] : NULL, v->msg,
+                          v->msg_len);
+}
+
+/* participants of the intent = identities of exactly these signers */
+static enum rc check_signers(const struct verdict *v, struct node *n,
+                             const struct wire_round2_item *item)
+{
+    const struct policy *p = policy_chain_head(n->chain);
+    uint8_t identities[TLOG_MAX_NODES][32];
+    bool us = false;
+    if (item->signers.n < v->key->t || item->signers.n > TLOG_MAX_NODES)
+        return rc_raise(RC_POLICY, "signers: %zu, the key wants %u",
+                        item->signers.n, v->key->t);
+    for (size_t i = 0; i < item->signers.n; i++) {
+        uint64_t id = item->signers.at[i].node;
+        const struct policy_node *node = id <= UINT16_MAX
+                                                 ? policy_node_find(
+                                                           p, (uint16_t)id)
+                                                 : NULL;
+        if (!node || !node->has_keys)
+            return rc_raise(RC_POLICY, "signers: node %llu is not in force",
+                            (unsigned long long)id);
+        if (i && item->signers.at[i - 1].node >= id)
+            return rc_raise(RC_PARSE, "signers: not ascending");
+        memcpy(identities[i], node->identity, 32);
+        us = us || id == n->id;
+    }
+    if (!us)
+        return rc_raise(RC_PARSE, "signers: without node%u", n->id);
+    uint8_t want[32];
+    tlog_participants(want, identities, (unsigned)item->signers.n);
+    if (memcmp(want, v->intent.participants, 32) != 0)
+        return rc_raise(RC_POLICY, "intent: participants differ from the "
+                                   "signers of the package");
+    return RC_OK;
+}
+
+static enum rc differs(const char *field)
+{
+    return rc_raise(RC_POLICY, "intent: %s is not what the request says",
+                    field);
+}
+
+/* Older than our newest head: only one we knew. Nothing is marked for it. */
+static enum rc check_head(const struct node *n, uint64_t size)
+{
+    if (size >= n->head)
+        return RC_OK;
+    for (size_t i = 0; i < sizeof(n->heads) / sizeof(*n->heads); i++)
+        if (n->heads[i] == size)
+            return RC_OK;
+    return rc_raise(RC_HEAD_BEHIND,
+                    "checkpoint of size %llu, node%u knows "
+                    "%llu",
+                    (unsigned long long)size, n->id,
+                    (unsigned long long)n->head);
+}
+
+static enum rc check_intent(struct verdict *v, struct node *n,
+                            const struct wire_round2_item *item,
+                            const struct policy_profile *profile)
+{
+    const struct policy *p = policy_chain_head(n->chain);
+    TRY(proof_from_wire(&v->proof, &item->intent));
+    TRY(tlog_intent_decode(&v->intent, v->proof.entry, v->proof.entry_len));
+    const struct tlog_intent *in = &v->intent;
+    if (memcmp(in->session, v->j.s.id, 32) != 0)
+        return differs("session");
+    if (memcmp(in->key, v->key->id, 32) != 0)
+        return differs("key");
+    if (in->epoch != item->epoch || in->attempt != item->attempt ||
+        strcmp(in->slot, item->slot) != 0)
+        return differs("epoch, attempt or slot");
+    if (strcmp(in->class, policy_class_name(profile->class)) != 0 ||
+        strcmp(in->mode, "ed25519") != 0)
+        return differs("class or mode");
+    if (memcmp(in->approvals, v->j.approved.root, 32) != 0)
+        return differs("approvals");
+    if (memcmp(in->policy, p->sha256, 32) != 0)
+        return differs("policy");
+    if (in->birth != v->key->birth)
+        return differs("birth");
+    int64_t now = n->w.now_s(n->w.ctx);
+    if (in->expires < now || in->expires > now + INTENT_LIFE_S + 60)
+        return rc_raise(RC_EXPIRED, "intent: expires %lld, now %lld",
+                        (long long)in->expires, (long long)now);
+    uint8_t commitment[32];
+    tlog_commitment(commitment, v->j.s.nonce, v->msg, v->msg_len);
+    if (memcmp(commitment, in->commitment, 32) != 0)
+        return rc_raise(RC_LOG, "intent: commitment is to another message");
+    struct tlog_checkpoint cp;
+    TRY(tlog_proof_check(&v->proof, &n->log, &cp));
+    return check_head(n, cp.size);
+}
+
+static void digest_item(uint8_t out[32], const struct wire_round2_item *item,
+                        const uint8_t commitment[32])
+{
+    crypto_hash_sha256_state st;
+    crypto_hash_sha256_init(&st);
+    crypto_hash_sha256_update(&st, commitment, 32);
+    crypto_hash_sha256_update(&st, (const uint8_t *)item->intent.entry.p,
+                              item->intent.entry.len);
+    crypto_hash_sha256_update(&st, (const uint8_t *)item->signers.at,
+                              item->signers.n * sizeof(*item->signers.at));
+    crypto_hash_sha256_final(&st, out);
+}
+
+/* Under lock. */
+static enum rc judge_item(struct verdict *v, struct node *n,
+                          const struct wire_round2_item *item)
+{
+    const struct policy_profile *profile;
+    if (!n->has_log)
+        return rc_raise(RC_ORDER, "node%u has no log key yet", n->id);
+    TRY(session_judge(&v->j, n, &item->session));
+    TRY(check_key(v, n, item, &profile));
+    TRY(check_payload(v, n, item, profile));
+    TRY(check_intent(v, n, item, profile));
+    TRY(check_signers(v, n, item));
+    v->mark = (struct store_mark){ .attempt = item->attempt,
+                                   .expires = v->j.s.expires,
+                                   .max_attempts = max_attempts(v->key) };
+    memcpy(v->mark.session, v->j.s.id, 32);
+    memcpy(v->mark.slot, item->slot, sizeof(v->mark.slot));
+    memcpy(v->mark.message, v->intent.commitment, 32);
+    digest_item(v->mark.request, item, v->intent.commitment);
+    return RC_OK;
+}
+
+static void judge_all(struct verdict *v, struct node *n,
+                      const struct wire_round2 *in, const uint8_t *raw,
+                      size_t raw_len)
+{
+    node_lock(n);
+    for (size_t i = 0; i < in->items.n; i++) {
+        const struct wire_round2_item *item = &in->items.at[i];
+        if (item->message_len > raw_len) {
+            v[i].rc = rc_raise(RC_PARSE, "message_len: over the bytes sent");
+        } else {
+            v[i].msg = raw;
+            v[i].msg_len = item->message_len;
+            raw += item->message_len;
+            raw_len -= item->message_len;
+            v[i].rc = judge_item(&v[i], n, item);
+        }
+        if (v[i].rc != RC_OK)
+            snprintf(v[i].why, sizeof(v[i].why), "%s", rc_text());
+    }
+    node_unlock(n);
+}
+
+/* One transaction for all that were accepted. */
+static enum rc mark_all(struct verdict *v, struct node *n, size_t n_items)
+{
+    struct store_mark marks[WIRE_MAX_BATCH];
+    size_t at[WIRE_MAX_BATCH];
+    unsigned n_marks = 0;
+    for (size_t i = 0; i < n_items; i++) {
+        if (v[i].rc != RC_OK)
+            continue;
+        at[n_marks] = i;
+        marks[n_marks++] = v[i].mark;
+    }
+    if (n_marks == 0)
+        return RC_OK;
+    TRY(store_marks(n->w.store, marks, n_marks));
+    for (unsigned i = 0; i < n_marks; i++) {
+        struct verdict *w = &v[at[i]];
+        w->rc = marks[i].rc;
+        if (w->rc == RC_CONFLICT)
+            snprintf(w->why, sizeof(w->why),
+                     "slot: already taken by another message or request");
+        else if (w->rc != RC_OK)
+            snprintf(w->why, sizeof(w->why), "slot: no attempts left");
+    }
+    return RC_OK;
+}
+
+/* ---- the vault ------------------------------------------------------------------- */
+
+static enum rc ask_vault(struct vault_sign_reply *out, struct node *n,
+                         uint16_t lead, const struct verdict *v,
+                         const struct wire_round2_item *item)
+{
+    struct vault_signer signers[TLOG_MAX_NODES];
+    struct vault_sign_request r = { .epoch = item->epoch,
+                                    .lead = lead,
+                                    .signers = signers,
+                                    .n_signers = (unsigned)item->signers.n,
+                                    .msg = v->msg,
+                                    .msg_len = v->msg_len,
+                                    .intent = &v->proof };
+    for (size_t i = 0; i < item->signers.n; i++) {
+        const struct wire_signer *s = &item->signers.at[i];
+        signers[i].node = (uint16_t)s->node;
+        memcpy(signers[i].hiding, s->hiding, 32);
+        memcpy(signers[i].binding, s->binding, 32);
+        if (s->node == n->id)
+            memcpy(r.nonce_id, s->nonce, 16);
+    }
+    memcpy(r.key, item->key, 32);
+    memcpy(r.salt, v->j.s.nonce, 32);
+    struct tlog_path growth = { .n = 0 };
+    if (item->growth.to > item->growth.from) {
+        TRY(path_from_wire(&growth, item->growth.path.at, item->growth.path.n));
+        r.consistency = &growth;
+    }
+    return vault_sign(n->w.vault, out, &r);
+}
+
+/* The newest head moves, durably, before anyone hears of it. */
+static enum rc keep_head(struct node *n, const struct verdict *v,
+                         const char *cosignature)
+{
+    char note[TLOG_NOTE_MAX];
+    struct tlog_checkpoint cp;
+    TRY(tlog_checkpoint_open(&cp, v->proof.checkpoint,
+                             strlen(v->proof.checkpoint), &n->log));
+    snprintf(note, sizeof(note), "%s", v->proof.checkpoint);
+    TRY(tlog_note_add(note, sizeof(note), cosignature));
+    node_lock(n);
+    bool newer = cp.size > n->head;
+    if (newer) {
+        n->heads[n->next_head++ % 64] = n->head;
+        n->head = cp.size;
+        memcpy(n->head_note, note, sizeof(note));
+    }
+    node_unlock(n);
+    return newer ? store_put(n->w.store, "head", note, strlen(note)) : RC_OK;
+}
+
+static enum rc sign_item(struct wire_round2_result *out, struct node *n,
+                         uint16_t lead, const struct verdict *v,
+                         const struct wire_round2_item *item)
+{
+    struct vault_sign_reply made;
+    TRY(ask_vault(&made, n, lead, v, item));
+    if (made.cosigned) {
+        TRY(keep_head(n, v, made.cosignature));
+        TRY(wire_text_set(&out->cosignature, made.cosignature,
+                          strlen(made.cosignature)));
+    }
+    struct tlog_hash leaf;
+    tlog_leaf_hash(&leaf, v->proof.entry, v->proof.entry_len);
+    n->w.ak_sign(n->w.ctx, out->ak_signature, leaf.b);
+    memcpy(out->share, made.share, 32);
+    return RC_OK;
+}
+
+static enum rc fill_result(struct wire_round2_result *out, struct node *n,
+                           enum rc rc, const char *why)
+{
+    snprintf(out->code, sizeof(out->code), "%s", rc_slug(rc));
+    TRY(wire_text_set(&out->message, rc == RC_OK ? "" : why,
+                      rc == RC_OK ? 0 : strlen(why)));
+    node_lock(n);
+    enum rc set = wire_text_set(&out->head, n->head_note, strlen(n->head_note));
+    node_unlock(n);
+    if (!out->cosignature.p && set == RC_OK)
+        set = wire_text_set(&out->cosignature, "", 0);
+    return set;
+}
+
+enum rc follow_round2(struct node *n, uint16_t from,
+                      const struct wire_round2 *in, const uint8_t *raw,
+                      size_t raw_len, struct wire_round2_reply *out)
+{
+    if (in->items.n == 0 || in->items.n > WIRE_MAX_BATCH)
+        return rc_raise(RC_PARSE, "items: %zu, want 1..%d", in->items.n,
+                        WIRE_MAX_BATCH);
+    if (in->want_next > WIRE_MAX_NEXT)
+        return rc_raise(RC_PARSE, "want_next: over %d", WIRE_MAX_NEXT);
+    OWNED_MEM struct verdict *v = calloc(in->items.n, sizeof(*v));
+    if (!v)
+        return rc_raise(RC_NOMEM, "round 2: out of memory");
+    judge_all(v, n, in, raw, raw_len);
+    TRY(mark_all(v, n, in->items.n));
+    TRY(wire_list_new(&out->items, in->items.n));
+    for (size_t i = 0; i < in->items.n; i++) {
+        struct wire_round2_result *r = &out->items.at[i];
+        if (v[i].rc == RC_OK) {
+            v[i].rc = sign_item(r, n, from, &v[i], &in->items.at[i]);
+            if (v[i].rc != RC_OK)
+                snprintf(v[i].why, sizeof(v[i].why), "%s", rc_text());
+        }
+        TRY(fill_result(r, n, v[i].rc, v[i].why));
+    }
+    node_lock(n);
+    out->head = n->head;
+    node_unlock(n);
+    return next_commitments(n, from, in->items.at[0].key, in->items.at[0].epoch,
+                            v[0].key ? in->want_next : 0, &out->next.at,
+                            &out->next.n);
+}
+
+/* Body: u32be length, JSON, raw messages. */
+static enum rc split_frame(const char **json, size_t *json_len,
+                           const uint8_t **raw, size_t *raw_len,
+                           const uint8_t *body, size_t len)
+{
+    struct bytes_reader r = bytes_reader(body, len);
+    *json = (const char *)bytes_take_lp32(&r, json_len);
+    if (r.failed)
+        return rc_raise(RC_PARSE, "frame: shorter than it says");
+    *raw = r.p;
+    *raw_len = r.left;
+    return RC_OK;
+}
+
+enum rc follow_on_round2(struct node *n, uint16_t from, const uint8_t *body,
+                         size_t len, char **reply, size_t *reply_len)
+{
+    const char *json;
+    const uint8_t *raw;
+    size_t json_len;
+    size_t raw_len;
+    TRY(split_frame(&json, &json_len, &raw, &raw_len, body, len));
+    WIRE(round2) in = { 0 };
+    TRY(wire_round2_decode(&in, json, json_len));
+    WIRE(round2_reply) out = { 0 };
+    TRY(follow_round2(n, from, &in, raw, raw_len, &out));
+    return wire_round2_reply_encode(reply, reply_len, &out);
+}

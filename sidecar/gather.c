@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Leading, part two: choose t healthy signers, see that each has commitments
+ * ready, and take up to a batch of jobs. One round per key is in flight, so
+ * the signers' heads only ever move forward; whatever queues meanwhile is the
+ * next batch (natural batching, no timers).
+ */
+#include "sidecar/inner.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define BATCH_BYTES (64 * 1024)
+#define LOG_REST_MS 300
+
+/* ---- peers -------------------------------------------------------------------- */
+
+struct pool *peer_pool(struct peer *p, const struct key *key)
+{
+    struct pool *free_one = NULL;
+    for (unsigned i = 0; i < POLICY_MAX_PROFILES; i++) {
+        struct pool *pool = &p->pool[i];
+        if (pool->key == key) {
+            if (pool->epoch != key->epoch) {
+                pool->n = 0;
+                pool->epoch = key->epoch;
+            }
+            return pool;
+        }
+        if (!pool->key && !free_one)
+            free_one = pool;
+    }
+    if (free_one)
+        *free_one = (struct pool){ .key = key, .epoch = key->epoch };
+    return free_one;
+}
+
+static void drop_pools(struct peer *p)
+{
+    for (unsigned i = 0; i < POLICY_MAX_PROFILES; i++)
+        p->pool[i].n = 0;
+}
+
+void peer_down(struct node *n, uint32_t id, int64_t for_ms, enum rc rc)
+{
+    struct peer *p = node_peer(n, (uint16_t)id);
+    if (!p)
+        return;
+    if (rc == RC_TIMEOUT && for_ms < TIMEOUT_DOWN_MS)
+        for_ms = TIMEOUT_DOWN_MS;
+    p->down_until_ms = n->w.now_ms(n->w.ctx) + for_ms;
+    snprintf(p->why, sizeof(p->why), "%s (%s)", rc_text(), rc_slug(rc));
+    drop_pools(p);
+}
+
+/* Commitments die with the vault that made them. */
+static void see_boot(struct peer *p, const uint8_t boot[16])
+{
+    if (memcmp(p->boot, boot, 16) == 0)
+        return;
+    memcpy(p->boot, boot, 16);
+    drop_pools(p);
+}
+
+/* ---- choosing ------------------------------------------------------------------- */
+
+static bool usable(const struct node *n, const struct key *k, unsigned i,
+                   int64_t now)
+{
+    if (k->node[i] == n->id)
+        return k->have_share;
+    struct node *m = (struct node *)(uintptr_t)n; /* node_peer may add */
+    const struct peer *p = node_peer(m, k->node[i]);
+    return p && p->down_until_ms <= now;
+}
+
+static void sort_ids(uint16_t *id, unsigned n)
+{
+    for (unsigned i = 1; i < n; i++)
+        for (unsigned j = i; j > 0 && id[j - 1] > id[j]; j--) {
+            uint16_t t = id[j];
+            id[j] = id[j - 1];
+            id[j - 1] = t;
+        }
+}
+
+/* Ourselves first: our share costs no round trip. Then around the ring. */
+static bool choose(struct round *r, struct node *n, struct key *k)
+{
+    int64_t now = n->w.now_ms(n->w.ctx);
+    for (unsigned i = 0; i < k->n; i++)
+        if (k->node[i] == n->id && usable(n, k, i, now))
+            r->signer[r->n_signers++] = n->id;
+    unsigned first = k->turn++;
+    for (unsigned i = 0; i < k->n && r->n_signers < k->t; i++) {
+        unsigned at = (first + i) % k->n;
+        if (k->node[at] != n->id && usable(n, k, at, now))
+            r->signer[r->n_signers++] = k->node[at];
+    }
+    sort_ids(r->signer, r->n_signers);
+    return r->n_signers >= k->t;
+}
+
+/* "needs 2 of 3 nodes, has 1; node2: …; node3: …" */
+static void say_nobody(struct node *n, struct key *k, unsigned have)
+{
+    char why[400];
+    int at = snprintf(why, sizeof(why), "key %s: needs %u of %u nodes, has %u",
+                      k->name, k->t, k->n, have);
+    int64_t now = n->w.now_ms(n->w.ctx);
+    for (unsigned i = 0; i < k->n && at > 0 && (size_t)at < sizeof(why); i++) {
+        if (k->node[i] == n->id || usable(n, k, i, now))
+            continue;
+        at += snprintf(why + at, sizeof(why) - (size_t)at, "; node%u: %s",
+                       k->node[i], node_peer(n, k->node[i])->why);
+    }
+    for (struct job *j = k->queue; j; j = j->next) {
+        j->last_rc = RC_NODES;
+        snprintf(j->last_why, sizeof(j->last_why), "%s", why);
+        snprintf(j->last_hint, sizeof(j->last_hint),
+                 "start the missing nodes; mpcsign status shows all");
+    }
+}
+
+/* ---- a round ----------------------------------------------------------------------- */
+
+void round_free(struct round *r)
+{
+    if (!r)
+        return;
+    for (unsigned i = 0; i < r->n_shots; i++) {
+        wire_round2_item_free(&r->shot[i].item);
+        for (unsigned j = 0; r->shot[i].results && j < r->n_signers; j++)
+            wire_round2_result_free(&r->shot[i].results[j]);
+        free(r->shot[i].results);
+    }
+    free(r);
+}
+
+static void take_jobs(struct round *r, struct key *k)
+{
+    size_t bytes = 0;
+    while (k->queue && r->n_shots < WIRE_MAX_BATCH) {
+        struct job *job = k->queue;
+        if (r->n_shots && bytes + job->msg_len > BATCH_BYTES)
+            return;
+        bytes += job->msg_len;
+        k->queue = job->next;
+        job->next = NULL;
+        job->attempt++;
+        r->shot[r->n_shots++].job = job;
+    }
+}
+
+/* Commitments of a peer arrived: into its pool. */
+static enum rc fill_pool(struct node *n, struct round *r, uint16_t id,
+                         const uint8_t *body, size_t len)
+{
+    WIRE(commitments) in = { 0 };
+    TRY(wire_commitments_decode(&in, (const char *)body, len));
+    struct peer *p = node_peer(n, id);
+    struct pool *pool = p ? peer_pool(p, r->key) : NULL;
+    if (!pool)
+        return rc_raise(RC_NOMEM, "commitments: no place for node%u", id);
+    see_boot(p, in.boot);
+    p->head = in.head;
+    for (size_t i = 0; i < in.next.n && pool->n < POOL_CAP; i++)
+        pool->at[pool->n++] = in.next.at[i];
+    p->why[0] = '\0';
+    return pool->n >= r->n_shots
+                   ? RC_OK
+                   : rc_raise(RC_PARSE, "commitments: %u, wanted %u", pool->n,
+                              r->n_shots);
+}
+
+static void gathered(struct node *n, void *arg, uint32_t from, enum rc rc,
+                     const uint8_t *body, size_t len)
+{
+    struct round *r = arg;
+    if (rc == RC_OK)
+        rc = fill_pool(n, r, (uint16_t)from, body, len);
+    if (rc != RC_OK) {
+        peer_down(n, from, DOWN_MS, rc);
+        r->failed = true;
+        r->rc = rc;
+        snprintf(r->why, sizeof(r->why), "node%u: %.380s", from, rc_text());
+    }
+    if (--r->waiting > 0)
+        return;
+    if (r->failed)
+        round_abandon(n, r);
+    else
+        round_log(n, r);
+}
+
+static enum rc ask_commitments(struct node *n, struct round *r, uint16_t id)
+{
+    struct wire_commit ask = { .epoch = r->key->epoch, .count = POOL_REFILL };
+    memcpy(ask.key, r->key->id, 32);
+    OWNED_MEM char *json = NULL;
+    size_t len;
+    TRY(wire_commit_encode(&json, &len, &ask));
+    node_send(n, id, "/v1/frost/commit", json, len, r->deadline_ms, gathered, r,
+              id);
+    return RC_OK;
+}
+
+static void gather(struct node *n, struct round *r)
+{
+    uint16_t ask[TLOG_MAX_NODES];
+    unsigned n_ask = 0;
+    for (unsigned i = 0; i < r->n_signers; i++) {
+        struct peer *p = node_peer(n, r->signer[i]);
+        struct pool *pool = p ? peer_pool(p, r->key) : NULL;
+        if (r->signer[i] != n->id && (!pool || pool->n < r->n_shots))
+            ask[n_ask++] = r->signer[i];
+    }
+    if (n_ask == 0) {
+        round_log(n, r);
+        return;
+    }
+    r->waiting = n_ask; /* before the first send: a reply may come at once */
+    for (unsigned i = 0; i < n_ask; i++) {
+        enum rc rc = ask_commitments(n, r, ask[i]);
+        if (rc != RC_OK)
+            gathered(n, r, ask[i], rc, NULL, 0);
+    }
+}
+
+void round_start(struct node *n, struct key *k)
+{
+    if (n->w.now_ms(n->w.ctx) < k->rest_until_ms)
+        return;
+    struct round *r = calloc(1, sizeof(*r));
+    if (!r)
+        return; /* the next tick tries again */
+    r->key = k;
+    r->deadline_ms = n->w.now_ms(n->w.ctx) + ROUND_MS;
+    if (!choose(r, n, k)) {
+        say_nobody(n, k, r->n_signers);
+        free(r);
+        return;
+    }
+    take_jobs(r, k);
+    for (unsigned i = 0; i < r->n_shots; i++) {
+        r->shot[i].results = calloc(r->n_signers, sizeof(*r->shot->results));
+        if (!r->shot[i].results) {
+            k->round = r;
+            r->rc = rc_raise(RC_NOMEM, "round: out of memory");
+            round_abandon(n, r);
+            return;
+        }
+    }
+    k->round = r;
+    gather(n, r);
+}
+
+/* ---- giving up an attempt --------------------------------------------------------- */
+
+/* Codes that another attempt, other signers or a little time may cure. */
+static bool worth_another(enum rc rc)
+{
+    switch (rc) {
+    case RC_NOMEM:
+    case RC_IO:
+    case RC_TIMEOUT:
+    case RC_UNREACHABLE:
+    case RC_PARSE:
+    case RC_UNKNOWN:
+    case RC_CONFLICT:
+    case RC_ORDER:
+    case RC_EPOCH_MOVED:
+    case RC_ATTEST:
+    case RC_POLICY_HASH:
+    case RC_AUTH:
+    case RC_VERIFY:
+    case RC_LOG:
+    case RC_HEAD_BEHIND:
+    case RC_NODES:
+    case RC_CHEATER:
+    case RC_STORE:
+    case RC_INTERNAL:
+        return true;
+    default:
+        return false;
+    }
+}
+
+void round_requeue(struct node *n, struct round *r, unsigned s)
+{
+    struct job *job = r->shot[s].job;
+    r->shot[s].job = NULL;
+    if (!job)
+        return; /* answered already */
+    job->last_rc = r->rc;
+    snprintf(job->last_why, sizeof(job->last_why), "%s", r->why);
+    snprintf(job->last_hint, sizeof(job->last_hint), "%s", r->hint);
+    if (!worth_another(r->rc) || n->w.now_ms(n->w.ctx) >= job->deadline_ms) {
+        lead_job_failed(n, job, r->rc, r->why, r->hint);
+        return;
+    }
+    if (job->attempt >= max_attempts(job->key)) {
+        char why[500];
+        snprintf(why, sizeof(why), "slot_burnt after %llu attempts: %s",
+                 (unsigned long long)job->attempt, r->why);
+        lead_job_failed(n, job, RC_SLOT_BURNT, why, "request a new session");
+        return;
+    }
+    job->next = job->key->queue;
+    job->key->queue = job;
+}
+
+void round_abandon(struct node *n, struct round *r)
+{
+    if (r->why[0] == '\0')
+        snprintf(r->why, sizeof(r->why), "%s", rc_text());
+    /* A round that never reached its signers marked nothing. */
+    bool unmarked = r->state != ROUND_SIGN;
+    if (r->state == ROUND_LOG)
+        r->key->rest_until_ms = n->w.now_ms(n->w.ctx) + LOG_REST_MS;
+    r->key->round = NULL;
+    for (unsigned i = r->n_shots; i-- > 0;) {
+        if (r->shot[i].job && unmarked)
+            r->shot[i].job->attempt--;
+        round_requeue(n, r, i);
+    }
+    round_free(r);
+    lead_pump(n);
+}

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the decide files share. Two kinds of state: what followers read too
+ * (chain, keys, head, log key) is touched under node->lock; what only leads
+ * use (jobs, rounds, peers, tickets) belongs to the one thread that delivers
+ * local calls, replies and ticks.
+ */
+#ifndef SIDECAR_INNER_H
+#define SIDECAR_INNER_H
+
+#include <pthread.h>
+
+#include "frost/frost.h"
+#include "sidecar/sidecar.h"
+
+#define MAX_ATTEMPTS_MIN 5
+#define POOL_CAP         64    /* commitments held of one peer for one key */
+#define POOL_REFILL      32    /* asked for when a pool runs dry */
+#define INTENT_LIFE_S    120   /* DESIGN section 6: freshness */
+#define ROUND_MS         2500  /* one attempt's budget */
+#define DOWN_MS          1000  /* a peer that failed rests this long */
+#define TIMEOUT_DOWN_MS  10000 /* one that hangs rests longer */
+#define CHEATER_DOWN_MS  60000 /* and one that cheated this long */
+#define NOBODY_MS        3000  /* without t nodes: say so after this */
+#define SEEN_MAX         64    /* finished signatures kept for their bundle */
+#define CALL_WAIT_MAX_MS 60000
+
+/* ---- keys ---------------------------------------------------------------- */
+
+struct key {
+    char name[POLICY_NAME_MAX];
+    uint8_t group_key[32];
+    uint8_t id[32]; /* H(group_key) */
+    uint64_t epoch;
+    uint64_t birth; /* log index */
+    uint16_t t;
+    unsigned n;
+    uint16_t node[TLOG_MAX_NODES];
+    struct frost_point y[TLOG_MAX_NODES];
+    bool have_share;
+    struct wire_birth evidence; /* owned */
+    /* leads only */
+    struct job *queue;
+    struct round *round;
+    unsigned turn;         /* spreads the choice of signers */
+    int64_t rest_until_ms; /* after the log failed */
+};
+
+/* ---- peers, as a lead sees them ------------------------------------------- */
+
+struct pool {
+    const struct key *key;
+    uint64_t epoch;
+    struct wire_commitment at[POOL_CAP];
+    unsigned n;
+};
+struct peer {
+    uint16_t id;
+    int64_t down_until_ms;
+    char why[200]; /* last failure; "" while healthy */
+    uint64_t head; /* newest log size it has seen */
+    uint8_t boot[16];
+    struct pool pool[POLICY_MAX_PROFILES];
+};
+
+/* ---- one local signing request ----------------------------------------------- */
+
+struct job {
+    struct job *next;
+    uint64_t call;
+    struct key *key;
+    struct wire_session session; /* owned */
+    struct policy_session parsed;
+    struct policy_approved approved;
+    enum policy_kind kind;
+    uint8_t *msg; /* owned */
+    size_t msg_len;
+    uint64_t attempt;
+    int64_t started_ms;
+    int64_t deadline_ms;
+    const struct wire_birth *birth; /* issuer: of the key to certify */
+    enum rc last_rc;                /* why the last attempt failed */
+    char last_why[400];
+    char last_hint[200];
+};
+
+/* A job in flight: one item of a round. */
+struct shot {
+    struct job *job;
+    struct wire_round2_item item;       /* owned; growth filled per signer */
+    struct wire_round2_result *results; /* [n_signers], owned */
+};
+enum round_state { ROUND_GATHER, ROUND_LOG, ROUND_SIGN };
+struct round {
+    struct key *key;
+    enum round_state state;
+    uint16_t signer[TLOG_MAX_NODES]; /* ascending */
+    bool answered[TLOG_MAX_NODES];
+    unsigned n_signers;
+    unsigned waiting; /* replies outstanding */
+    struct shot shot[WIRE_MAX_BATCH];
+    unsigned n_shots;
+    int64_t deadline_ms;
+    bool failed; /* give the jobs back when the last reply is in */
+    enum rc rc;
+    char why[400];
+    char hint[200];
+};
+
+/* A finished signature, for GET /v1/bundle/SESSION. */
+struct seen {
+    bool used;
+    struct wire_round2_item item; /* owned */
+    struct wire_round2_result *results;
+    uint16_t signer[TLOG_MAX_NODES];
+    unsigned n_signers;
+    uint8_t signature[64];
+    const struct key *key;
+};
+
+/* ---- the node ------------------------------------------------------------------ */
+
+typedef void reply_fn(struct node *n, void *arg, uint32_t extra, enum rc rc,
+                      const uint8_t *body, size_t len);
+struct ticket {
+    struct ticket *next;
+    uint64_t id;
+    reply_fn *fn;
+    void *arg;
+    uint32_t extra;
+};
+
+struct node {
+    pthread_mutex_t lock;
+    struct world w;
+    uint16_t id;
+    char deployment[POLICY_NAME_MAX];
+    int required_engineers;
+    int required_stewards;
+    struct vault_keys keys;
+    /* shared, under lock */
+    struct policy_chain *chain;
+    bool has_log;
+    struct tlog_vkey log;
+    struct key key[POLICY_MAX_PROFILES];
+    unsigned n_keys;
+    uint64_t head;      /* newest size we cosigned */
+    uint64_t heads[64]; /* and the ones before it, a ring */
+    unsigned next_head;
+    char head_note[TLOG_NOTE_MAX];
+    /* leads only */
+    struct peer peer[POLICY_MAX_NODES];
+    unsigned n_peers;
+    struct ticket *tickets;
+    uint64_t last_ticket;
+    struct drive *drive;   /* the key being made, one at a time */
+    struct govern *govern; /* the policy being put in force */
+    bool asking_log;
+    bool flushing;
+    int64_t ask_after_ms;
+    struct seen seen[SEEN_MAX];
+    unsigned next_seen;
+};
+
+static inline void node_lock(struct node *n)
+{
+    pthread_mutex_lock(&n->lock);
+}
+static inline void node_unlock(struct node *n)
+{
+    pthread_mutex_unlock(&n->lock);
+}
+
+/* node.c */
+void node_send(struct node *n, uint32_t to, const char *path, const char *body,
+               size_t len, int64_t deadline_ms, reply_fn *fn, void *arg,
+               uint32_t extra);
+struct key *node_key_by_name(struct node *n, const char *name);
+struct key *node_key_by_id(struct node *n, const uint8_t id[32]);
+struct key *node_key_by_birth(struct node *n, uint64_t index);
+struct peer *node_peer(struct node *n, uint16_t id);
+/* Takes what an activated birth says; frees nothing on failure. */
+MUST_CHECK enum rc node_key_take(struct node *n, const char *name,
+                                 const struct wire_birth *birth,
+                                 bool have_share, struct key **out);
+void node_answer(struct node *n, uint64_t call, enum rc rc, char *json,
+                 size_t len); /* frees json */
+
+/* convert.c: wire structs to the rooms' structs and back */
+MUST_CHECK enum rc proof_from_wire(struct tlog_proof *out,
+                                   const struct wire_proof *in);
+MUST_CHECK enum rc proof_to_wire(struct wire_proof *out,
+                                 const struct tlog_proof *in);
+MUST_CHECK enum rc path_from_wire(struct tlog_path *out,
+                                  const struct wire_hash *at, size_t n);
+MUST_CHECK enum rc proof_copy(struct wire_proof *out,
+                              const struct wire_proof *in);
+MUST_CHECK enum rc session_copy(struct wire_session *out,
+                                const struct wire_session *in);
+MUST_CHECK enum rc birth_copy(struct wire_birth *out,
+                              const struct wire_birth *in);
+MUST_CHECK enum rc cert_terms(struct tlog_epoch_terms *terms,
+                              struct tlog_vote *votes, unsigned *n,
+                              const struct wire_cert *cert);
+
+/* session.c */
+struct judged {
+    struct policy_session s;
+    struct policy_approved approved;
+};
+/* Under lock. Judges a session against the policy in force, now. */
+MUST_CHECK enum rc session_judge(struct judged *out, struct node *n,
+                                 const struct wire_session *in);
+/* Under lock. Opens a 0/0 session for a socket peer and this message. */
+MUST_CHECK enum rc session_open(struct wire_session *out, struct judged *j,
+                                struct node *n,
+                                const struct policy_profile *profile,
+                                enum policy_kind kind, uid_t uid,
+                                const uint8_t *msg, size_t msg_len);
+void session_on_local(struct node *n, uint64_t call, const uint8_t *body,
+                      size_t len);
+void session_on_approval(struct node *n, uint64_t call, const uint8_t *body,
+                         size_t len);
+void session_on_get(struct node *n, uint64_t call, const char *hex);
+MUST_CHECK enum rc session_load(struct wire_session *out, struct node *n,
+                                const uint8_t id[32]);
+MUST_CHECK enum rc session_keep(struct node *n, const uint8_t id[32],
+                                int64_t expires, const struct wire_session *s);
+
+/* lead.c: jobs; gather.c and round.c: rounds */
+void lead_on_sign(struct node *n, uint64_t call, uid_t uid, const uint8_t *body,
+                  size_t len);
+void lead_pump(struct node *n);
+void lead_tick(struct node *n);
+void lead_job_failed(struct node *n, struct job *job, enum rc rc,
+                     const char *why, const char *hint);
+void lead_job_done(struct node *n, struct job *job, const uint8_t signature[64],
+                   uint64_t intent);
+void job_free(struct job *job);
+void round_start(struct node *n, struct key *key);
+void round_free(struct round *r);
+/* Puts one shot's job back with the round's reason, or ends it. */
+void round_requeue(struct node *n, struct round *r, unsigned s);
+/* The same for all that are left; frees r. */
+void round_abandon(struct node *n, struct round *r);
+void round_log(struct node *n, struct round *r);    /* append the intents */
+void round_sign(struct node *n, struct round *r);   /* send round two */
+void round_finish(struct node *n, struct round *r); /* all replies are in */
+void peer_down(struct node *n, uint32_t id, int64_t for_ms, enum rc rc);
+struct pool *peer_pool(struct peer *p, const struct key *key);
+
+/* follow.c */
+MUST_CHECK enum rc follow_commit(struct node *n, uint16_t from,
+                                 const uint8_t *body, size_t len, char **reply,
+                                 size_t *reply_len);
+/* raw: the messages one after another. */
+MUST_CHECK enum rc follow_round2(struct node *n, uint16_t from,
+                                 const struct wire_round2 *in,
+                                 const uint8_t *raw, size_t raw_len,
+                                 struct wire_round2_reply *out);
+MUST_CHECK enum rc follow_on_round2(struct node *n, uint16_t from,
+                                    const uint8_t *body, size_t len,
+                                    char **reply, size_t *reply_len);
+unsigned max_attempts(const struct key *key);
+
+/* epoch.c: a member's part in making a key; drive.c: the driver's */
+MUST_CHECK enum rc epoch_on_start(struct node *n, const uint8_t *body,
+                                  size_t len, char **reply, size_t *reply_len);
+MUST_CHECK enum rc epoch_on_deal(struct node *n, const uint8_t *body,
+                                 size_t len, char **reply, size_t *reply_len);
+MUST_CHECK enum rc epoch_on_finish(struct node *n, const uint8_t *body,
+                                   size_t len, char **reply, size_t *reply_len);
+MUST_CHECK enum rc epoch_on_activate(struct node *n, const uint8_t *body,
+                                     size_t len, char **reply,
+                                     size_t *reply_len);
+void drive_on_create(struct node *n, uint64_t call, const uint8_t *body,
+                     size_t len);
+void drive_tick(struct node *n);
+void drive_free(struct node *n);
+
+/* govern.c: policy versions, the log's key, receipts */
+void govern_on_policy(struct node *n, uint64_t call, const uint8_t *body,
+                      size_t len);
+void govern_on_policies(struct node *n, uint64_t call);
+MUST_CHECK enum rc govern_take(struct node *n, const uint8_t *body, size_t len,
+                               char **reply, size_t *reply_len);
+MUST_CHECK enum rc govern_chain(struct node *n, char **reply,
+                                size_t *reply_len);
+MUST_CHECK enum rc govern_load(struct node *n);
+/* Under lock: chain's roster into the vault when it changed. */
+MUST_CHECK enum rc govern_roster(struct node *n,
+                                 const struct tlog_proof *proof);
+void govern_tick(struct node *n);
+void govern_free(struct node *n);
+
+/* ask.c: answers that only read */
+void ask_key(struct node *n, uint64_t call, const char *name);
+void ask_keys(struct node *n, uint64_t call);
+void ask_cert(struct node *n, uint64_t call, const char *name);
+void ask_bundle(struct node *n, uint64_t call, const char *hex);
+void ask_status(struct node *n, uint64_t call);
+
+#endif

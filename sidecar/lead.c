@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Leading, part one: a local caller's request becomes a job in its key's
+ * queue; jobs end with an answer, exactly one each. Holds messages until they
+ * are answered, never a share or a nonce. Rounds are in gather.c and round.c.
+ */
+#include "sidecar/inner.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/enc.h"
+
+void job_free(struct job *job)
+{
+    if (!job)
+        return;
+    wire_session_free(&job->session);
+    free(job->msg);
+    free(job);
+}
+
+/* ---- ends ------------------------------------------------------------------- */
+
+void lead_job_failed(struct node *n, struct job *job, enum rc rc,
+                     const char *why, const char *hint)
+{
+    (void)rc_raise(rc, "%s", why);
+    if (hint && *hint)
+        rc_hint("%s", hint);
+    node_answer(n, job->call, rc, NULL, 0);
+    job_free(job);
+}
+
+void lead_job_done(struct node *n, struct job *job, const uint8_t signature[64],
+                   uint64_t intent)
+{
+    struct wire_signed out = { .attempt = job->attempt,
+                               .epoch = job->key->epoch,
+                               .intent = intent };
+    memcpy(out.signature, signature, 64);
+    memcpy(out.group_key, job->key->group_key, 32);
+    memcpy(out.session, job->parsed.id, 32);
+    snprintf(out.slot, sizeof(out.slot), "%s", policy_kind_name(job->kind));
+    char *json = NULL;
+    size_t len = 0;
+    enum rc rc = wire_signed_encode(&json, &len, &out);
+    node_answer(n, job->call, rc, json, len);
+    job_free(job);
+}
+
+/* ---- a request becomes a job -------------------------------------------------- */
+
+/* The key must exist, be ours to lead, and its profile in force. */
+static enum rc find_key(struct job *job, const struct policy_profile **profile,
+                        struct node *n, const char *name)
+{
+    *profile = policy_profile_find(policy_chain_head(n->chain), name);
+    if (!*profile) {
+        enum rc rc = rc_raise(RC_UNKNOWN, "key %s: no such profile", name);
+        rc_hint("mpcsign key list shows the keys there are");
+        return rc;
+    }
+    job->key = node_key_by_name(n, name);
+    if ((*profile)->ephemeral)
+        return rc_raise(RC_UNKNOWN,
+                        "key %s: ephemeral keys are not made yet "
+                        "by this version",
+                        name);
+    if (!job->key) {
+        enum rc rc = rc_raise(RC_UNKNOWN, "key %s: not created yet", name);
+        rc_hint("mpcsign key create %s", name);
+        return rc;
+    }
+    if (job->msg_len > (*profile)->max_message) {
+        enum rc rc = rc_raise(RC_TOO_LARGE,
+                              "message: %zu bytes, %s signs up to %u",
+                              job->msg_len, name, (*profile)->max_message);
+        rc_hint("sign it through CMS, or sign a digest file");
+        return rc;
+    }
+    return RC_OK;
+}
+
+static enum rc needs_session(const struct policy_profile *p)
+{
+    enum rc rc = rc_raise(RC_NOT_APPROVED,
+                          "key %s: needs approval by %u engineers and %u "
+                          "stewards",
+                          p->name, p->engineers, p->stewards);
+    rc_hint("mpcsign request FILE --profile %s, then MPC_SESSION", p->name);
+    return rc;
+}
+
+/* Under lock. */
+static enum rc find_session(struct job *job, struct node *n, uid_t uid,
+                            const struct policy_profile *profile,
+                            const char *session_hex)
+{
+    struct judged j;
+    TRY(policy_classify(&job->kind, job->msg, job->msg_len));
+    if (session_hex[0] == '\0') {
+        if (profile->engineers || profile->stewards ||
+            n->required_engineers > 0 || n->required_stewards > 0)
+            return needs_session(profile);
+        TRY(session_open(&job->session, &j, n, profile, job->kind, uid,
+                         job->msg, job->msg_len));
+    } else {
+        uint8_t id[32];
+        TRY(enc_unhex(id, 32, session_hex, strlen(session_hex)));
+        TRY(session_load(&job->session, n, id));
+        TRY(session_judge(&j, n, &job->session));
+    }
+    job->parsed = j.s;
+    job->approved = j.approved;
+    enum policy_kind kind;
+    return policy_payload_check(&kind, profile, &j.s, job->msg, job->msg_len);
+}
+
+/* Issuer class: the birth of the key that the certificate is for. */
+static enum rc find_birth(struct job *job, struct node *n,
+                          const struct policy_profile *profile)
+{
+    if (profile->class != POLICY_ISSUER || !n->w.tbs_birth)
+        return RC_OK;
+    uint64_t index;
+    enum rc rc = n->w.tbs_birth(n->w.ctx, &index, job->msg, job->msg_len);
+    if (rc == RC_UNKNOWN)
+        return RC_OK; /* a root: the signers judge it by its session */
+    TRY(rc);
+    struct key *k = node_key_by_birth(n, index);
+    if (!k)
+        return rc_raise(RC_UNKNOWN,
+                        "certificate: no key was born at index "
+                        "%llu",
+                        (unsigned long long)index);
+    job->birth = &k->evidence;
+    return RC_OK;
+}
+
+static enum rc read_request(struct job *job, struct wire_sign *in,
+                            const uint8_t *body, size_t len)
+{
+    struct bytes_reader r = bytes_reader(body, len);
+    size_t json_len;
+    const uint8_t *json = bytes_take_lp32(&r, &json_len);
+    if (r.failed)
+        return rc_raise(RC_PARSE, "frame: shorter than it says");
+    TRY(wire_sign_decode(in, (const char *)json, json_len));
+    job->msg = malloc(r.left + 1);
+    if (!job->msg)
+        return rc_raise(RC_NOMEM, "message: out of memory");
+    memcpy(job->msg, r.p, r.left);
+    job->msg_len = r.left;
+    return RC_OK;
+}
+
+static enum rc fill_job(struct job *job, struct node *n, uid_t uid,
+                        const uint8_t *body, size_t len)
+{
+    WIRE(sign) in = { 0 };
+    const struct policy_profile *profile;
+    TRY(read_request(job, &in, body, len));
+    uint64_t wait = in.wait_ms < CALL_WAIT_MAX_MS ? in.wait_ms
+                                                  : CALL_WAIT_MAX_MS;
+    job->started_ms = n->w.now_ms(n->w.ctx);
+    job->deadline_ms = job->started_ms + (int64_t)wait;
+    node_lock(n);
+    enum rc rc = find_key(job, &profile, n, in.key);
+    if (rc == RC_OK)
+        rc = find_session(job, n, uid, profile, in.session);
+    if (rc == RC_OK)
+        rc = find_birth(job, n, profile);
+    node_unlock(n);
+    return rc;
+}
+
+static void queue_job(struct job *job)
+{
+    struct job **at = &job->key->queue;
+    while (*at)
+        at = &(*at)->next;
+    *at = job;
+}
+
+void lead_on_sign(struct node *n, uint64_t call, uid_t uid, const uint8_t *body,
+                  size_t len)
+{
+    struct job *job = calloc(1, sizeof(*job));
+    if (!job) {
+        node_answer(n, call, rc_raise(RC_NOMEM, "job"), NULL, 0);
+        return;
+    }
+    job->call = call;
+    enum rc rc = fill_job(job, n, uid, body, len);
+    if (rc != RC_OK) {
+        node_answer(n, call, rc, NULL, 0);
+        job_free(job);
+        return;
+    }
+    queue_job(job);
+    lead_pump(n);
+}
+
+/* ---- moving on -------------------------------------------------------------------- */
+
+void lead_pump(struct node *n)
+{
+    for (unsigned i = 0; i < n->n_keys; i++)
+        if (n->key[i].queue && !n->key[i].round)
+            round_start(n, &n->key[i]);
+}
+
+/* Jobs whose time is over fail with the best reason known. */
+static void expire_jobs(struct node *n, struct key *k, int64_t now)
+{
+    struct job **at = &k->queue;
+    while (*at) {
+        struct job *job = *at;
+        bool starved = job->last_rc == RC_NODES &&
+                       now - job->started_ms > NOBODY_MS;
+        if (now < job->deadline_ms && !starved) {
+            at = &job->next;
+            continue;
+        }
+        *at = job->next;
+        if (job->last_rc == RC_OK)
+            lead_job_failed(n, job, RC_TIMEOUT, "signing: the deadline passed",
+                            "");
+        else
+            lead_job_failed(n, job, job->last_rc, job->last_why,
+                            job->last_hint);
+    }
+}
+
+void lead_tick(struct node *n)
+{
+    int64_t now = n->w.now_ms(n->w.ctx);
+    for (unsigned i = 0; i < n->n_keys; i++)
+        expire_jobs(n, &n->key[i], now);
+    lead_pump(n);
+}

@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A node's life and its events: what comes in is handed to the file that
+ * decides it. Holds public state only; every secret is behind world.vault.
+ */
+#include "sidecar/inner.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/enc.h"
+#include "base/hash.h"
+
+/* ---- looking things up ------------------------------------------------------ */
+
+struct key *node_key_by_name(struct node *n, const char *name)
+{
+    for (unsigned i = 0; i < n->n_keys; i++)
+        if (strcmp(n->key[i].name, name) == 0)
+            return &n->key[i];
+    return NULL;
+}
+
+struct key *node_key_by_id(struct node *n, const uint8_t id[32])
+{
+    for (unsigned i = 0; i < n->n_keys; i++)
+        if (memcmp(n->key[i].id, id, 32) == 0)
+            return &n->key[i];
+    return NULL;
+}
+
+struct key *node_key_by_birth(struct node *n, uint64_t index)
+{
+    for (unsigned i = 0; i < n->n_keys; i++)
+        if (n->key[i].birth == index)
+            return &n->key[i];
+    return NULL;
+}
+
+struct peer *node_peer(struct node *n, uint16_t id)
+{
+    for (unsigned i = 0; i < n->n_peers; i++)
+        if (n->peer[i].id == id)
+            return &n->peer[i];
+    if (n->n_peers == POLICY_MAX_NODES)
+        return NULL;
+    struct peer *p = &n->peer[n->n_peers++];
+    *p = (struct peer){ .id = id };
+    return p;
+}
+
+/* ---- sending and answering ---------------------------------------------------- */
+
+void node_send(struct node *n, uint32_t to, const char *path, const char *body,
+               size_t len, int64_t deadline_ms, reply_fn *fn, void *arg,
+               uint32_t extra)
+{
+    struct ticket *t = calloc(1, sizeof(*t));
+    if (!t) {
+        (void)rc_raise(RC_NOMEM, "send: out of memory");
+        fn(n, arg, extra, RC_NOMEM, NULL, 0);
+        return;
+    }
+    *t = (struct ticket){ .next = n->tickets,
+                          .id = ++n->last_ticket,
+                          .fn = fn,
+                          .arg = arg,
+                          .extra = extra };
+    n->tickets = t;
+    n->w.send(n->w.ctx, to, path, body, len, deadline_ms, t->id);
+}
+
+void node_on_reply(struct node *n, uint64_t id, enum rc rc, const uint8_t *body,
+                   size_t len)
+{
+    struct ticket **at = &n->tickets;
+    while (*at && (*at)->id != id)
+        at = &(*at)->next;
+    if (!*at)
+        return; /* answered already, or from before a restart */
+    struct ticket t = **at;
+    free(*at);
+    *at = t.next;
+    t.fn(n, t.arg, t.extra, rc, body, len);
+}
+
+void node_answer(struct node *n, uint64_t call, enum rc rc, char *json,
+                 size_t len)
+{
+    n->w.answer(n->w.ctx, call, rc, json, len);
+    free(json);
+}
+
+/* ---- keys ------------------------------------------------------------------------ */
+
+enum rc node_key_take(struct node *n, const char *name,
+                      const struct wire_birth *birth, bool have_share,
+                      struct key **out)
+{
+    const struct wire_cert *c = &birth->cert;
+    struct key *k = node_key_by_name(n, name);
+    if (k && k->epoch >= c->epoch) {
+        *out = k;
+        return RC_OK;
+    }
+    if (!k && n->n_keys == POLICY_MAX_PROFILES)
+        return rc_raise(RC_NOMEM, "keys: more than %d", POLICY_MAX_PROFILES);
+    if (c->votes.n > TLOG_MAX_NODES || c->threshold > c->votes.n)
+        return rc_raise(RC_PARSE, "birth of %s: %zu votes, threshold %llu",
+                        name, c->votes.n, (unsigned long long)c->threshold);
+    struct wire_birth copy = { 0 };
+    TRY(birth_copy(&copy, birth));
+    if (!k)
+        k = &n->key[n->n_keys++];
+    wire_birth_free(&k->evidence);
+    snprintf(k->name, sizeof(k->name), "%s", name);
+    memcpy(k->group_key, c->group_key, 32);
+    hash256(k->id, c->group_key, 32);
+    k->epoch = c->epoch;
+    k->birth = birth->proof.index;
+    k->t = (uint16_t)c->threshold;
+    k->n = (unsigned)c->votes.n;
+    for (unsigned i = 0; i < k->n; i++) {
+        k->node[i] = (uint16_t)c->votes.at[i].node;
+        memcpy(k->y[i].b, c->votes.at[i].y, 32);
+    }
+    k->have_share = have_share;
+    k->evidence = copy;
+    *out = k;
+    return RC_OK;
+}
+
+/* One stored ACTIVE epoch: give the vault its share again. */
+static enum rc load_epoch(void *ctx, const char *name, uint64_t number,
+                          const uint8_t *json, size_t json_len,
+                          const uint8_t *sealed, size_t sealed_len)
+{
+    struct node *n = ctx;
+    (void)number;
+    WIRE(birth) birth = { 0 };
+    TRY(wire_birth_decode(&birth, (const char *)json, json_len));
+    bool have = false;
+    if (sealed_len > 0) {
+        struct tlog_epoch_terms terms;
+        struct tlog_vote votes[TLOG_MAX_NODES];
+        unsigned n_votes;
+        uint8_t ack[64];
+        TRY(cert_terms(&terms, votes, &n_votes, &birth.cert));
+        enum rc rc = vault_activate(n->w.vault, ack, &terms, votes, n_votes,
+                                    sealed, sealed_len);
+        if (rc != RC_OK)
+            return rc_prefix(rc, "share of %s: ", name);
+        have = true;
+    }
+    struct key *k;
+    return node_key_take(n, name, &birth, have, &k);
+}
+
+/* ---- life --------------------------------------------------------------------------- */
+
+static enum rc load_vault(struct node *n)
+{
+    uint8_t *sealed = calloc(1, VAULT_SEALED_KEYS_MAX);
+    if (!sealed)
+        return rc_raise(RC_NOMEM, "node keys: out of memory");
+    OWNED_MEM uint8_t *freed = sealed;
+    OWNED_MEM uint8_t *kept = NULL;
+    size_t len = 0;
+    enum rc rc = store_get(n->w.store, "node_keys", &kept, &len);
+    if (rc != RC_OK && rc != RC_UNKNOWN)
+        return rc;
+    if (len > VAULT_SEALED_KEYS_MAX)
+        return rc_raise(RC_STORE, "node keys: %zu bytes at rest", len);
+    if (len)
+        memcpy(sealed, kept, len);
+    TRY(vault_open(n->w.vault, &n->keys, sealed, &len));
+    (void)freed;
+    return len ? store_put(n->w.store, "node_keys", sealed, len) : RC_OK;
+}
+
+static enum rc load_head(struct node *n)
+{
+    OWNED_MEM uint8_t *note = NULL;
+    size_t len;
+    enum rc rc = store_get(n->w.store, "head", &note, &len);
+    if (rc == RC_UNKNOWN)
+        return RC_OK;
+    TRY(rc);
+    if (len >= sizeof(n->head_note))
+        return rc_raise(RC_STORE, "head: %zu bytes at rest", len);
+    TRY(vault_head_set(n->w.vault, (const char *)note, len));
+    struct tlog_checkpoint cp;
+    TRY(tlog_checkpoint_open(&cp, (const char *)note, len, &n->log));
+    memcpy(n->head_note, note, len + 1);
+    n->head = cp.size;
+    return RC_OK;
+}
+
+static enum rc load_log_key(struct node *n)
+{
+    OWNED_MEM uint8_t *text = NULL;
+    size_t len;
+    enum rc rc = store_get(n->w.store, "log_vkey", &text, &len);
+    if (rc == RC_UNKNOWN)
+        return RC_OK;
+    TRY(rc);
+    TRY(tlog_vkey_parse(&n->log, (const char *)text));
+    n->has_log = true;
+    return RC_OK;
+}
+
+static enum rc load_all(struct node *n)
+{
+    TRY(load_vault(n));
+    TRY(load_log_key(n));
+    TRY(govern_load(n));
+    TRY(govern_roster(n, NULL));
+    if (n->has_log && n->keys.has_roster)
+        TRY(load_head(n));
+    return store_epochs(n->w.store, load_epoch, n);
+}
+
+enum rc node_new(struct node **out, const struct node_config *c,
+                 const struct world *world)
+{
+    struct node *n = calloc(1, sizeof(*n));
+    if (!n)
+        return rc_raise(RC_NOMEM, "node: out of memory");
+    pthread_mutex_init(&n->lock, NULL);
+    n->w = *world;
+    n->id = c->id;
+    snprintf(n->deployment, sizeof(n->deployment), "%s", c->deployment);
+    n->required_engineers = c->required_engineers;
+    n->required_stewards = c->required_stewards;
+    enum rc rc = policy_chain_new(&n->chain, c->genesis, c->genesis_len,
+                                  c->genesis_sha256);
+    if (rc == RC_OK)
+        rc = load_all(n);
+    if (rc != RC_OK) {
+        node_free(n);
+        return rc;
+    }
+    *out = n;
+    return RC_OK;
+}
+
+static void seen_free(struct seen *s)
+{
+    wire_round2_item_done(&s->item);
+    for (unsigned i = 0; s->results && i < s->n_signers; i++)
+        wire_round2_result_done(&s->results[i]);
+    free(s->results);
+}
+
+void node_free(struct node *n)
+{
+    if (!n)
+        return;
+    for (unsigned i = 0; i < n->n_keys; i++) {
+        struct key *k = &n->key[i];
+        if (k->round) {
+            for (unsigned j = 0; j < k->round->n_shots; j++)
+                job_free(k->round->shot[j].job);
+            round_free(k->round);
+        }
+        while (k->queue) {
+            struct job *next = k->queue->next;
+            job_free(k->queue);
+            k->queue = next;
+        }
+        wire_birth_free(&k->evidence);
+    }
+    for (unsigned i = 0; i < SEEN_MAX; i++)
+        seen_free(&n->seen[i]);
+    while (n->tickets) {
+        struct ticket *next = n->tickets->next;
+        free(n->tickets);
+        n->tickets = next;
+    }
+    drive_free(n);
+    govern_free(n);
+    policy_chain_free(n->chain);
+    pthread_mutex_destroy(&n->lock);
+    free(n);
+}
+
+void node_tick(struct node *n)
+{
+    govern_tick(n);
+    drive_tick(n);
+    lead_tick(n);
+}
+
+/* ---- events ---------------------------------------------------------------------------- */
+
+struct local_get {
+    const char *prefix;
+    void (*fn)(struct node *n, uint64_t call, const char *rest);
+};
+static const struct local_get local_gets[] = {
+    { "/v1/key/", ask_key },
+    { "/v1/cert/", ask_cert },
+    { "/v1/session/", session_on_get },
+    { "/v1/bundle/", ask_bundle },
+};
+
+static void on_get(struct node *n, uint64_t call, const char *path)
+{
+    if (strcmp(path, "/v1/keys") == 0)
+        ask_keys(n, call);
+    else if (strcmp(path, "/v1/status") == 0)
+        ask_status(n, call);
+    else if (strcmp(path, "/v1/policy") == 0)
+        govern_on_policies(n, call);
+    else {
+        for (size_t i = 0; i < sizeof(local_gets) / sizeof(*local_gets); i++) {
+            size_t len = strlen(local_gets[i].prefix);
+            if (strncmp(path, local_gets[i].prefix, len) == 0) {
+                local_gets[i].fn(n, call, path + len);
+                return;
+            }
+        }
+        node_answer(n, call, rc_raise(RC_UNKNOWN, "no such path"), NULL, 0);
+    }
+}
+
+void node_on_local(struct node *n, uint64_t call, uid_t uid, const char *path,
+                   const uint8_t *body, size_t len)
+{
+    if (!body)
+        on_get(n, call, path);
+    else if (strcmp(path, "/v1/sign") == 0)
+        lead_on_sign(n, call, uid, body, len);
+    else if (strcmp(path, "/v1/session") == 0)
+        session_on_local(n, call, body, len);
+    else if (strcmp(path, "/v1/approval") == 0)
+        session_on_approval(n, call, body, len);
+    else if (strcmp(path, "/v1/key/create") == 0)
+        drive_on_create(n, call, body, len);
+    else if (strcmp(path, "/v1/policy") == 0)
+        govern_on_policy(n, call, body, len);
+    else
+        node_answer(n, call, rc_raise(RC_UNKNOWN, "no such path"), NULL, 0);
+}
+
+enum rc node_on_peer(struct node *n, uint32_t from, const char *path,
+                     const uint8_t *body, size_t len, char **reply,
+                     size_t *reply_len)
+{
+    if (strcmp(path, "/v1/policy") == 0)
+        return body ? govern_take(n, body, len, reply, reply_len)
+                    : govern_chain(n, reply, reply_len);
+    if (from > UINT16_MAX)
+        return rc_raise(RC_AUTH, "%s: only sidecars may call this", path);
+    uint16_t id = (uint16_t)from;
+    if (strcmp(path, "/v1/frost/commit") == 0)
+        return follow_commit(n, id, body, len, reply, reply_len);
+    if (strcmp(path, "/v1/frost/round2") == 0)
+        return follow_on_round2(n, id, body, len, reply, reply_len);
+    if (strcmp(path, "/v1/epoch/start") == 0)
+        return epoch_on_start(n, body, len, reply, reply_len);
+    if (strcmp(path, "/v1/epoch/deal") == 0)
+        return epoch_on_deal(n, body, len, reply, reply_len);
+    if (strcmp(path, "/v1/epoch/finish") == 0)
+        return epoch_on_finish(n, body, len, reply, reply_len);
+    if (strcmp(path, "/v1/epoch/activate") == 0)
+        return epoch_on_activate(n, body, len, reply, reply_len);
+    return rc_raise(RC_UNKNOWN, "no such path");
+}
+
+/* ---- looking in ---------------------------------------------------------------------------- */
+
+enum rc node_allowed(struct node *n, const char *uri, uint8_t (*hashes)[32],
+                     unsigned *n_hashes, enum policy_role *role, uint16_t *id)
+{
+    node_lock(n);
+    const struct policy *p = policy_chain_head(n->chain);
+    enum rc rc = policy_uri_find(role, id, p, uri);
+    if (rc == RC_OK) {
+        *n_hashes = p->n_measurements[*role];
+        memcpy(hashes, p->measurement[*role], 32 * (size_t)*n_hashes);
+    }
+    node_unlock(n);
+    return rc;
+}
+
+void node_policy_head(struct node *n, struct wire_policy_head *out)
+{
+    node_lock(n);
+    const struct policy *p = policy_chain_head(n->chain);
+    out->version = p->version;
+    memcpy(out->sha256, p->sha256, 32);
+    node_unlock(n);
+}
+
+void node_keys(const struct node *n, struct vault_keys *out)
+{
+    *out = n->keys;
+}
+
+enum rc node_log_later(struct node *n, const char *entry)
+{
+    return store_outbox_add(n->w.store, &entry, 1);
+}

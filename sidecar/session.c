@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sessions: judged against the policy in force, opened for a socket peer
+ * where the profile asks for nobody, kept and handed on. The descriptor is
+ * exact bytes everywhere; its hash is its id.
+ */
+#include "sidecar/inner.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/enc.h"
+
+#define SOCKET_SESSION_S 600 /* life of a session opened for a socket peer */
+
+static struct tlog_blob blob(const struct wire_blob *b)
+{
+    return (struct tlog_blob){ b->p, b->len };
+}
+
+enum rc session_judge(struct judged *out, struct node *n,
+                      const struct wire_session *in)
+{
+    struct tlog_blob approvals[POLICY_MAX_APPROVALS];
+    if (in->approvals.n > POLICY_MAX_APPROVALS)
+        return rc_raise(RC_PARSE, "session: %zu approvals, at most %d",
+                        in->approvals.n, POLICY_MAX_APPROVALS);
+    for (size_t i = 0; i < in->approvals.n; i++)
+        approvals[i] = blob(&in->approvals.at[i]);
+    struct tlog_blob requester = blob(&in->requester);
+    TRY(policy_session_parse(&out->s, in->descriptor.p, in->descriptor.len));
+    TRY(policy_judge(&out->approved, policy_chain_head(n->chain),
+                     policy_chain_genesis(n->chain), &out->s, &requester,
+                     approvals, (unsigned)in->approvals.n,
+                     n->w.now_s(n->w.ctx)));
+    if (out->s.type != POLICY_S_SIGN)
+        return RC_OK;
+    if ((int)out->approved.engineers >= n->required_engineers &&
+        (int)out->approved.stewards >= n->required_stewards)
+        return RC_OK;
+    return rc_raise(RC_NOT_APPROVED,
+                    "this node wants %d engineers and %d stewards, has %u "
+                    "and %u",
+                    n->required_engineers, n->required_stewards,
+                    out->approved.engineers, out->approved.stewards);
+}
+
+enum rc session_open(struct wire_session *out, struct judged *j, struct node *n,
+                     const struct policy_profile *profile,
+                     enum policy_kind kind, uid_t uid, const uint8_t *msg,
+                     size_t msg_len)
+{
+    const struct policy *p = policy_chain_head(n->chain);
+    struct policy_session s = { .type = POLICY_S_SIGN, .n_slots = 1 };
+    memcpy(s.cluster, policy_chain_genesis(n->chain), 32);
+    memcpy(s.policy, p->sha256, 32);
+    s.has_profile = true;
+    snprintf(s.profile, sizeof(s.profile), "%s", profile->name);
+    struct key *k = node_key_by_name(n, profile->name);
+    if (k) {
+        s.has_key = true;
+        memcpy(s.key, k->id, 32);
+    }
+    s.slot[kind] = true;
+    if (kind == POLICY_RAW) {
+        policy_session_artifact(&s, "message", msg, msg_len);
+        s.has_artifact = true;
+    }
+    snprintf(s.requester, sizeof(s.requester), "uid.%u.node%u", (unsigned)uid,
+             n->id);
+    snprintf(s.reason, sizeof(s.reason), "local caller");
+    TRY(n->w.random(n->w.ctx, s.nonce, sizeof(s.nonce)));
+    s.created = n->w.now_s(n->w.ctx);
+    s.expires = s.created + SOCKET_SESSION_S;
+
+    char text[POLICY_DESCRIPTOR_MAX];
+    size_t len;
+    TRY(policy_session_write(text, &len, &s));
+    TRY(wire_blob_set(&out->descriptor, text, len));
+    return session_judge(j, n, out);
+}
+
+/* ---- kept sessions ----------------------------------------------------------- */
+
+enum rc session_keep(struct node *n, const uint8_t id[32], int64_t expires,
+                     const struct wire_session *s)
+{
+    OWNED_MEM char *json = NULL;
+    size_t len;
+    TRY(wire_session_encode(&json, &len, s));
+    return store_session_put(n->w.store, id, json, len, expires);
+}
+
+enum rc session_load(struct wire_session *out, struct node *n,
+                     const uint8_t id[32])
+{
+    OWNED_MEM uint8_t *json = NULL;
+    size_t len;
+    enum rc rc = store_session_get(n->w.store, id, &json, &len);
+    if (rc == RC_UNKNOWN) {
+        char hex[65];
+        rc = rc_raise(RC_UNKNOWN, "session %.8s: not known here",
+                      enc_hex(hex, id, 32));
+        rc_hint("mpcsign request makes one");
+    }
+    TRY(rc);
+    return wire_session_decode(out, (const char *)json, len);
+}
+
+static enum rc accept_session(struct node *n, const uint8_t *body, size_t len,
+                              struct wire_session_id *id)
+{
+    WIRE(session) in = { 0 };
+    TRY(wire_session_decode(&in, (const char *)body, len));
+    struct policy_session s;
+    TRY(policy_session_parse(&s, in.descriptor.p, in.descriptor.len));
+    struct judged j;
+    node_lock(n);
+    enum rc rc = session_judge(&j, n, &in);
+    node_unlock(n);
+    /* A session is kept while its approvals are still coming in. */
+    if (rc != RC_OK && rc != RC_NOT_APPROVED)
+        return rc;
+    memcpy(id->session, s.id, 32);
+    return session_keep(n, s.id, s.expires, &in);
+}
+
+static void answer_id(struct node *n, uint64_t call, enum rc rc,
+                      const struct wire_session_id *id)
+{
+    char *json = NULL;
+    size_t len = 0;
+    if (rc == RC_OK)
+        rc = wire_session_id_encode(&json, &len, id);
+    node_answer(n, call, rc, json, len);
+}
+
+void session_on_local(struct node *n, uint64_t call, const uint8_t *body,
+                      size_t len)
+{
+    struct wire_session_id id = { 0 };
+    enum rc rc = accept_session(n, body, len, &id);
+    answer_id(n, call, rc, &id);
+}
+
+static enum rc accept_approval(struct node *n, const uint8_t *body, size_t len,
+                               struct wire_session_id *id)
+{
+    WIRE(approval) in = { 0 };
+    TRY(wire_approval_decode(&in, (const char *)body, len));
+    WIRE(session) have = { 0 };
+    TRY(session_load(&have, n, in.session));
+    struct policy_session s;
+    TRY(policy_session_parse(&s, have.descriptor.p, have.descriptor.len));
+    struct policy_record record;
+    node_lock(n);
+    enum rc rc = policy_record_check(&record, policy_chain_head(n->chain),
+                                     in.session, in.record.p, in.record.len);
+    node_unlock(n);
+    TRY(rc);
+    WIRE(session) next = { 0 };
+    TRY(wire_blob_set(&next.descriptor, have.descriptor.p,
+                      have.descriptor.len));
+    TRY(wire_blob_set(&next.requester, have.requester.p, have.requester.len));
+    TRY(wire_list_new(&next.approvals, have.approvals.n + 1));
+    for (size_t i = 0; i < have.approvals.n; i++)
+        TRY(wire_blob_set(&next.approvals.at[i], have.approvals.at[i].p,
+                          have.approvals.at[i].len));
+    TRY(wire_blob_set(&next.approvals.at[have.approvals.n], in.record.p,
+                      in.record.len));
+    memcpy(id->session, in.session, 32);
+    return session_keep(n, in.session, s.expires, &next);
+}
+
+void session_on_approval(struct node *n, uint64_t call, const uint8_t *body,
+                         size_t len)
+{
+    struct wire_session_id id = { 0 };
+    enum rc rc = accept_approval(n, body, len, &id);
+    answer_id(n, call, rc, &id);
+}
+
+/* The exact descriptor bytes, so that anyone can hash what they approve. */
+static enum rc descriptor_of(struct node *n, const char *hex, char **out,
+                             size_t *len)
+{
+    uint8_t id[32];
+    TRY(enc_unhex(id, 32, hex, strlen(hex)));
+    WIRE(session) s = { 0 };
+    TRY(session_load(&s, n, id));
+    *out = malloc(s.descriptor.len + 1);
+    if (!*out)
+        return rc_raise(RC_NOMEM, "session: out of memory");
+    memcpy(*out, s.descriptor.p, s.descriptor.len);
+    (*out)[s.descriptor.len] = '\0';
+    *len = s.descriptor.len;
+    return RC_OK;
+}
+
+void session_on_get(struct node *n, uint64_t call, const char *hex)
+{
+    char *json = NULL;
+    size_t len = 0;
+    enum rc rc = descriptor_of(n, hex, &json, &len);
+    node_answer(n, call, rc, json, len);
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sidecar: leads or follows a signing round, and judges approvals, log
+ * proofs and peers by itself. Two kinds of file live here.
+ *
+ * Decide (node.c session.c lead.c gather.c round.c follow.c epoch.c drive.c
+ * govern.c) is pure: an event and a struct world in, messages and answers
+ * out. Do (main.c routes.c peers.c store.c) carries them out. A whole cluster
+ * runs in one test process (tests/sidecar/sim.c) on the decide files alone.
+ *
+ * Events may come from any thread: node_* takes the node's one mutex where it
+ * decides and lets it go around the store, the vault and every send.
+ */
+#ifndef SIDECAR_SIDECAR_H
+#define SIDECAR_SIDECAR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/own.h"
+#include "base/rc.h"
+#include "policy/policy.h"
+#include "transparency/transparency.h"
+#include "vault/vault.h"
+#include "wire/wire.h"
+
+/* ---- durable state (store.c) ------------------------------------------- */
+
+struct store;
+
+/* path: the SQLite file; created 0600 when missing. */
+MUST_CHECK enum rc store_open(struct store **out, const char *path);
+void store_free(struct store *s);
+
+/* Small named values: sealed node keys, newest head, log key. */
+MUST_CHECK enum rc store_put(struct store *s, const char *name, const void *p,
+                             size_t len);
+/* RC_UNKNOWN when absent; *out heap with a NUL behind it, free(). */
+MUST_CHECK enum rc store_get(struct store *s, const char *name, uint8_t **out,
+                             size_t *len);
+
+/* Policy versions as wire_policy JSON. */
+MUST_CHECK enum rc store_policy_add(struct store *s, uint64_t version,
+                                    const char *json, size_t len);
+typedef enum rc store_row(void *ctx, const char *name, uint64_t number,
+                          const uint8_t *a, size_t a_len, const uint8_t *b,
+                          size_t b_len);
+MUST_CHECK enum rc store_policies(struct store *s, store_row *row, void *ctx);
+
+/*
+ * Epochs of keys. STARTED burns the number; PREPARED holds the sealed share;
+ * ACTIVE also the wire_birth JSON that certifies it. Numbers never repeat.
+ */
+MUST_CHECK enum rc store_epoch_start(struct store *s, const char *key,
+                                     uint64_t epoch, const uint8_t session[32]);
+MUST_CHECK enum rc store_epoch_prepare(struct store *s,
+                                       const uint8_t session[32],
+                                       const uint8_t *sealed,
+                                       size_t sealed_len);
+/* Reads the sealed share back: what the vote is about. */
+MUST_CHECK enum rc store_epoch_sealed(struct store *s,
+                                      const uint8_t session[32],
+                                      uint8_t **sealed, size_t *len);
+/* name (profile) is kept beside it; nodes that hold no share keep it too. */
+MUST_CHECK enum rc store_epoch_activate(struct store *s, const char *key,
+                                        uint64_t epoch,
+                                        const uint8_t session[32],
+                                        const char *birth_json, size_t len);
+/* Rows of ACTIVE epochs: name, epoch, birth JSON, sealed share (may be 0). */
+MUST_CHECK enum rc store_epochs(struct store *s, store_row *row, void *ctx);
+/* Highest epoch number ever used for this name; 0: none. */
+MUST_CHECK enum rc store_epoch_newest(struct store *s, const char *key,
+                                      uint64_t *epoch);
+
+/* Sessions as wire_session JSON, kept until they expire. */
+MUST_CHECK enum rc store_session_put(struct store *s, const uint8_t id[32],
+                                     const char *json, size_t len,
+                                     int64_t expires);
+MUST_CHECK enum rc store_session_get(struct store *s, const uint8_t id[32],
+                                     uint8_t **json, size_t *len);
+
+/* What one signature marks before the vault computes. */
+struct store_mark {
+    uint8_t session[32];
+    char slot[8];
+    uint64_t attempt;
+    uint8_t message[32]; /* its commitment */
+    uint8_t request[32]; /* digest of the whole item, for repeats */
+    int64_t expires;
+    unsigned max_attempts;
+    enum rc rc; /* out: RC_OK, or why this one was not marked */
+};
+/*
+ * Marks all in one durable transaction; each mark's own rc tells.
+ * RC_CONFLICT: the slot belongs to another message, or this attempt to
+ * another request. RC_SLOT_BURNT: too many attempts.
+ */
+MUST_CHECK enum rc store_marks(struct store *s, struct store_mark *marks,
+                               unsigned n);
+
+/* Entries that must still reach the log. */
+MUST_CHECK enum rc store_outbox_add(struct store *s, const char *const *texts,
+                                    unsigned n);
+MUST_CHECK enum rc store_outbox(struct store *s, unsigned max, store_row *row,
+                                void *ctx);
+MUST_CHECK enum rc store_outbox_done(struct store *s, uint64_t up_to);
+
+/* Hash-chained audit lines. */
+MUST_CHECK enum rc store_audit(struct store *s, int64_t at, const char *line);
+MUST_CHECK enum rc store_audit_verify(struct store *s, uint64_t *n_lines);
+
+/* ---- the world a node lives in ------------------------------------------- */
+
+#define WORLD_LOG 0xFFFF0001u
+#define WORLD_CA  0xFFFF0002u
+
+struct world {
+    int64_t (*now_s)(void *ctx);
+    int64_t (*now_ms)(void *ctx); /* never steps */
+    enum rc (*random)(void *ctx, void *out, size_t len);
+    /*
+     * POST body to a node id, WORLD_LOG or WORLD_CA; body NULL is a GET. The
+     * reply comes back as node_on_reply(ticket, …), always, exactly once.
+     */
+    void (*send)(void *ctx, uint32_t to, const char *path, const void *body,
+                 size_t len, int64_t deadline_ms, uint64_t ticket);
+    /* Answers a local call: JSON body, or a problem when rc is not RC_OK
+     * (its text is the thread's rc_text()). */
+    void (*answer)(void *ctx, uint64_t call, enum rc rc, const char *json,
+                   size_t len);
+    /* AK over an intent's leaf hash. */
+    void (*ak_sign)(void *ctx, uint8_t sig[64], const uint8_t leaf[32]);
+    /* The policy in force changed: drop attested state. */
+    void (*policy_changed)(void *ctx);
+    /* Issuer class: may this TBSCertificate be signed? NULL refuses all. */
+    enum rc (*tbs_check)(void *ctx, const struct policy_chain *chain,
+                         const struct policy_session *session,
+                         const uint8_t issuer_key[32],
+                         const struct wire_birth *birth, const uint8_t *tbs,
+                         size_t tbs_len);
+    /* The birth index a TBSCertificate names; RC_UNKNOWN: a root. */
+    enum rc (*tbs_birth)(void *ctx, uint64_t *index, const uint8_t *tbs,
+                         size_t tbs_len);
+    struct store *store;
+    struct vault *vault;
+    void *ctx;
+};
+
+struct node;
+struct node_config {
+    uint16_t id;
+    const char *deployment;
+    const void *genesis; /* exact bytes */
+    size_t genesis_len;
+    uint8_t genesis_sha256[32]; /* pinned */
+    int required_engineers;     /* environment; raises, never lowers; -1 */
+    int required_stewards;
+};
+
+/* Opens the vault's keys, reads state back, activates shares. */
+MUST_CHECK enum rc node_new(struct node **out, const struct node_config *c,
+                            const struct world *world);
+void node_free(struct node *n);
+
+/* First sends: the log's key when it is not held yet. Then every 200 ms. */
+void node_tick(struct node *n);
+
+/* ---- events ----------------------------------------------------------------- */
+
+/* A local caller: POST (body) or GET (NULL). world.answer answers `call`. */
+void node_on_local(struct node *n, uint64_t call, uid_t uid, const char *path,
+                   const uint8_t *body, size_t len);
+/*
+ * A request of an attested peer, answered at once.
+ * from: node id, WORLD_LOG or WORLD_CA. *reply heap JSON.
+ */
+MUST_CHECK enum rc node_on_peer(struct node *n, uint32_t from, const char *path,
+                                const uint8_t *body, size_t len, char **reply,
+                                size_t *reply_len);
+/* The reply to a send. rc RC_OK with a 2xx body; else the reply's problem. */
+void node_on_reply(struct node *n, uint64_t ticket, enum rc rc,
+                   const uint8_t *body, size_t len);
+
+/* ---- looking in -------------------------------------------------------------- */
+
+/* Copies what policy says under the lock; used by the channel's host. */
+MUST_CHECK enum rc node_allowed(struct node *n, const char *uri,
+                                uint8_t (*hashes)[32], unsigned *n_hashes,
+                                enum policy_role *role, uint16_t *id);
+void node_policy_head(struct node *n, struct wire_policy_head *out);
+/* A peer told its head: fetch the chain from it when it is ahead. */
+void node_peer_head(struct node *n, uint32_t from,
+                    const struct wire_policy_head *head);
+void node_keys(const struct node *n, struct vault_keys *out);
+/* Adds text entry to the outbox: evidence at boot. */
+MUST_CHECK enum rc node_log_later(struct node *n, const char *entry);
+/* JSON object for `status`; heap. */
+MUST_CHECK enum rc node_status(struct node *n, char **json, size_t *len);
+
+#endif
