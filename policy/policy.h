@@ -28,6 +28,8 @@
 #define POLICY_MAX_HASHES      16 /* measurements per role */
 #define POLICY_MAX_APPROVALS   32
 #define POLICY_MAX_NODES       TLOG_MAX_NODES
+#define POLICY_MAX_CUSTODIANS  8  /* per node */
+#define POLICY_MAX_SANS        16 /* per profile */
 
 /* ---- the document --------------------------------------------------------- */
 /*
@@ -89,7 +91,7 @@ struct policy_node {
     bool has_keys; /* version >= 2 */
     uint8_t identity[32];
     uint8_t box[32];
-    uint8_t custodian[8][32];
+    uint8_t custodian[POLICY_MAX_CUSTODIANS][32]; /* ascending */
     unsigned n_custodians;
 };
 struct policy_profile {
@@ -109,6 +111,8 @@ struct policy_profile {
     bool eku_email_protection;
     bool eku_server_auth;
     bool eku_client_auth;
+    char san[POLICY_MAX_SANS][POLICY_URI_MAX];
+    unsigned n_sans;
     bool sidecar_page;
 };
 struct policy {
@@ -176,7 +180,14 @@ struct policy_approved; /* below */
 /*
  * Is this a legal next version: prev and version right, same cluster, its
  * session (type policy, artifact = these bytes) approved by the steward rule
- * of the head, log key unchanged once set? Does not take it.
+ * of the version before, log key unchanged once set? Does not take it. It may
+ * also be a rival of the head, judged under the head's parent: which of two
+ * stands, _take decides by their places in the log.
+ *
+ * RC_EXISTS  held already     RC_ORDER   versions between are missing
+ * RC_CONFLICT a rival of a version that has a successor in force
+ *
+ * now_s  POLICY_AT_ITS_TIME for a version fetched with its log proof
  */
 MUST_CHECK enum rc policy_chain_check(
         struct policy **next, struct policy_approved *approved,
@@ -189,7 +200,11 @@ MUST_CHECK enum rc policy_entry(struct tlog_policy *out,
                                 const struct policy_approved *approved);
 /*
  * Takes a checked version (over) once its entry is proven: the proof is under
- * the log key of the chain, or for version 2 the key it names itself.
+ * the log key of the chain, or for version 2 the key it names itself (whoever
+ * saw a log before compares next->log with that first). Of two next versions
+ * the one with the lower index stands: it replaces the head, or is
+ * RC_CONFLICT. On failure next stays the caller's. A replaced version leaves
+ * the chain, but pointers to it stay good until policy_chain_free().
  */
 MUST_CHECK enum rc policy_chain_take(struct policy_chain *c,
                                      struct policy *next,
@@ -235,10 +250,22 @@ struct policy_session {
     int64_t created;
     int64_t expires;
 };
+/* "sign", "key-create", …; never NULL. */
+const char *policy_session_type_name(enum policy_session_type type);
+MUST_CHECK enum rc policy_session_type_parse(enum policy_session_type *out,
+                                             const char *name);
+
+#define POLICY_SESSION_MAX_S 86400 /* expires - created */
+/* H("mpc/session/v1\0" || exact bytes) */
+void policy_session_id(uint8_t out[32], const void *bytes, size_t len);
+
 /* Strict; also enforces which members are null for which type. */
 MUST_CHECK enum rc policy_session_parse(struct policy_session *out,
                                         const void *bytes, size_t len);
-/* Writes a descriptor from the struct (id is filled in). NUL-terminated. */
+/*
+ * Writes a descriptor from the struct, NUL-terminated. The struct becomes
+ * what a reader of those bytes sees: id and n_slots are filled in.
+ */
 MUST_CHECK enum rc policy_session_write(char out[POLICY_DESCRIPTOR_MAX],
                                         size_t *len, struct policy_session *in);
 
@@ -255,7 +282,10 @@ enum policy_decision {
     POLICY_D_DENY = 2,
     POLICY_D_REVOKE = 3
 };
-/* H("mpc/approval/v1\0" || session || decision || role || person) */
+/*
+ * H("mpc/approval/v1\0" || session || u8 decision || u8 len || role ||
+ * u8 len || person). Names are at most 64 bytes; longer ones verify nowhere.
+ */
 void policy_challenge(uint8_t out[32], const uint8_t session[32],
                       enum policy_decision decision, const char *role,
                       const char *person);
@@ -298,17 +328,31 @@ MUST_CHECK enum rc policy_record_check(struct policy_record *out,
 
 /* ---- is it approved? -------------------------------------------------------------- */
 
+/*
+ * Instead of now_s: judge at the session's own time. For what the log proves
+ * was judged then: a policy version fetched later, a bundle. Never for a
+ * request.
+ */
+#define POLICY_AT_ITS_TIME INT64_MIN
+
 struct policy_approved {
     unsigned engineers; /* distinct persons counted, requester left out */
     unsigned stewards;
     uint8_t root[32]; /* approvals, FORMATS section 2 */
 };
 /*
- * Judges a session under policy p at now_s: cluster and policy hash match (RC_POLICY_CHANGED), times
- * (RC_EXPIRED, 60 s of grace on created), requester's record where the rule
- * needs one, every approval record valid, no denial (RC_DENIED), revoked ones
- * not counted, and the rule of its type met (RC_NOT_APPROVED says how many of
- * which role are missing).
+ * Judges a session under policy p at now_s: cluster (RC_POLICY) and policy
+ * hash (RC_POLICY_CHANGED) match, times (RC_EXPIRED, 60 s of grace on
+ * created), profile, key and slots fit each other (RC_POLICY, RC_UNKNOWN),
+ * requester's record where the rule needs one, every approval record valid,
+ * no denial (RC_DENIED), revoked ones not counted, and the rule of its type
+ * met (RC_NOT_APPROVED says how many of which role are missing).
+ *
+ * Persons are counted, not records: a person with approvals in both roles
+ * fills one place, an engineer's while engineers are missing. The result does
+ * not depend on the order of the records.
+ *
+ * requester  NULL where the caller has none: right for 0/0 sign sessions only
  */
 MUST_CHECK enum rc policy_judge(struct policy_approved *out,
                                 const struct policy *p,
