@@ -22,6 +22,7 @@
 #define ATTEST_MEASUREMENT_LEN 48
 #define ATTEST_MAX_HASHES      16
 #define ATTEST_CERT_MAX        8192 /* one certificate, DER */
+#define ATTEST_CRL_MAX         (256 * 1024)
 
 /* ---- a report ------------------------------------------------------------ */
 
@@ -78,9 +79,12 @@ struct attest_roots {
 struct attest_want {
     const uint8_t (*hashes)[32]; /* allowed SHA-256(measurement); NULL: any */
     unsigned n_hashes;
-    const uint8_t *report_data; /* [64]; NULL: not compared (CLI without) */
-    const uint8_t *host_data;   /* [32] or NULL */
-    uint32_t min_version;       /* 3 for peers, 2 for the CLI */
+    const uint8_t *report_data;  /* [64]; NULL: not compared (CLI without) */
+    const uint8_t *host_data;    /* [32] or NULL */
+    uint32_t min_version;        /* 3 for peers, 2 for the CLI; 0 means 3 */
+    bool peer;                   /* also P5 VMPL 0 and P6 TCB floors */
+    const struct wire_blob *crl; /* C7: DER, by the ARK; NULL: not judged */
+    bool need_crl;               /* C7 fails without one */
 };
 /*
  * Judges evidence at `now`. RC_OK with verdict->ok only when every check

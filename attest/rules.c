@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * P1..P15: what a genuine report must say to be wanted. No debug and no
+ * migration are always judged; no caller can switch them off. Public data
+ * only.
+ */
+#include "attest/inner.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "attest/layout.h"
+#include "base/enc.h"
+
+/* As many allowed hashes as the row holds. */
+static void hashes_text(char *out, size_t size, const uint8_t (*h)[32],
+                        unsigned n)
+{
+    const unsigned shown = n < 2 ? n : 2;
+    char hex[ENC_HEX_SIZE(32)];
+    size_t at = 0;
+    out[0] = '\0';
+    for (unsigned i = 0; i < shown; i++)
+        at += (size_t)snprintf(out + at, size - at, "%s%s", i ? "," : "",
+                               enc_hex(hex, h[i], 32));
+    if (n == 0)
+        snprintf(out, size, "none: the allowed set is empty");
+    else if (n > shown)
+        snprintf(out + at, size - at, " and %u more", n - shown);
+}
+
+static void mark_measurement(struct attest_verdict *v,
+                             const struct attest_want *want)
+{
+    if (!want->hashes)
+        return;
+    uint8_t hash[32];
+    attest_policy_hash(hash, v->report.measurement);
+    int hits = 0;
+    for (unsigned i = 0; i < want->n_hashes; i++)
+        hits |= sodium_memcmp(hash, want->hashes[i], 32) == 0;
+    char expected[160];
+    char hex[ENC_HEX_SIZE(32)];
+    hashes_text(expected, sizeof(expected), want->hashes, want->n_hashes);
+    attest_mark(v, "P1", "measurement hash", hits != 0, expected, "%s",
+                enc_hex(hex, hash, 32));
+}
+
+static void mark_equal(struct attest_verdict *v, const char *id,
+                       const char *what, const uint8_t *want,
+                       const uint8_t *got, size_t len)
+{
+    if (!want)
+        return;
+    char a[ENC_HEX_SIZE(64)];
+    char b[ENC_HEX_SIZE(64)];
+    attest_mark(v, id, what, sodium_memcmp(want, got, len) == 0,
+                enc_hex(a, want, len), "%s", enc_hex(b, got, len));
+}
+
+static void mark_migration(struct attest_verdict *v, const uint8_t *raw)
+{
+    uint8_t none[32];
+    memset(none, 0xFF, sizeof(none));
+    bool agent = memcmp(raw + SNP_REPORT_ID_MA, none, sizeof(none)) != 0;
+    bool bit = v->report.policy & SNP_POLICY_MIGRATE_MA;
+    attest_mark(v, "P4", "no migration", !bit && !agent,
+                "MIGRATE_MA 0, REPORT_ID_MA all ff", "MIGRATE_MA %d, %s", bit,
+                agent ? "bound to an agent" : "no agent");
+}
+
+/* P5 and P6, the rules between our own daemons. */
+static void mark_peer(struct attest_verdict *v)
+{
+    const struct attest_report *r = &v->report;
+    attest_mark(v, "P5", "VMPL", r->vmpl == 0, "0", "%u", r->vmpl);
+    /* AMD-SB-3019: below these the microcode signature can be forged */
+    unsigned floor = v->product == ATTEST_MILAN   ? 0x18
+                     : v->product == ATTEST_GENOA ? 0x17
+                                                  : 0;
+    char want[32];
+    snprintf(want, sizeof(want), "SNP SPL >= %u", floor);
+    attest_mark(v, "P6", "TCB floor",
+                r->reported.snp >= floor && r->committed.snp >= floor, want,
+                "reported %u, committed %u", r->reported.snp, r->committed.snp);
+}
+
+void attest_rules_judge(struct attest_verdict *v, const uint8_t *raw,
+                        const struct attest_want *want)
+{
+    const struct attest_report *r = &v->report;
+    mark_measurement(v, want);
+    mark_equal(v, "P2", "report data", want->report_data, r->report_data, 64);
+    attest_mark(v, "P3", "no debug", !(r->policy & SNP_POLICY_DEBUG), "DEBUG 0",
+                "DEBUG %d", (r->policy & SNP_POLICY_DEBUG) != 0);
+    mark_migration(v, raw);
+    if (want->peer)
+        mark_peer(v);
+    mark_equal(v, "P9", "host data", want->host_data, r->host_data, 32);
+    uint32_t min = want->min_version ? want->min_version : 3;
+    char expected[32];
+    snprintf(expected, sizeof(expected), ">= %u", min);
+    attest_mark(v, "P15", "minimum version", r->version >= min, expected, "%u",
+                r->version);
+}
