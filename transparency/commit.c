@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The committer: one thread that takes whatever was queued while it synced,
+ * writes it as one record, syncs, signs, publishes, answers. No timers. It
+ * never signs a size that is not synced; after a failed write or sync nobody
+ * knows what the disk holds, so nothing is ever tried again.
+ */
+#include "transparency/store.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+enum rc tlog_store_write(int fd, const void *p, size_t len, uint64_t at)
+{
+    const uint8_t *from = p;
+    while (len > 0) {
+        ssize_t n = pwrite(fd, from, len, (off_t)at);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return rc_raise(RC_STORE, "log: write: %s", strerror(errno));
+        from += n;
+        at += (uint64_t)n;
+        len -= (size_t)n;
+    }
+    return RC_OK;
+}
+
+enum rc tlog_store_reserve(struct tlog_store *s, size_t more)
+{
+    TRY(tlog_tree_reserve(&s->tree, more));
+    TRY(tlog_seen_reserve(&s->seen, &s->tree, more));
+    size_t cap = s->place_cap ? s->place_cap : 1024;
+    while (cap < s->tree.n + more)
+        cap *= 2;
+    if (cap == s->place_cap)
+        return RC_OK;
+    uint64_t *place = reallocarray(s->place, cap, sizeof(*place));
+    if (!place)
+        return rc_raise(RC_NOMEM, "log: places of %zu entries", cap);
+    s->place = place;
+    s->place_cap = cap;
+    return RC_OK;
+}
+
+void tlog_store_push(struct tlog_store *s, const struct tlog_hash *leaf,
+                     uint64_t place)
+{
+    uint64_t index = s->tree.n;
+    s->place[index] = place;
+    tlog_tree_push(&s->tree, leaf);
+    tlog_seen_add(&s->seen, &s->tree, index);
+}
+
+/*
+ * Renamed, not synced: its root is a function of durable entries, so any
+ * older one is extended by what is recovered.
+ */
+static enum rc write_checkpoint(struct tlog_store *s, const char *note)
+{
+    static const char tmp[] = STORE_CHECKPOINT ".new";
+    OWNED_FD fd = openat(s->dir_fd, tmp,
+                         O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return rc_raise(RC_STORE, "log: create checkpoint: %s",
+                        strerror(errno));
+    TRY(tlog_store_write(fd, note, strlen(note), 0));
+    if (renameat(s->dir_fd, tmp, s->dir_fd, STORE_CHECKPOINT) != 0)
+        return rc_raise(RC_STORE, "log: rename checkpoint: %s",
+                        strerror(errno));
+    return RC_OK;
+}
+
+enum rc tlog_store_publish(struct tlog_store *s)
+{
+    struct tlog_checkpoint cp = { .size = s->synced };
+    char note[TLOG_NOTE_MAX];
+    assert(s->synced == s->tree.n); /* nothing else is ever signed */
+    memcpy(cp.origin, s->log.name, sizeof(cp.origin));
+    /* the tree is ours to read without the lock: only we change it */
+    tlog_tree_root(&s->tree, &cp.root, cp.size);
+    TRY(tlog_checkpoint_sign(note, sizeof(note), &cp, &s->log, s->sk));
+    TRY(write_checkpoint(s, note));
+    pthread_mutex_lock(&s->mu);
+    s->size = cp.size;
+    memcpy(s->checkpoint, note, sizeof(note));
+    pthread_mutex_unlock(&s->mu);
+    return RC_OK;
+}
+
+/* At most one record's worth of what waits; NULL: stop and nothing waits. */
+static struct store_request *take_queue(struct tlog_store *s)
+{
+    pthread_mutex_lock(&s->mu);
+    while (!s->first && !s->stop)
+        pthread_cond_wait(&s->wake, &s->mu);
+    struct store_request *list = s->first;
+    struct store_request **cut = &s->first;
+    for (size_t n = 0; *cut && n < BATCH_ENTRIES_MAX; n++) {
+        cut = &(*cut)->next;
+        s->n_queued--;
+    }
+    struct store_request *rest = *cut;
+    if (!rest)
+        s->last = &s->first;
+    *cut = NULL; /* when nothing was taken, cut is s->first itself */
+    s->first = rest;
+    pthread_mutex_unlock(&s->mu);
+    return list;
+}
+
+/* Gives each request its index; new entries go into the record. */
+static enum rc stage(struct tlog_store *s, struct store_request *list)
+{
+    pthread_mutex_lock(&s->mu);
+    enum rc rc = tlog_store_reserve(s, BATCH_ENTRIES_MAX);
+    tlog_batch_start(&s->batch, s->tree.n);
+    for (struct store_request *r = list; r && rc == RC_OK; r = r->next) {
+        r->index = tlog_seen_find(&s->seen, &s->tree, &r->leaf);
+        if (r->index != TLOG_NO_INDEX)
+            continue;
+        r->index = s->tree.n;
+        size_t at = tlog_batch_add(&s->batch, r->entry, r->len);
+        tlog_store_push(s, &r->leaf, s->end + at);
+    }
+    pthread_mutex_unlock(&s->mu);
+    return rc;
+}
+
+static enum rc write_record(struct tlog_store *s)
+{
+    if (s->batch.count == 0) /* only entries we had */
+        return RC_OK;
+    tlog_batch_seal(&s->batch);
+    TRY(tlog_store_write(s->fd, s->batch.buf, s->batch.len, s->end));
+    if (fdatasync(s->fd) != 0)
+        return rc_raise(RC_STORE, "log: fdatasync: %s", strerror(errno));
+    s->end += s->batch.len;
+    s->synced = s->batch.first + s->batch.count;
+    return tlog_store_publish(s);
+}
+
+static void fill_proof(struct tlog_store *s, const struct store_request *r)
+{
+    struct tlog_proof *p = &s->proof;
+    memcpy(p->entry, r->entry, r->len);
+    p->entry[r->len] = '\0';
+    p->entry_len = r->len;
+    p->index = r->index;
+    /* only this thread publishes and changes the tree */
+    tlog_tree_inclusion(&s->tree, &p->path, r->index, s->size);
+    memcpy(p->checkpoint, s->checkpoint, sizeof(p->checkpoint));
+}
+
+static void answer(struct tlog_store *s, struct store_request *list, enum rc rc)
+{
+    while (list) {
+        struct store_request *r = list;
+        list = r->next;
+        if (rc == RC_OK)
+            fill_proof(s, r);
+        r->done(rc, rc == RC_OK ? &s->proof : NULL, r->arg);
+        free(r);
+    }
+}
+
+/* From now on nothing is taken; whoever waits is told why. */
+static void die(struct tlog_store *s, struct store_request *list)
+{
+    pthread_mutex_lock(&s->mu);
+    s->dead = true;
+    snprintf(s->why, sizeof(s->why), "%s", rc_text());
+    struct store_request *rest = s->first;
+    s->first = NULL;
+    s->last = &s->first;
+    s->n_queued = 0;
+    pthread_mutex_unlock(&s->mu);
+    answer(s, list, RC_STORE);
+    answer(s, rest, RC_STORE);
+}
+
+void *tlog_store_commit_loop(void *arg)
+{
+    struct tlog_store *s = arg;
+    struct store_request *list;
+    while ((list = take_queue(s)) != NULL) {
+        enum rc rc = stage(s, list);
+        if (rc != RC_OK) { /* no memory: nothing was begun */
+            answer(s, list, rc);
+            continue;
+        }
+        rc = write_record(s);
+        if (rc == RC_OK)
+            answer(s, list, RC_OK);
+        else
+            die(s, list);
+    }
+    return NULL;
+}
