@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What our three daemons share: the command line, configuration, the guest
+ * device, genesis, the attested channel, the peer listener, readiness and
+ * the end. A daemon's main() reads as a list of these calls.
+ */
+#ifndef DAEMON_DAEMON_H
+#define DAEMON_DAEMON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "attest/attest.h"
+#include "base/conf.h"
+#include "base/rc.h"
+#include "http/http.h"
+
+struct daemon_program {
+    const char *name;     /* "mpc-sidecar" */
+    const char *section;  /* of its config file: "mpc_sidecar" */
+    const char *summary;  /* one line for --help */
+    const char *tls_cert; /* "SIDECAR_TLS_CERT": key and environment */
+    const char *tls_key;
+    const struct conf_option *options; /* its own, ends with key NULL */
+};
+
+struct daemon {
+    const struct daemon_program *program;
+    struct conf *conf;
+    struct conf_option *options; /* common and own */
+    const char *deployment;
+    const char *uri;
+    const char *state_dir;
+    int guest_fd;
+    bool guest_simulated;
+    struct attest_roots roots;
+    uint8_t *genesis; /* exact bytes, checked against the pin */
+    size_t genesis_len;
+    uint8_t genesis_sha256[32];
+    struct http_tls_files tls;        /* as a server */
+    struct http_tls_files client_tls; /* as a client */
+    struct attest_channel *channel;
+    struct http_server *peers;
+    char pid_file[512];
+};
+
+/*
+ * Command line (-c FILE, -t, --help, --version), configuration, guest device
+ * and genesis; no thread and no listening socket yet. Returns RC_OK, or an
+ * error already told on stderr. *done: --help or such was served, exit with
+ * *status.
+ */
+MUST_CHECK enum rc daemon_open(struct daemon *d, bool *done, int *status,
+                               const struct daemon_program *program, int argc,
+                               char **argv);
+/* The attested channel; host answers for policy. */
+MUST_CHECK enum rc daemon_channel(struct daemon *d,
+                                  const struct attest_channel_host *host);
+/*
+ * The peer listener on config key `listen`. routes must begin with the two
+ * rows of DAEMON_ATTEST_ROUTES; ctx is a struct whose first member is a
+ * `struct daemon *`.
+ */
+MUST_CHECK enum rc daemon_listen(struct daemon *d,
+                                 const struct http_route *routes, void *ctx,
+                                 unsigned threads);
+enum rc daemon_on_hello(struct http_call *call, void *ctx);
+enum rc daemon_on_evidence(struct http_call *call, void *ctx);
+#define DAEMON_ATTEST_ROUTES                                                   \
+    { "POST", "/v1/attest/hello", HTTP_CERT, 4096, daemon_on_hello },          \
+    {                                                                          \
+        "POST", "/v1/attest/evidence", HTTP_CERT, 65536, daemon_on_evidence    \
+    }
+
+/* pid file, event, sd_notify READY=1. */
+MUST_CHECK enum rc daemon_ready(struct daemon *d);
+/* SIGTERM or SIGINT came. */
+bool daemon_stopping(void);
+/* Blocks until then (for daemons without a loop of their own). */
+void daemon_wait(void);
+/* Called once from a signal's safe point: wakes a loop (may be NULL). */
+void daemon_close(struct daemon *d);
+
+#endif
