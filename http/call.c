@@ -169,12 +169,20 @@ static bool enter(struct http_call *c)
     return !stopping;
 }
 
+static bool published(struct http_call *c)
+{
+    pthread_mutex_lock(&c->server->lock);
+    bool yes = c->published;
+    pthread_mutex_unlock(&c->server->lock);
+    return yes;
+}
+
 static enum rc run_handler(struct http_call *c)
 {
     if (!enter(c))
         return http_reply_problem(c, rc_raise(RC_UNREACHABLE, "stopping"));
     enum rc rc = c->row->handler(c, c->server->config.ctx);
-    if (rc != RC_OK)
+    if (rc != RC_OK && !published(c))
         return http_reply_problem(c, rc);
     return RC_OK;
 }
@@ -185,9 +193,9 @@ static enum MHD_Result run(struct http_call *c)
     enum rc rc = run_handler(c);
     if (c->slept)
         return MHD_YES; /* called again after resume */
-    if (rc != RC_OK && !c->answered)
+    if (rc != RC_OK)
         return MHD_NO;
-    if (!c->answered &&
+    if (!published(c) &&
         http_reply_problem(c, rc_raise(RC_INTERNAL, "%s %s gave no answer",
                                        c->method, c->path)) != RC_OK)
         return MHD_NO;

@@ -65,6 +65,7 @@ struct http_call {
     bool suspended;
     bool answered; /* somebody has the right to answer: answerer */
     pthread_t answerer;
+    bool published; /* status and response are final */
     struct http_header headers[HTTP_HEADERS_MAX];
     unsigned n_headers;
     int status;

@@ -19,6 +19,7 @@ static bool claim(struct http_call *c)
     if (mine) {
         c->answered = true;
         c->answerer = pthread_self();
+        c->refs++; /* published, it may be over before we return */
     }
     pthread_mutex_unlock(&c->server->lock);
     return mine;
@@ -49,6 +50,7 @@ static void publish(struct http_call *c, int status, struct MHD_Response *r)
     pthread_mutex_lock(&c->server->lock);
     c->status = status;
     c->response = r;
+    c->published = true;
     if (c->suspended) {
         c->suspended = false;
         MHD_resume_connection(c->mhd);
@@ -105,6 +107,7 @@ enum rc http_reply(struct http_call *c, int status, const char *type,
     }
     answer(c, status, type, body, len);
     let_go(c);
+    http_call_release(c);
     return RC_OK;
 }
 
@@ -164,19 +167,27 @@ enum MHD_Result http_reply_queue(struct http_call *c)
     return done;
 }
 
+/* The application holds the call until it answers. */
+static void hold(struct http_server *s, struct http_call *c)
+{
+    c->deferred = true;
+    c->refs++;
+    c->prev = NULL;
+    c->next = s->deferred;
+    if (c->next)
+        c->next->prev = c;
+    s->deferred = c;
+}
+
 void http_defer(struct http_call *c)
 {
     struct http_server *s = c->server;
     pthread_mutex_lock(&s->lock);
     bool late = s->stopping;
-    if (!c->answered && !c->deferred) {
-        c->deferred = true;
-        c->refs++;
-        c->prev = NULL;
-        c->next = s->deferred;
-        if (c->next)
-            c->next->prev = c;
-        s->deferred = c;
+    if (!c->answered && !c->deferred)
+        hold(s, c);
+    /* an answer that is there already leaves when the handler returns */
+    if (!c->published && !c->suspended) {
         MHD_suspend_connection(c->mhd);
         c->suspended = true;
         c->slept = true;
