@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- free ------------------------------------------------------------------ */
+/* ---- free ---------------------------------------------------------------- */
 
 static void free_rows(const struct wire_row *rows, void *m);
 
@@ -55,7 +55,7 @@ void wire_free(const struct wire_table *table, void *m)
     memset(m, 0, table->size);
 }
 
-/* ---- error texts ----------------------------------------------------------- */
+/* ---- error texts --------------------------------------------------------- */
 
 /* Appends the path to out, outermost name first; returns the length. */
 static size_t path_print(const struct wire_path *path, char *out, size_t cap)
@@ -85,7 +85,7 @@ enum rc wire_refuse_at(const char *file, int line, const struct wire_path *path,
     return rc_raise_at(file, line, rc, "%s: %s", where, what);
 }
 
-/* ---- members --------------------------------------------------------------- */
+/* ---- members ------------------------------------------------------------- */
 
 bool wire_printable(const char *p, size_t len)
 {

@@ -20,6 +20,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <jansson.h>
+
 #include "base/rc.h"
 #include "wire/wire.h"
 
@@ -57,7 +59,7 @@ struct wire_any_list {
     size_t n;
 };
 
-/* ---- rows ------------------------------------------------------------------ */
+/* ---- rows ---------------------------------------------------------------- */
 
 #define WIRE_MEMBER(s, m) (((struct wire_##s *)0)->m)
 /* offsetof, and a negative array size unless the member has that type */
@@ -126,7 +128,7 @@ struct wire_any_list {
     WIRE_ARRAY_ROW(s, m, least, count, struct wire_##inner,                    \
                    .kind = WIRE_STRUCT, .table = &wire_##inner##_table)
 
-/* ---- tables ---------------------------------------------------------------- */
+/* ---- tables -------------------------------------------------------------- */
 
 /* clang-format off */
 /* What only other messages contain has a table and no functions. */
@@ -176,7 +178,7 @@ WIRE_MESSAGES(WIRE_DECLARE_TABLE)
     }                                                                          \
     struct wire_##name##_needs_semicolon
 
-/* ---- the engine ------------------------------------------------------------ */
+/* ---- the engine ---------------------------------------------------------- */
 
 /* *out is zeroed first and again on failure, when nothing stays allocated. */
 MUST_CHECK enum rc wire_decode(const struct wire_table *table, void *out,
@@ -188,12 +190,12 @@ MUST_CHECK enum rc wire_encode(const struct wire_table *table, char **json,
 void wire_free(const struct wire_table *table, void *m);
 
 /*
- * Before the parser builds a tree of it: RC_PARSE when the text has more
- * values or levels than any message of the table, or a number that is not a
- * plain integer. Not a JSON parser; what it lets through is still unchecked.
+ * The tree of one JSON value, not yet checked against the table except for
+ * its number of values. RC_PARSE: byte and reason, RC_TOO_LARGE: over
+ * WIRE_JSON_MAX. Caller: json_decref().
  */
-MUST_CHECK enum rc wire_weigh(const struct wire_table *table, const char *json,
-                              size_t len);
+MUST_CHECK enum rc wire_parse(json_t **out, const struct wire_table *table,
+                              const char *json, size_t len);
 
 /* Where we are in a message, for error texts; lives on the stack. */
 struct wire_path {

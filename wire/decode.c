@@ -2,16 +2,15 @@
 /*
  * JSON to struct, by table. The input is a stranger's: every size is checked
  * against its row before memory is asked for, and error texts name our fields
- * and positions, never what the stranger wrote (the parser's own do).
+ * and sizes, never what the stranger wrote.
  */
+#include "wire/codec.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
 #include "base/enc.h"
 #include "base/own.h"
-#include "wire/codec.h"
 
 OWNED_BY(json_t, json_decref);
 
@@ -175,32 +174,12 @@ static enum rc get_value(const struct wire_row *row, void *member, json_t *v,
     return wire_refuse(path, RC_INTERNAL, "row of no kind");
 }
 
-static enum rc parse(json_t **out, const struct wire_table *table,
-                     const char *json, size_t len)
-{
-    if (len > WIRE_JSON_MAX)
-        return rc_raise(RC_TOO_LARGE, "%s: %zu bytes, want at most %u",
-                        table->name, len, WIRE_JSON_MAX);
-    TRY(wire_weigh(table, json, len));
-    json_error_t error;
-    json_t *root = json_loadb(json, len, JSON_REJECT_DUPLICATES, &error);
-    /* without a text it did not dislike the input: memory ran out */
-    if (!root && (error.text[0] == '\0' ||
-                  json_error_code(&error) == json_error_out_of_memory))
-        return rc_raise(RC_NOMEM, "%s: JSON of %zu bytes", table->name, len);
-    if (!root)
-        return rc_raise(RC_PARSE, "%s: not JSON at line %d column %d (byte %d)",
-                        table->name, error.line, error.column, error.position);
-    *out = root;
-    return RC_OK;
-}
-
 enum rc wire_decode(const struct wire_table *table, void *out, const char *json,
                     size_t len)
 {
     memset(out, 0, table->size);
     OWNED(json_t) *root = NULL;
-    TRY(parse(&root, table, json, len));
+    TRY(wire_parse(&root, table, json, len));
     struct wire_path path = { .name = table->name };
     enum rc rc = get_struct(table, out, root, &path);
     if (rc != RC_OK)

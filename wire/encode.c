@@ -4,14 +4,13 @@
  * and is refused here, before a peer does it; a failed allocation anywhere
  * fails the whole, so nothing goes out half said.
  */
+#include "wire/codec.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
 #include "base/enc.h"
 #include "base/own.h"
-#include "wire/codec.h"
 
 #define HEX_MAX 128 /* bytes of the longest WIRE_HEX member: a box has 72 */
 

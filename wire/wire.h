@@ -62,7 +62,10 @@ struct wire_hash {
         size_t n;                                                              \
     }
 
-/* Copies into heap members, for building a message to encode. */
+/*
+ * Copies into heap members, for building a message to encode. The message
+ * starts zeroed; setting again replaces. A list is made once.
+ */
 MUST_CHECK enum rc wire_blob_set(struct wire_blob *b, const void *p,
                                  size_t len);
 MUST_CHECK enum rc wire_text_set(struct wire_text *t, const char *p,
@@ -77,7 +80,8 @@ MUST_CHECK enum rc wire_list_alloc(void **at, size_t *n, size_t size,
 /*
  * Each message NAME has
  *   enum rc wire_NAME_decode(struct wire_NAME *out, const char *json, size_t)
- *   enum rc wire_NAME_encode(char **json, size_t *len, const struct wire_NAME *)
+ *   enum rc wire_NAME_encode(char **json, size_t *len,
+ *                             const struct wire_NAME *in)
  *   void    wire_NAME_free(struct wire_NAME *)
  * decode: RC_PARSE names field and position, never contents. encode: *json is
  * heap, free() it.
@@ -183,7 +187,7 @@ struct wire_keys {
 };
 WIRE_MESSAGE(keys);
 
-/* ---- sessions and approvals ------------------------------------------------ */
+/* ---- sessions and approvals ---------------------------------------------- */
 
 /* POST /v1/session, on socket and between sidecars. */
 struct wire_session {
@@ -222,7 +226,7 @@ struct wire_policy_head {
 };
 WIRE_MESSAGE(policy_head);
 
-/* ---- attested channel ------------------------------------------------------ */
+/* ---- attested channel ---------------------------------------------------- */
 
 struct wire_evidence {
     struct wire_blob report;           /* 1184 bytes */
@@ -250,7 +254,7 @@ struct wire_attested {
 };
 WIRE_MESSAGE(attested);
 
-/* ---- one signature between sidecars ---------------------------------------- */
+/* ---- one signature between sidecars -------------------------------------- */
 
 /* POST /v1/frost/commit */
 struct wire_commit {
@@ -313,7 +317,7 @@ struct wire_round2_reply {
 };
 WIRE_MESSAGE(round2_reply);
 
-/* ---- making a key between sidecars ------------------------------------------ */
+/* ---- making a key between sidecars --------------------------------------- */
 
 /* POST /v1/epoch/start */
 struct wire_epoch_start {
@@ -361,7 +365,7 @@ struct wire_ack {
 };
 WIRE_MESSAGE(ack);
 
-/* ---- log -------------------------------------------------------------------- */
+/* ---- log ----------------------------------------------------------------- */
 
 /*
  * POST /v1/log/append: up to WIRE_MAX_APPEND entries in one durable commit.
@@ -384,7 +388,7 @@ struct wire_vkey {
 };
 WIRE_MESSAGE(vkey);
 
-/* ---- CA ---------------------------------------------------------------------- */
+/* ---- CA ------------------------------------------------------------------ */
 
 /* POST /v1/ca/issue */
 struct wire_issue {
