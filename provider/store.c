@@ -194,12 +194,17 @@ static int load_key(struct store *s, OSSL_CALLBACK *cb, void *arg)
     return given;
 }
 
+/* Nothing more: no object and no failure (a 0 would read as one in 3.0). */
+static int ended(struct store *s)
+{
+    s->step = STEP_END;
+    return 1;
+}
+
 static int load_cert(struct store *s, OSSL_CALLBACK *cb, void *arg)
 {
-    if (s->next >= s->chain.chain.n) {
-        s->step = STEP_END;
-        return 0;
-    }
+    if (s->next >= s->chain.chain.n)
+        return ended(s);
     int given = give_cert(&s->chain.chain.at[s->next++], cb, arg);
     if (s->next >= s->chain.chain.n)
         s->step = STEP_END;
@@ -231,8 +236,7 @@ static int load_first(struct store *s, OSSL_CALLBACK *cb, void *arg)
     case OSSL_STORE_INFO_CERT:
         return load_only_chain(s, cb, arg);
     default: /* CRLs, parameters, names: there are none */
-        s->step = STEP_END;
-        return 0;
+        return ended(s);
     }
 }
 
@@ -249,7 +253,7 @@ static int load(void *vctx, OSSL_CALLBACK *cb, void *arg,
         return load_chain(s, cb, arg);
     case STEP_CERTS:
         return load_cert(s, cb, arg);
-    default:
+    default: /* after a failure, which stays one */
         s->step = STEP_END;
         return 0;
     }

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A sidecar for tests of the provider: the same HTTP on a Unix socket of its
+ * own directory, a software key instead of a threshold one, and bad manners
+ * on demand. It counts what it is asked.
+ */
+#ifndef TESTS_PROVIDER_FAKE_H
+#define TESTS_PROVIDER_FAKE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+enum fake_mode {
+    FAKE_OK,
+    FAKE_REFUSES,     /* problem+json with message and hint */
+    FAKE_REFUSES_RAW, /* the same, its text with line breaks and no hint */
+    FAKE_EARLY,       /* answers 413 and closes without reading the body */
+    FAKE_PLAIN_500,   /* no problem document */
+    FAKE_GARBAGE,     /* no HTTP */
+    FAKE_CHUNKED,     /* Transfer-Encoding */
+    FAKE_BAD_JSON,
+    FAKE_HUGE, /* Content-Length of a terabyte */
+    FAKE_SHORT,
+    FAKE_CLOSES,
+    FAKE_SILENT,
+    FAKE_WRONG_SIGNATURE,
+    FAKE_OTHER_KEY,
+    FAKE_OTHER_NAME, /* answers about a key that was not asked for */
+    FAKE_NOT_MADE,   /* epoch 0 */
+};
+
+struct fake {
+    char dir[64];
+    char path[96]; /* of the socket */
+    int listen_fd;
+    int stop[2];
+    pthread_t thread;
+    uint8_t pk[32];
+    uint8_t sk[64];
+    const char *class; /* "artifact" unless a test says so */
+    uint64_t max_message;
+    uint8_t cert[1024]; /* DER of what /v1/cert/ answers; cert_len 0: 404 */
+    size_t cert_len;
+    _Atomic(enum fake_mode) key_mode;
+    _Atomic(enum fake_mode) sign_mode;
+    atomic_uint keys;
+    atomic_uint certs;
+    atomic_uint signs;
+    char target[512]; /* of the latest request */
+    char want[256];   /* its MPC-Policy-Want */
+    char session[65]; /* of the latest wire_sign */
+};
+
+void fake_start(struct fake *f);
+/* Ends the thread, removes the directory and all in it. */
+void fake_stop(struct fake *f);
+void fake_file(const struct fake *f, const char *name, const void *data,
+               size_t len);
+
+#endif

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* URIs and HTTP replies, without OpenSSL. */
+#include "test.h"
+
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "provider/inner.h"
+
+#define HEX64 "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+
+static void uris_are_parsed_or_refused(void **state)
+{
+    static const struct {
+        const char *uri;
+        enum rc rc;
+        const char *why;
+    } cases[] = {
+        { "mpc:release", RC_OK, "plain" },
+        { "MPC:release", RC_OK, "schemes have no case" },
+        { "mpc:a.b_c-9", RC_OK, "whole alphabet" },
+        { "mpc:release?session=" HEX64, RC_OK, "with session" },
+        { "mpc:", RC_PARSE, "no name" },
+        { "mpc:?session=" HEX64, RC_PARSE, "no name, a session" },
+        { "mpc://release", RC_PARSE, "an authority" },
+        { "mpc:Release", RC_PARSE, "upper case" },
+        { "mpc:re%6cease", RC_PARSE, "escapes" },
+        { "mpc:release ", RC_PARSE, "a space would end the request line" },
+        { "mpc:release?", RC_PARSE, "empty parameter" },
+        { "mpc:release?slot=raw", RC_PARSE, "unknown parameter" },
+        { "mpc:release?session=00", RC_PARSE, "short session" },
+        { "mpc:release?session=" HEX64 "0", RC_PARSE, "long session" },
+        { "mpc:release?session=" HEX64 "&session=" HEX64, RC_PARSE, "twice" },
+        { "mpc:release?session=" HEX64 "&", RC_PARSE, "empty second" },
+        { "file:release", RC_PARSE, "another scheme" },
+        { "mpc:" HEX64, RC_OK, "64 characters" },
+        { "mpc:" HEX64 "0", RC_PARSE, "65 characters" },
+    };
+    (void)state;
+    unsetenv("MPC_SESSION");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct prov_uri u;
+        enum rc rc = prov_uri_parse(&u, cases[i].uri);
+        if (rc != cases[i].rc)
+            fail_msg("%s (%s): %s", cases[i].uri, cases[i].why, rc_text());
+        if (rc != RC_OK)
+            assert_string_not_equal(rc_hint_text(), "");
+    }
+}
+
+static void session_of_the_uri_wins_over_the_environment(void **state)
+{
+    static const char other[] = HEX64;
+    char mine[65];
+    struct prov_uri u;
+    (void)state;
+    memset(mine, 'a', 64);
+    mine[64] = '\0';
+    setenv("MPC_SESSION", mine, 1);
+    assert_ok(prov_uri_parse(&u, "mpc:release"));
+    assert_string_equal(u.session, mine);
+    assert_ok(prov_uri_parse(&u, "mpc:release?session=" HEX64));
+    assert_string_equal(u.session, other);
+    setenv("MPC_SESSION", "nonsense", 1);
+    assert_rc(prov_uri_parse(&u, "mpc:release"), RC_PARSE);
+    assert_non_null(strstr(rc_text(), "MPC_SESSION"));
+    setenv("MPC_SESSION", "", 1);
+    assert_ok(prov_uri_parse(&u, "mpc:release"));
+    assert_string_equal(u.session, "");
+    unsetenv("MPC_SESSION");
+}
+
+static void replies_are_read_or_refused(void **state)
+{
+#define S(status) "HTTP/1.1 " status "\r\n"
+#define L(n)      "Content-Length: " n "\r\n"
+    static const struct {
+        const char *bytes;
+        enum rc rc;
+        const char *why;
+    } cases[] = {
+        { S("200 OK") L("2") "\r\nok", RC_OK, "plain" },
+        { S("200") L("2") "\r\nok", RC_OK, "no reason phrase" },
+        { S("200 OK") "content-length:\t2 \r\n\r\nok", RC_OK, "any case" },
+        { S("404 x") L("0") "\r\n", RC_OK, "empty body" },
+        { "HTTP/1.0 200 OK\r\n" L("2") "\r\nok", RC_PARSE, "version" },
+        { S("20x OK") L("2") "\r\nok", RC_PARSE, "status" },
+        { S("2000") L("2") "\r\nok", RC_PARSE, "four digits" },
+        { S("100 Continue") L("0") "\r\n", RC_PARSE, "interim" },
+        { S("200 OK") "\r\nok", RC_PARSE, "no length" },
+        { S("200 OK") L("2") L("2") "\r\nok", RC_PARSE, "two lengths" },
+        { S("200 OK") L("-2") "\r\nok", RC_PARSE, "sign" },
+        { S("200 OK") L("02") "\r\nok", RC_PARSE, "leading zero" },
+        { S("200 OK") L("0x2") "\r\nok", RC_PARSE, "hex" },
+        { S("200 OK") L("99999999999999999999") "\r\n", RC_PARSE, "overflow" },
+        { S("200 OK") L("65") "\r\n", RC_TOO_LARGE, "over the maximum" },
+        { S("200 OK") L("2") "\r\nokk", RC_PARSE, "bytes left over" },
+        { S("200 OK") L("3") "\r\nok", RC_UNREACHABLE, "cut body" },
+        { S("200 OK") L("3"), RC_UNREACHABLE, "cut head" },
+        { "", RC_UNREACHABLE, "nothing" },
+        { S("200 OK") "Transfer-Encoding: chunked\r\n" L("2") "\r\nok",
+          RC_PARSE, "chunked" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        int fd[2], status;
+        struct prov_reply r = { 0 };
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+        ssize_t len = (ssize_t)strlen(cases[i].bytes);
+        assert_int_equal(write(fd[1], cases[i].bytes, (size_t)len), len);
+        close(fd[1]);
+        enum rc rc = prov_reply_read(&r, &status, fd[0], 64,
+                                     clock_mono_ms() + 10000);
+        close(fd[0]);
+        if (rc != cases[i].rc)
+            fail_msg("%s: %s %s", cases[i].why, rc_slug(rc), rc_text());
+        if (rc == RC_OK)
+            free(r.body);
+        else
+            assert_null(r.body);
+    }
+}
+
+static void a_head_without_end_is_refused(void **state)
+{
+    (void)state;
+    static char line[16384];
+    int fd[2], status;
+    struct prov_reply r = { 0 };
+    memset(line, 'a', sizeof(line));
+    memcpy(line, "HTTP/1.1 200 OK\r\n", 17);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+    assert_int_equal(write(fd[1], line, sizeof(line)), sizeof(line));
+    assert_rc(prov_reply_read(&r, &status, fd[0], 64, clock_mono_ms() + 10000),
+              RC_PARSE);
+    close(fd[0]);
+    close(fd[1]);
+}
+
+static void copies_of_a_message_part_when_one_is_written(void **state)
+{
+    (void)state;
+    size_t len;
+    struct prov_message *a = prov_message_new();
+    assert_ok(prov_message_add(&a, "one", 3));
+    struct prov_message *b = prov_message_ref(a);
+    assert_ptr_equal(prov_message_get(a, &len), prov_message_get(b, &len));
+    assert_ok(prov_message_add(&b, "two", 3));
+    assert_memory_equal(prov_message_get(a, &len), "one", 3);
+    assert_int_equal(len, 3);
+    assert_memory_equal(prov_message_get(b, &len), "onetwo", 6);
+    assert_int_equal(len, 6);
+    prov_message_free(a);
+    assert_ok(prov_message_add(&b, "", 0));
+    prov_message_free(b);
+}
+
+/* One function of the signature table, by its number. */
+static void (*entry(int id))(void)
+{
+    for (const OSSL_DISPATCH *d = prov_signature; d->function_id; d++)
+        if (d->function_id == id)
+            return d->function;
+    fail_msg("signature function %d is missing", id);
+    return NULL;
+}
+
+/* libcrypto may pass any of these; "" and "UNDEF" only from its own code. */
+static void every_name_of_its_own_digest_is_taken(void **state)
+{
+    static const struct {
+        const char *digest;
+        int want;
+    } cases[] = {
+        { NULL, 1 },      { "", 1 },
+        { "UNDEF", 1 },   { "SHA512", 1 },
+        { "sha512", 1 },  { "SHA2-512", 1 },
+        { "SHA-512", 1 }, { "2.16.840.1.101.3.4.2.3", 1 },
+        { "SHA256", 0 },  { "SHA512-256", 0 },
+        { "SHA512 ", 0 },
+    };
+    struct prov p = { 0 };
+    (void)state;
+    OSSL_FUNC_signature_newctx_fn *new_ctx = (OSSL_FUNC_signature_newctx_fn *)
+            entry(OSSL_FUNC_SIGNATURE_NEWCTX);
+    OSSL_FUNC_signature_freectx_fn *free_ctx =
+            (OSSL_FUNC_signature_freectx_fn *)entry(
+                    OSSL_FUNC_SIGNATURE_FREECTX);
+    OSSL_FUNC_signature_digest_sign_init_fn *init =
+            (OSSL_FUNC_signature_digest_sign_init_fn *)entry(
+                    OSSL_FUNC_SIGNATURE_DIGEST_SIGN_INIT);
+    struct prov_key *key = prov_key_new(&p);
+    key->has_public = key->signs = true;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        void *ctx = new_ctx(&p, NULL);
+        if (init(ctx, cases[i].digest, key, NULL) != cases[i].want)
+            fail_msg("digest \"%s\"", cases[i].digest);
+        free_ctx(ctx);
+    }
+    prov_key_free(key);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(uris_are_parsed_or_refused),
+        cmocka_unit_test(session_of_the_uri_wins_over_the_environment),
+        cmocka_unit_test(replies_are_read_or_refused),
+        cmocka_unit_test(a_head_without_end_is_refused),
+        cmocka_unit_test(copies_of_a_message_part_when_one_is_written),
+        cmocka_unit_test(every_name_of_its_own_digest_is_taken),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
