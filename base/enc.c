@@ -43,6 +43,10 @@ static enum rc unb64(void *out, size_t cap, size_t *len, const char *b64,
 {
     size_t got = 0;
     const char *end = NULL;
+    /* libsodium 1.0.18 takes bytes over 127 for base64 characters */
+    for (size_t i = 0; i < b64_len; i++)
+        if ((unsigned char)b64[i] > 0x7f)
+            return rc_raise(RC_PARSE, "base64: byte %zu is not ASCII", i);
     if (sodium_base642bin(out, cap, b64, b64_len, NULL, &got, &end, variant) !=
                 0 ||
         end != b64 + b64_len)
