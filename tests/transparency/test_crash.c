@@ -2,12 +2,25 @@
 /* What the store does when the process, the disk or a person breaks it. */
 #include "test.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "logdir.h"
+
+/*
+ * The linker sends the store's fdatasync() here (--wrap), so that a test can
+ * fail it and can see what the log has published by then.
+ */
+int __real_fdatasync(int fd);
+int __wrap_fdatasync(int fd);
+static int (*on_sync)(int fd);
+int __wrap_fdatasync(int fd)
+{
+    return on_sync ? on_sync(fd) : __real_fdatasync(fd);
+}
 
 /* What the dying child told us about one append. */
 struct ack {
@@ -382,6 +395,89 @@ static void a_checkpoint_that_cannot_be_written_stops_the_store(void **state)
     logdir_free(&d);
 }
 
+static int no_sync(int fd)
+{
+    (void)fd;
+    errno = EIO;
+    return -1;
+}
+
+static void a_sync_error_stops_the_store_for_good(void **state)
+{
+    (void)state;
+    static struct tlog_proof p;
+    struct logdir d = logdir_new();
+    struct tlog_store *s = logdir_open(&d);
+    logdir_add(&d, s, 0);
+    on_sync = no_sync;
+    assert_rc(tlog_store_append(s, &p, "entry 1\n", 8), RC_STORE);
+    on_sync = NULL;
+    assert_rc(tlog_store_append(s, &p, "entry 1\n", 8), RC_STORE);
+    assert_rc(tlog_store_append(s, &p, "entry 0\n", 8), RC_STORE);
+    assert_non_null(strstr(rc_text(), "fdatasync"));
+    assert_int_equal(logdir_head(&d, s).size, 1);
+    size_t len;
+    OWNED_MEM uint8_t *note = logdir_read(&d, "checkpoint", &len);
+    struct tlog_checkpoint cp;
+    assert_ok(tlog_checkpoint_open(&cp, (char *)note, len, &d.log));
+    assert_int_equal(cp.size, 1);
+    tlog_store_free(s);
+    logdir_free(&d);
+}
+
+static void a_store_that_cannot_sync_does_not_open(void **state)
+{
+    (void)state;
+    struct logdir d = logdir_new();
+    struct tlog_store *none = NULL;
+    on_sync = no_sync;
+    assert_rc(tlog_store_open(&none, d.dir, &d.log, d.sk), RC_STORE);
+    on_sync = NULL;
+    assert_null(none);
+    logdir_free(&d);
+}
+
+static struct {
+    const struct logdir *d;
+    struct tlog_store *s;
+    unsigned calls;
+    uint64_t size_in_memory;
+    uint64_t size_on_disk;
+} seen;
+
+static int look_then_sync(int fd)
+{
+    struct tlog_checkpoint cp;
+    size_t len;
+    OWNED_MEM uint8_t *note = logdir_read(seen.d, "checkpoint", &len);
+    seen.calls++;
+    seen.size_in_memory = logdir_head(seen.d, seen.s).size;
+    if (tlog_checkpoint_open(&cp, (char *)note, len, &seen.d->log) == RC_OK)
+        seen.size_on_disk = cp.size;
+    return __real_fdatasync(fd);
+}
+
+static void nothing_is_signed_before_it_is_synced(void **state)
+{
+    (void)state;
+    struct logdir d = logdir_new();
+    struct tlog_store *s = logdir_open(&d);
+    for (uint64_t i = 0; i < 10; i++) {
+        seen.d = &d;
+        seen.s = s;
+        seen.calls = 0;
+        on_sync = look_then_sync;
+        logdir_add(&d, s, i);
+        on_sync = NULL;
+        assert_int_equal(seen.calls, 1);
+        assert_int_equal(seen.size_in_memory, i);
+        assert_int_equal(seen.size_on_disk, i);
+        assert_int_equal(logdir_head(&d, s).size, i + 1);
+    }
+    tlog_store_free(s);
+    logdir_free(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -396,6 +492,9 @@ int main(void)
         cmocka_unit_test(a_history_other_than_the_signed_one_is_refused),
         cmocka_unit_test(a_write_error_stops_the_store_for_good),
         cmocka_unit_test(a_checkpoint_that_cannot_be_written_stops_the_store),
+        cmocka_unit_test(a_sync_error_stops_the_store_for_good),
+        cmocka_unit_test(a_store_that_cannot_sync_does_not_open),
+        cmocka_unit_test(nothing_is_signed_before_it_is_synced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -307,6 +307,27 @@ static void a_changed_cosignature_line_is_refused(void **state)
     }
 }
 
+/* libsodium's decoder alone would take such a line for another's twin. */
+static void base64_is_ascii(void **state)
+{
+    (void)state;
+    json_auto_t *all = vectors_load("cosignature/vectors.json");
+    json_t *row = json_array_get(json_object_get(all, "cosignatures"), 0);
+    char line[TLOG_SIG_LINE_MAX];
+    struct note_sig sig;
+    size_t used;
+    snprintf(line, sizeof(line), "%s", vectors_text(row, "signature_line"));
+    size_t len = strlen(line);
+    assert_ok(tlog_note_line(&sig, &used, line, len));
+    for (size_t i = (size_t)(strrchr(line, ' ') - line) + 1; i < len - 1; i++)
+        for (unsigned v = 0x80; v < 0x100; v++) {
+            char was = line[i];
+            line[i] = (char)v;
+            assert_rc(tlog_note_line(&sig, &used, line, len), RC_PARSE);
+            line[i] = was;
+        }
+}
+
 /* A fixture of our own: a log key and one cosigner. */
 struct keys {
     struct tlog_vkey log;
@@ -451,6 +472,7 @@ int main(void)
         cmocka_unit_test(cosignature_vectors_agree),
         cmocka_unit_test(cosignature_message_is_the_documented_one),
         cmocka_unit_test(a_changed_cosignature_line_is_refused),
+        cmocka_unit_test(base64_is_ascii),
         cmocka_unit_test(a_bad_line_of_a_known_key_rejects_the_note),
         cmocka_unit_test(checkpoint_of_another_origin_is_refused),
         cmocka_unit_test(keys_do_only_their_own_kind_of_signature),

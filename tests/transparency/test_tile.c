@@ -160,7 +160,7 @@ static void another_logs_key_is_refused(void **state)
 
 /* ---- the sample's own proofs and older checkpoints ---- */
 
-/* c2sp.org/tlog-proof@v1: extra data if any, index, hashes, empty line, checkpoint. */
+/* c2sp.org/tlog-proof@v1: extra if any, index, hashes, empty line, note. */
 static void read_tlog_proof(struct tlog_proof *out, uint64_t index)
 {
     char name[128];
