@@ -44,7 +44,7 @@ static enum rc set_sidecar(struct prov *p)
         path += 5;
     size_t len = strlen(path);
     if (len == 0 || len >= sizeof(p->sidecar))
-        return rc_raise(RC_ARG, "%s: socket path of %zu bytes, want 1..%zu",
+        return rc_raise(RC_PARSE, "%s: socket path of %zu bytes, want 1..%zu",
                         from, len, sizeof(p->sidecar) - 1);
     memcpy(p->sidecar, path, len + 1);
     return RC_OK;
@@ -56,7 +56,8 @@ static enum rc set_timeout(struct prov *p)
     uint64_t s = TIMEOUT_DEFAULT_S;
     if (text && (enc_undec(&s, text, strlen(text)) != RC_OK || s < 1 ||
                  s > TIMEOUT_MAX_S))
-        return rc_raise(RC_ARG, "timeout: want seconds, 1..%d", TIMEOUT_MAX_S);
+        return rc_raise(RC_PARSE, "timeout: want seconds, 1..%d",
+                        TIMEOUT_MAX_S);
     p->timeout_s = (unsigned)s;
     return RC_OK;
 }

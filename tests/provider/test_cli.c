@@ -125,10 +125,32 @@ static void signs_with_every_order_of_providers(void **state)
                   "mpc:release -rawin -in msg -out sig",
                   orders[i]);
         assert_int_equal(fake.signs, before + 1);
-        stock_openssl_verifies("msg");
         OWNED_MEM char *err = text_of("err");
         assert_string_equal(err, "");
+        stock_openssl_verifies("msg");
+        assert_sh("/dev/null",
+                  "openssl pkeyutl -verify %s -inkey mpc:release "
+                  "-rawin -in msg -sigfile sig",
+                  orders[i]);
+        assert_sh("/dev/null",
+                  "openssl pkeyutl -verify %s -pubin -inkey mpc:release "
+                  "-rawin -in msg -sigfile sig",
+                  orders[i]);
+        assert_int_equal(fake.signs, before + 1);
     }
+}
+
+static void a_changed_file_does_not_verify(void **state)
+{
+    (void)state;
+    file_of("msg", 64);
+    file_of("msg2", 65);
+    assert_sh("/dev/null", "openssl pkeyutl -sign " MPC_1ST
+                           " -inkey mpc:release -rawin -in msg -out sig");
+    assert_int_not_equal(sh("/dev/null",
+                            "openssl pkeyutl -verify " ONLY
+                            " -inkey mpc:release -rawin -in msg2 -sigfile sig"),
+                         0);
 }
 
 static void signs_files_of_every_size(void **state)
@@ -377,6 +399,7 @@ int main(void)
 #ifndef MPC_SANITIZED
     const struct CMUnitTest with_openssl[] = {
         cmocka_unit_test(signs_with_every_order_of_providers),
+        cmocka_unit_test(a_changed_file_does_not_verify),
         cmocka_unit_test(signs_files_of_every_size),
         cmocka_unit_test(one_byte_over_the_limit_is_one_error_with_both_sizes),
         cmocka_unit_test(empty_files_go_as_far_as_with_a_stock_key),
@@ -396,6 +419,7 @@ int main(void)
         cmocka_unit_test(module_exports_one_symbol),
     };
     (void)signs_with_every_order_of_providers;
+    (void)a_changed_file_does_not_verify;
     (void)signs_files_of_every_size;
     (void)one_byte_over_the_limit_is_one_error_with_both_sizes;
     (void)empty_files_go_as_far_as_with_a_stock_key;
