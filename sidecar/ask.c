@@ -224,3 +224,91 @@ void ask_status(struct node *n, uint64_t call)
     enum rc rc = node_status(n, &json, &len);
     node_answer(n, call, rc, json, len);
 }
+
+/* ---- the evidence of a finished signature --------------------------------------- */
+
+static const struct seen *find_seen(const struct node *n, const char *hex)
+{
+    for (unsigned i = 0; i < SEEN_MAX; i++) {
+        const struct seen *s = &n->seen[i];
+        struct policy_session parsed;
+        char id[65];
+        if (s->used &&
+            policy_session_parse(&parsed, s->item.session.descriptor.p,
+                                 s->item.session.descriptor.len) == RC_OK &&
+            strcmp(enc_hex(id, parsed.id, 32), hex) == 0)
+            return s;
+    }
+    return NULL;
+}
+
+static enum rc fill_signers(struct wire_bundle *out, const struct node *n,
+                            const struct seen *s)
+{
+    TRY(wire_list_new(&out->signers, s->n_signers));
+    for (unsigned i = 0; i < s->n_signers; i++) {
+        struct wire_bundle_signer *to = &out->signers.at[i];
+        const struct wire_round2_result *from = &s->results[i];
+        to->node = s->signer[i];
+        memcpy(to->ak_signature, from->ak_signature, 64);
+        TRY(wire_text_set(&to->cosignature, from->cosignature.p,
+                          from->cosignature.len));
+        if (s->signer[i] != n->id)
+            continue;
+        OWNED_MEM uint8_t *json = NULL;
+        size_t len;
+        if (store_get(n->w.store, "standing", &json, &len) != RC_OK)
+            continue; /* a bundle without it says so by leaving it out */
+        TRY(wire_list_new(&to->evidence, 1));
+        TRY(wire_evidence_decode(&to->evidence.at[0], (const char *)json, len));
+    }
+    return RC_OK;
+}
+
+/* Under lock. */
+static enum rc fill_bundle(struct wire_bundle *out, struct node *n,
+                           const struct seen *s)
+{
+    const struct policy *p = policy_chain_head(n->chain);
+    out->v = 1;
+    snprintf(out->kind, sizeof(out->kind), "%s", s->item.slot);
+    snprintf(out->profile, sizeof(out->profile), "%s", s->key->name);
+    memcpy(out->signature, s->signature, 64);
+    memcpy(out->group_key, s->key->group_key, 32);
+    memcpy(out->policy, p->sha256, 32);
+    TRY(session_copy(&out->session, &s->item.session));
+    TRY(proof_copy(&out->intent, &s->item.intent));
+    TRY(fill_signers(out, n, s));
+    TRY(birth_copy(&out->birth, &s->key->evidence));
+    for (unsigned i = 0; i < p->n_profiles; i++) {
+        struct key *k = node_key_by_name(n, p->profile[i].name);
+        if (p->profile[i].class != POLICY_ISSUER || !k || out->issuer.n)
+            continue;
+        TRY(wire_list_new(&out->issuer, 1));
+        TRY(birth_copy(&out->issuer.at[0], &k->evidence));
+    }
+    return RC_OK;
+}
+
+void ask_bundle(struct node *n, uint64_t call, const char *hex)
+{
+    WIRE(bundle) out = { 0 };
+    char *json = NULL;
+    size_t len = 0;
+    const struct seen *s = find_seen(n, hex);
+    enum rc rc;
+    if (s) {
+        node_lock(n);
+        rc = fill_bundle(&out, n, s);
+        node_unlock(n);
+    } else {
+        rc = rc_raise(RC_UNKNOWN,
+                      "bundle: this node did not lead session "
+                      "%.16s lately",
+                      hex);
+        rc_hint("ask the sidecar that led it, soon after signing");
+    }
+    if (rc == RC_OK)
+        rc = wire_bundle_encode(&json, &len, &out);
+    node_answer(n, call, rc, json, len);
+}

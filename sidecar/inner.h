@@ -172,6 +172,8 @@ static inline void node_unlock(struct node *n)
 }
 
 /* node.c */
+uint64_t node_head(struct node *n);   /* newest size, under lock */
+unsigned node_n_keys(struct node *n); /* keys are added, never removed */
 void node_send(struct node *n, uint32_t to, const char *path, const char *body,
                size_t len, int64_t deadline_ms, reply_fn *fn, void *arg,
                uint32_t extra);

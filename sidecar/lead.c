@@ -207,7 +207,8 @@ void lead_on_sign(struct node *n, uint64_t call, uid_t uid, const uint8_t *body,
 
 void lead_pump(struct node *n)
 {
-    for (unsigned i = 0; i < n->n_keys; i++)
+    unsigned n_keys = node_n_keys(n);
+    for (unsigned i = 0; i < n_keys; i++)
         if (n->key[i].queue && !n->key[i].round)
             round_start(n, &n->key[i]);
 }
@@ -237,7 +238,8 @@ static void expire_jobs(struct node *n, struct key *k, int64_t now)
 void lead_tick(struct node *n)
 {
     int64_t now = n->w.now_ms(n->w.ctx);
-    for (unsigned i = 0; i < n->n_keys; i++)
+    unsigned n_keys = node_n_keys(n);
+    for (unsigned i = 0; i < n_keys; i++)
         expire_jobs(n, &n->key[i], now);
     lead_pump(n);
 }

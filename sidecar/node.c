@@ -38,6 +38,22 @@ struct key *node_key_by_birth(struct node *n, uint64_t index)
     return NULL;
 }
 
+uint64_t node_head(struct node *n)
+{
+    node_lock(n);
+    uint64_t head = n->head;
+    node_unlock(n);
+    return head;
+}
+
+unsigned node_n_keys(struct node *n)
+{
+    node_lock(n);
+    unsigned count = n->n_keys;
+    node_unlock(n);
+    return count;
+}
+
 struct peer *node_peer(struct node *n, uint16_t id)
 {
     for (unsigned i = 0; i < n->n_peers; i++)

@@ -126,7 +126,7 @@ static enum rc want_sizes(struct wire_append *out, struct node *n,
     size_t n_sizes = 0;
     for (unsigned i = 0; i < r->n_signers; i++) {
         struct peer *p = node_peer(n, r->signer[i]);
-        uint64_t size = r->signer[i] == n->id ? n->head : p ? p->head : 0;
+        uint64_t size = r->signer[i] == n->id ? node_head(n) : p ? p->head : 0;
         bool known = size == 0;
         for (size_t j = 0; j < n_sizes; j++)
             known = known || sizes[j] == size;
@@ -176,7 +176,7 @@ static enum rc set_growth(struct node *n, struct round *r, uint16_t signer,
                           const struct wire_appended *in)
 {
     struct peer *p = node_peer(n, signer);
-    uint64_t size = signer == n->id ? n->head : p ? p->head : 0;
+    uint64_t size = signer == n->id ? node_head(n) : p ? p->head : 0;
     const struct wire_growth *g = size ? growth_from(in, size) : NULL;
     for (unsigned s = 0; s < r->n_shots; s++) {
         struct wire_growth *to = &r->shot[s].item.growth;

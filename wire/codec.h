@@ -133,7 +133,7 @@ struct wire_any_list {
 /* clang-format off */
 /* What only other messages contain has a table and no functions. */
 #define WIRE_PARTS(X) \
-    X(vote) X(commitment) X(signer) X(box)
+    X(vote) X(commitment) X(signer) X(box) X(bundle_signer)
 #define WIRE_MESSAGES(X) \
     X(proof) X(growth) X(cert) X(birth) \
     X(sign) X(signed) X(key) X(keys) \
@@ -145,7 +145,7 @@ struct wire_any_list {
     X(epoch_start) X(package) X(epoch_deal) X(boxes) X(epoch_finish) \
     X(epoch_vote) X(ack) \
     X(append) X(appended) X(vkey) \
-    X(issue) X(chain)
+    X(issue) X(chain) X(bundle)
 /* clang-format on */
 
 #define WIRE_DECLARE_TABLE(name)                                               \

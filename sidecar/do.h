@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the do files share: the running sidecar. Its loop thread alone
+ * delivers local calls, replies and ticks to the node; the peer pool delivers
+ * peers' requests.
+ */
+#ifndef SIDECAR_DO_H
+#define SIDECAR_DO_H
+
+#include <pthread.h>
+
+#include "attest/attest.h"
+#include "daemon/daemon.h"
+#include "http/http.h"
+#include "sidecar/sidecar.h"
+
+/* A send that the loop will start. */
+struct outgoing {
+    struct outgoing *next;
+    struct sidecar *sc;
+    uint32_t to;
+    uint64_t ticket;
+    int64_t deadline_ms;
+    char path[64];
+    void *body; /* NULL: GET */
+    size_t len;
+};
+/* A peer told a policy head; the loop tells the node. */
+struct heard {
+    struct heard *next;
+    uint32_t from;
+    struct wire_policy_head head;
+};
+struct reach {
+    uint32_t id; /* node id, WORLD_LOG or WORLD_CA */
+    struct http_peer *peer;
+};
+
+struct sidecar {
+    struct daemon *daemon; /* first: daemon_on_hello() looks here */
+    struct daemon d;
+    uint16_t id;
+    struct vault *vault;
+    struct store *store;
+    struct node *node;
+    struct http_client *client;
+    struct http_server *local;
+    struct http_loop *loop;
+    struct reach reach[POLICY_MAX_NODES + 2];
+    unsigned n_reach;
+    pthread_mutex_t lock; /* outgoing and heard */
+    struct outgoing *first, *last;
+    struct heard *heard;
+    char own_hash[65]; /* hex, for MPC-Policy-Want */
+};
+
+/* peers.c */
+MUST_CHECK enum rc peers_open(struct sidecar *sc);
+void peers_send(void *ctx, uint32_t to, const char *path, const void *body,
+                size_t len, int64_t deadline_ms, uint64_t ticket);
+void peers_heard(struct sidecar *sc, uint32_t from,
+                 const struct wire_policy_head *head);
+/* Loop thread: starts what was queued, tells what was heard. */
+void peers_pump(struct sidecar *sc);
+void peers_close(struct sidecar *sc);
+
+/* routes.c */
+extern const struct http_route sidecar_local_routes[];
+extern const struct http_route sidecar_peer_routes[];
+void routes_answer(void *ctx, uint64_t call, enum rc rc, const char *json,
+                   size_t len);
+/* The id of an attested caller: node id, WORLD_LOG or WORLD_CA. */
+MUST_CHECK enum rc routes_caller(uint32_t *from, struct sidecar *sc,
+                                 const char *uri);
+
+#endif

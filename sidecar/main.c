@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mpc-sidecar: opens the guest device, forks the vault, then everything that
+ * has threads and sockets. The order is the point: what the vault inherits is
+ * one socketpair and its own line to the device.
+ */
+#include "sidecar/do.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/enc.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/rand.h"
+#include "ca/ca.h"
+
+#define PEER_THREADS 4
+#define TICK_MS      200
+
+/* clang-format off */
+static const struct conf_option options[] = {
+    { "node", NULL, NULL, "our node id, 1..65535" },
+    { "socket", NULL, "/run/mpc/sidecar.sock", "Unix socket for local callers" },
+    { "socket_mode", NULL, "0660", "its mode, octal" },
+    { "peers", NULL, NULL, "ID=URL of the other nodes, comma separated" },
+    { "log_url", NULL, NULL, "attested port of mpc-log" },
+    { "ca_url", NULL, NULL, "attested port of mpc-ca" },
+    { "REQUIRED_ENGINEERS", "REQUIRED_ENGINEERS", "-1",
+      "raises what profiles ask; never lowers" },
+    { "REQUIRED_STEWARDS", "REQUIRED_STEWARDS", "-1", "the same" },
+    { 0 },
+};
+static const struct daemon_program program = {
+    "mpc-sidecar", "mpc_sidecar",
+    "Holds one share of each key; leads or follows signing rounds.",
+    "SIDECAR_TLS_CERT", "SIDECAR_TLS_KEY", options,
+};
+/* clang-format on */
+
+/* ---- the world ------------------------------------------------------------------------- */
+
+static int64_t now_s(void *ctx)
+{
+    (void)ctx;
+    return clock_now_s();
+}
+
+static int64_t now_ms(void *ctx)
+{
+    (void)ctx;
+    return clock_mono_ms();
+}
+
+static enum rc random_bytes(void *ctx, void *out, size_t len)
+{
+    (void)ctx;
+    return rand_bytes(out, len);
+}
+
+static void ak_sign(void *ctx, uint8_t sig[64], const uint8_t leaf[32])
+{
+    struct sidecar *sc = ctx;
+    attest_channel_sign_intent(sc->d.channel, sig, leaf);
+}
+
+static void policy_changed(void *ctx)
+{
+    struct sidecar *sc = ctx;
+    attest_channel_reset(sc->d.channel);
+}
+
+static enum rc tbs_check(void *ctx, const struct policy_chain *chain,
+                         const struct policy_session *session,
+                         const uint8_t issuer_key[32],
+                         const struct wire_birth *birth, const uint8_t *tbs,
+                         size_t tbs_len)
+{
+    (void)ctx;
+    return ca_tbs_check(chain, session, issuer_key, birth, tbs, tbs_len,
+                        clock_now_s());
+}
+
+static enum rc tbs_birth(void *ctx, uint64_t *index, const uint8_t *tbs,
+                         size_t tbs_len)
+{
+    (void)ctx;
+    return ca_tbs_birth(index, tbs, tbs_len);
+}
+
+/* ---- what the channel asks ------------------------------------------------------------------ */
+
+static enum rc allowed(void *ctx, const char *uri, uint8_t (*hashes)[32],
+                       unsigned *n, enum attest_role *role)
+{
+    struct sidecar *sc = ctx;
+    enum policy_role r;
+    uint16_t id;
+    TRY(node_allowed(sc->node, uri, hashes, n, &r, &id));
+    *role = r == POLICY_CA    ? ATTEST_CA
+            : r == POLICY_LOG ? ATTEST_LOG
+                              : ATTEST_SIDECAR;
+    return RC_OK;
+}
+
+static void policy_head(void *ctx, struct wire_policy_head *head)
+{
+    struct sidecar *sc = ctx;
+    node_policy_head(sc->node, head);
+}
+
+static void peer_head(void *ctx, const char *uri,
+                      const struct wire_policy_head *head)
+{
+    struct sidecar *sc = ctx;
+    uint32_t from;
+    if (routes_caller(&from, sc, uri) == RC_OK)
+        peers_heard(sc, from, head);
+}
+
+/* ---- steps of the start ------------------------------------------------------------------------ */
+
+static enum rc fork_vault(struct sidecar *sc)
+{
+    const char *device;
+    int64_t id;
+    TRY(conf_int(&id, sc->d.conf, "node", 1, UINT16_MAX));
+    sc->id = (uint16_t)id;
+    TRY(conf_need(&device, sc->d.conf, "device"));
+    struct vault_config c = { .node = sc->id };
+    OWNED_FD fd = -1;
+    TRY(attest_guest_open(&fd, &c.seal_simulated, device));
+    TRY(attest_measure_file(c.measurement, "/proc/self/exe"));
+    memcpy(c.cluster, sc->d.genesis_sha256, 32);
+    c.seal_fd = fd;
+    return vault_spawn(&sc->vault, &c);
+}
+
+static enum rc open_node(struct sidecar *sc)
+{
+    char path[512];
+    snprintf(path, sizeof(path), "%s/state.db", sc->d.state_dir);
+    TRY(store_open(&sc->store, path));
+    struct world w = {
+        .now_s = now_s,
+        .now_ms = now_ms,
+        .random = random_bytes,
+        .send = peers_send,
+        .answer = routes_answer,
+        .ak_sign = ak_sign,
+        .policy_changed = policy_changed,
+        .tbs_check = tbs_check,
+        .tbs_birth = tbs_birth,
+        .store = sc->store,
+        .vault = sc->vault,
+        .ctx = sc,
+    };
+    int64_t engineers;
+    int64_t stewards;
+    TRY(conf_int(&engineers, sc->d.conf, "REQUIRED_ENGINEERS", -1, 64));
+    TRY(conf_int(&stewards, sc->d.conf, "REQUIRED_STEWARDS", -1, 64));
+    struct node_config c = { .id = sc->id,
+                             .deployment = sc->d.deployment,
+                             .genesis = sc->d.genesis,
+                             .genesis_len = sc->d.genesis_len,
+                             .required_engineers = (int)engineers,
+                             .required_stewards = (int)stewards };
+    memcpy(c.genesis_sha256, sc->d.genesis_sha256, 32);
+    return node_new(&sc->node, &c, &w);
+}
+
+static enum rc open_channel(struct sidecar *sc)
+{
+    struct attest_channel_host host = { .allowed = allowed,
+                                        .policy_head = policy_head,
+                                        .peer_head = peer_head,
+                                        .ctx = sc };
+    TRY(daemon_channel(&sc->d, &host));
+    uint8_t hash[32];
+    uint8_t measurement[ATTEST_MEASUREMENT_LEN];
+    uint8_t ak[32];
+    bool simulated;
+    attest_channel_own(sc->d.channel, hash, measurement, ak, &simulated);
+    enc_hex(sc->own_hash, hash, 32);
+    return RC_OK;
+}
+
+static enum rc open_local(struct sidecar *sc)
+{
+    const char *path;
+    const char *mode;
+    TRY(conf_need(&path, sc->d.conf, "socket"));
+    TRY(conf_need(&mode, sc->d.conf, "socket_mode"));
+    struct http_server_config c = { .kind = HTTP_ON_UNIX,
+                                    .routes = sidecar_local_routes,
+                                    .ctx = sc,
+                                    .request_limit_s = 20 };
+    TRY(sock_unix_listen(&c.listen_fd, path, (mode_t)strtol(mode, NULL, 8)));
+    TRY(http_server_start(&sc->local, &c));
+    http_loop_add(sc->loop, sc->local);
+    return RC_OK;
+}
+
+/* Standing evidence (DESIGN section 10): logged at boot, before any intent
+ * it supports; the report itself is kept for bundles. */
+static enum rc announce(struct sidecar *sc)
+{
+    struct vault_keys keys;
+    uint8_t hash[32];
+    uint8_t measurement[ATTEST_MEASUREMENT_LEN];
+    bool simulated;
+    uint8_t data[64];
+    struct tlog_evidence entry = { .node = sc->id };
+    node_keys(sc->node, &keys);
+    attest_channel_own(sc->d.channel, hash, measurement, entry.ak, &simulated);
+    memcpy(entry.identity, keys.identity, 32);
+    attest_standing_data(data, sc->d.deployment, sc->d.uri, sc->id, entry.ak,
+                         keys.identity, keys.box, sc->d.genesis_sha256);
+    WIRE(evidence) evidence = { 0 };
+    TRY(attest_channel_report(sc->d.channel, &evidence, data));
+    hash256(entry.report, evidence.report.p, evidence.report.len);
+    OWNED_MEM char *json = NULL;
+    size_t json_len;
+    TRY(wire_evidence_encode(&json, &json_len, &evidence));
+    TRY(store_put(sc->store, "standing", json, json_len));
+    char text[TLOG_ENTRY_MAX + 1];
+    size_t len;
+    TRY(tlog_evidence_encode(text, &len, &entry));
+    return node_log_later(sc->node, text);
+}
+
+static enum rc start(struct sidecar *sc)
+{
+    TRY(fork_vault(sc));
+    TRY(open_node(sc));
+    TRY(open_channel(sc));
+    TRY(peers_open(sc));
+    TRY(http_loop_new(&sc->loop, sc->client));
+    TRY(open_local(sc));
+    TRY(daemon_listen(&sc->d, sidecar_peer_routes, sc, PEER_THREADS));
+    TRY(announce(sc));
+    return daemon_ready(&sc->d);
+}
+
+static enum rc serve(struct sidecar *sc)
+{
+    int64_t next_tick = 0;
+    while (!daemon_stopping()) {
+        int64_t now = clock_mono_ms();
+        if (now >= next_tick) {
+            node_tick(sc->node);
+            next_tick = now + TICK_MS;
+        }
+        peers_pump(sc);
+        int64_t left = next_tick - clock_mono_ms();
+        TRY(http_loop_run(sc->loop, left > 0 ? (int)left : 0));
+        peers_pump(sc);
+    }
+    return RC_OK;
+}
+
+static void stop(struct sidecar *sc)
+{
+    http_server_stop(sc->local);
+    http_server_stop(TAKE(sc->d.peers));
+    peers_close(sc);
+    http_loop_free(sc->loop);
+    node_free(sc->node);
+    store_free(sc->store);
+    vault_free(sc->vault);
+}
+
+int main(int argc, char **argv)
+{
+    struct sidecar sc = { .lock = PTHREAD_MUTEX_INITIALIZER };
+    bool done = false;
+    int status = 0;
+    sc.daemon = &sc.d;
+    enum rc rc = daemon_open(&sc.d, &done, &status, &program, argc, argv);
+    if (rc == RC_OK && !done) {
+        rc = start(&sc);
+        if (rc == RC_OK)
+            rc = serve(&sc);
+        stop(&sc);
+    }
+    if (rc != RC_OK) {
+        log_rc(LOG_ERROR, "exit", rc);
+        status = rc_exit(rc);
+    }
+    daemon_close(&sc.d);
+    return status;
+}

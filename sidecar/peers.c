@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Outgoing calls: each node, the log and the CA by the address the
+ * configuration gives, the URI the policy gives, and the attested channel.
+ */
+#include "sidecar/do.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+#define LANES     4
+#define MAX_REPLY (4u * 1024 * 1024)
+
+/* ---- addresses ------------------------------------------------------------------ */
+
+static enum rc add_reach(struct sidecar *sc, uint32_t id, const char *url,
+                         const char *uri)
+{
+    if (sc->n_reach == sizeof(sc->reach) / sizeof(sc->reach[0]))
+        return rc_raise(RC_NOMEM, "peers: more than %u", sc->n_reach);
+    struct reach *r = &sc->reach[sc->n_reach];
+    r->id = id;
+    TRY(http_peer_new(&r->peer, sc->client, url, uri, LANES));
+    sc->n_reach++;
+    return RC_OK;
+}
+
+/* "1=https://127.0.0.1:4431, 2=…": node ids and their addresses. */
+static enum rc add_nodes(struct sidecar *sc, const struct policy *p,
+                         const char *list)
+{
+    char copy[CONF_VALUE_MAX + 1];
+    snprintf(copy, sizeof(copy), "%s", list);
+    char *save = NULL;
+    for (char *part = strtok_r(copy, ", ", &save); part;
+         part = strtok_r(NULL, ", ", &save)) {
+        char *eq = strchr(part, '=');
+        long id = eq ? strtol(part, NULL, 10) : 0;
+        const struct policy_node *node = id > 0 && id <= UINT16_MAX
+                                                 ? policy_node_find(
+                                                           p, (uint16_t)id)
+                                                 : NULL;
+        if (!node)
+            return rc_raise(RC_ARG,
+                            "peers: %.40s: want ID=URL of a node in "
+                            "the policy",
+                            part);
+        if (id != sc->id)
+            TRY(add_reach(sc, (uint32_t)id, eq + 1, node->uri));
+    }
+    return RC_OK;
+}
+
+enum rc peers_open(struct sidecar *sc)
+{
+    const char *nodes;
+    const char *log;
+    const char *ca;
+    struct http_client_guard guard = attest_channel_client_guard(sc->d.channel);
+    TRY(http_client_new(&sc->client, &sc->d.client_tls, &guard));
+    TRY(conf_need(&nodes, sc->d.conf, "peers"));
+    TRY(conf_need(&log, sc->d.conf, "log_url"));
+    TRY(conf_need(&ca, sc->d.conf, "ca_url"));
+    struct policy *p = NULL;
+    TRY(policy_parse(&p, sc->d.genesis, sc->d.genesis_len));
+    enum rc rc = add_nodes(sc, p, nodes);
+    if (rc == RC_OK)
+        rc = add_reach(sc, WORLD_LOG, log, p->service[POLICY_LOG]);
+    if (rc == RC_OK)
+        rc = add_reach(sc, WORLD_CA, ca, p->service[POLICY_CA]);
+    policy_free(p);
+    return rc;
+}
+
+void peers_close(struct sidecar *sc)
+{
+    for (unsigned i = 0; i < sc->n_reach; i++)
+        http_peer_free(sc->reach[i].peer);
+    http_client_free(sc->client);
+    while (sc->first) {
+        struct outgoing *next = sc->first->next;
+        free(sc->first->body);
+        free(sc->first);
+        sc->first = next;
+    }
+    while (sc->heard) {
+        struct heard *next = sc->heard->next;
+        free(sc->heard);
+        sc->heard = next;
+    }
+}
+
+/* ---- sending ---------------------------------------------------------------------- */
+
+void peers_send(void *ctx, uint32_t to, const char *path, const void *body,
+                size_t len, int64_t deadline_ms, uint64_t ticket)
+{
+    struct sidecar *sc = ctx;
+    struct outgoing *o = calloc(1, sizeof(*o));
+    void *copy = body ? malloc(len + 1) : NULL;
+    if (!o || (body && !copy)) {
+        log_error("send", "why=\"out of memory\"");
+        abort(); /* a ticket without a reply would hang its caller */
+    }
+    if (body)
+        memcpy(copy, body, len);
+    *o = (struct outgoing){ .sc = sc,
+                            .to = to,
+                            .ticket = ticket,
+                            .deadline_ms = deadline_ms,
+                            .body = copy,
+                            .len = len };
+    snprintf(o->path, sizeof(o->path), "%s", path);
+    pthread_mutex_lock(&sc->lock);
+    if (sc->last)
+        sc->last->next = o;
+    else
+        sc->first = o;
+    sc->last = o;
+    pthread_mutex_unlock(&sc->lock);
+}
+
+static void came_back(const struct http_reply_view *reply, void *arg)
+{
+    struct outgoing *o = arg;
+    enum rc rc = reply->rc;
+    if (rc == RC_OK && reply->status / 100 != 2)
+        rc = reply->problem != RC_OK ? reply->problem : RC_IO;
+    if (rc != RC_OK) {
+        (void)rc_raise(rc, "%s",
+                       reply->why && *reply->why ? reply->why
+                                                 : "no readable answer");
+        if (reply->hint && *reply->hint)
+            rc_hint("%s", reply->hint);
+        log_debug("peer.failed", "to=%u path=%s code=%s why=\"%s\"", o->to,
+                  o->path, rc_slug(rc), rc_text());
+    }
+    node_on_reply(o->sc->node, o->ticket, rc, reply->body, reply->body_len);
+    free(o);
+}
+
+static void start(struct sidecar *sc, struct outgoing *o)
+{
+    for (unsigned i = 0; i < sc->n_reach; i++) {
+        if (sc->reach[i].id != o->to)
+            continue;
+        OWNED_MEM void *body = TAKE(o->body);
+        http_send(sc->reach[i].peer, body ? "POST" : "GET", o->path, body,
+                  o->len, MAX_REPLY, o->deadline_ms, came_back, o);
+        return;
+    }
+    (void)rc_raise(RC_UNREACHABLE, "node%u: no address configured", o->to);
+    node_on_reply(sc->node, o->ticket, RC_UNREACHABLE, NULL, 0);
+    free(o->body);
+    free(o);
+}
+
+void peers_heard(struct sidecar *sc, uint32_t from,
+                 const struct wire_policy_head *head)
+{
+    struct heard *h = calloc(1, sizeof(*h));
+    if (!h)
+        return; /* it will be told again */
+    h->from = from;
+    h->head = *head;
+    pthread_mutex_lock(&sc->lock);
+    h->next = sc->heard;
+    sc->heard = h;
+    pthread_mutex_unlock(&sc->lock);
+    http_loop_wake(sc->loop);
+}
+
+void peers_pump(struct sidecar *sc)
+{
+    pthread_mutex_lock(&sc->lock);
+    struct heard *h = TAKE(sc->heard);
+    pthread_mutex_unlock(&sc->lock);
+    while (h) {
+        struct heard *next = h->next;
+        node_peer_head(sc->node, h->from, &h->head);
+        free(h);
+        h = next;
+    }
+    for (;;) {
+        pthread_mutex_lock(&sc->lock);
+        struct outgoing *o = sc->first;
+        if (o && !(sc->first = o->next))
+            sc->last = NULL;
+        pthread_mutex_unlock(&sc->lock);
+        if (!o)
+            return;
+        start(sc, o);
+    }
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows: who may call what, how large; each handler hands over to the node. */
+#include "sidecar/do.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "base/enc.h"
+#include "base/log.h"
+
+#define MAX_SIGN   (WIRE_MESSAGE_MAX + 8192)
+#define MAX_ROUND2 (WIRE_MESSAGE_MAX + 4u * 1024 * 1024)
+
+/* ---- local callers ------------------------------------------------------------------ */
+
+/* A caller that set TEE_POLICY_HASH wants us to be one of those. */
+static enum rc check_wanted(struct sidecar *sc, struct http_call *call)
+{
+    const char *want = http_call_header(call, "MPC-Policy-Want");
+    if (!want || strstr(want, sc->own_hash))
+        return RC_OK;
+    enum rc rc = rc_raise(RC_POLICY_HASH,
+                          "policy_mismatch: this sidecar is %s, the caller's "
+                          "TEE_POLICY_HASH allows %.200s",
+                          sc->own_hash, want);
+    rc_hint("set TEE_POLICY_HASH to the sidecar's hash, or leave it unset");
+    return rc;
+}
+
+static enum rc on_local(struct http_call *call, void *ctx)
+{
+    struct sidecar *sc = ctx;
+    struct sock_peer peer;
+    TRY(check_wanted(sc, call));
+    TRY(http_call_peer(&peer, call));
+    size_t len = 0;
+    const uint8_t *body = NULL;
+    if (strcmp(http_call_method(call), "POST") == 0) {
+        body = http_call_body(call, &len);
+        if (!body)
+            body = (const uint8_t *)"";
+    }
+    http_defer(call);
+    node_on_local(sc->node, (uint64_t)(uintptr_t)call, peer.uid,
+                  http_call_path(call), body, len);
+    return RC_OK;
+}
+
+void routes_answer(void *ctx, uint64_t id, enum rc rc, const char *json,
+                   size_t len)
+{
+    struct http_call *call = (struct http_call *)(uintptr_t)id;
+    (void)ctx;
+    if (rc != RC_OK)
+        log_rc(LOG_INFO, "refused", rc);
+    enum rc sent = rc == RC_OK ? http_reply(call, 200, NULL, json, len)
+                               : http_reply_problem(call, rc);
+    if (sent != RC_OK)
+        log_rc(LOG_WARN, "reply", sent);
+}
+
+static json_t *peer_json(const struct attest_peer *p)
+{
+    char hash[65];
+    char ak[65];
+    return json_pack("{s:s, s:s, s:s, s:b}", "uri", p->uri, "policy_hash",
+                     enc_hex(hash, p->hash, 32), "ak", enc_hex(ak, p->ak, 32),
+                     "simulated", (int)p->simulated);
+}
+
+/* The node's status and what the channel knows, in one object. */
+static enum rc on_status(struct http_call *call, void *ctx)
+{
+    struct sidecar *sc = ctx;
+    TRY(check_wanted(sc, call));
+    OWNED_MEM char *json = NULL;
+    size_t len;
+    TRY(node_status(sc->node, &json, &len));
+    json_t *o = json_loadb(json, len, 0, NULL);
+    uint8_t hash[32];
+    uint8_t measurement[ATTEST_MEASUREMENT_LEN];
+    uint8_t ak[32];
+    bool simulated;
+    char hex[ENC_HEX_SIZE(ATTEST_MEASUREMENT_LEN)];
+    attest_channel_own(sc->d.channel, hash, measurement, ak, &simulated);
+    json_object_set_new(o, "policy_hash", json_string(sc->own_hash));
+    json_object_set_new(
+            o, "measurement",
+            json_string(enc_hex(hex, measurement, sizeof(measurement))));
+    json_object_set_new(o, "ak", json_string(enc_hex(hex, ak, 32)));
+    json_object_set_new(o, "simulated", json_boolean(simulated));
+    json_object_set_new(o, "vault_pid",
+                        json_integer((json_int_t)vault_pid(sc->vault)));
+    json_t *attested = json_array();
+    struct attest_peer peers[64];
+    unsigned n = attest_channel_peers(sc->d.channel, peers, 64);
+    for (unsigned i = 0; i < n; i++)
+        json_array_append_new(attested, peer_json(&peers[i]));
+    json_object_set_new(o, "attested", attested);
+    char *text = json_dumps(o, JSON_COMPACT);
+    json_decref(o);
+    if (!text)
+        return rc_raise(RC_NOMEM, "status: out of memory");
+    enum rc rc = http_reply(call, 200, NULL, text, strlen(text));
+    free(text);
+    return rc;
+}
+
+/* clang-format off */
+const struct http_route sidecar_local_routes[] = {
+    { "POST", "/v1/sign",       HTTP_LOCAL, MAX_SIGN,        on_local },
+    { "POST", "/v1/session",    HTTP_LOCAL, 512 * 1024,      on_local },
+    { "POST", "/v1/approval",   HTTP_LOCAL, 64 * 1024,       on_local },
+    { "POST", "/v1/policy",     HTTP_LOCAL, 1024 * 1024,     on_local },
+    { "POST", "/v1/key/create", HTTP_LOCAL, 512 * 1024,      on_local },
+    { "GET",  "/v1/keys",       HTTP_LOCAL, 0,               on_local },
+    { "GET",  "/v1/policy",     HTTP_LOCAL, 0,               on_local },
+    { "GET",  "/v1/status",     HTTP_LOCAL, 0,               on_status },
+    { "GET",  "/v1/key/*",      HTTP_LOCAL, 0,               on_local },
+    { "GET",  "/v1/cert/*",     HTTP_LOCAL, 0,               on_local },
+    { "GET",  "/v1/bundle/*",   HTTP_LOCAL, 0,               on_local },
+    { "GET",  "/v1/session/*",  HTTP_LOCAL, 0,               on_local },
+    { 0 },
+};
+/* clang-format on */
+
+/* ---- attested peers -------------------------------------------------------------------- */
+
+enum rc routes_caller(uint32_t *from, struct sidecar *sc, const char *uri)
+{
+    uint8_t hashes[POLICY_MAX_HASHES][32];
+    unsigned n;
+    enum policy_role role;
+    uint16_t id;
+    TRY(node_allowed(sc->node, uri, hashes, &n, &role, &id));
+    *from = role == POLICY_LOG ? WORLD_LOG : role == POLICY_CA ? WORLD_CA : id;
+    return RC_OK;
+}
+
+static enum rc on_peer(struct http_call *call, void *ctx)
+{
+    struct sidecar *sc = ctx;
+    struct attest_peer peer;
+    uint32_t from;
+    TRY(attest_channel_peer(&peer, call));
+    TRY(routes_caller(&from, sc, peer.uri));
+    size_t len = 0;
+    const uint8_t *body = NULL;
+    if (strcmp(http_call_method(call), "POST") == 0) {
+        body = http_call_body(call, &len);
+        if (!body)
+            body = (const uint8_t *)"";
+    }
+    OWNED_MEM char *json = NULL;
+    size_t json_len = 0;
+    enum rc rc = node_on_peer(sc->node, from, http_call_path(call), body, len,
+                              &json, &json_len);
+    if (rc != RC_OK) {
+        log_rc(LOG_INFO, "peer.refused", rc);
+        return rc;
+    }
+    return http_reply(call, 200, NULL, json, json_len);
+}
+
+/* clang-format off */
+const struct http_route sidecar_peer_routes[] = {
+    DAEMON_ATTEST_ROUTES,
+    { "POST", "/v1/frost/commit",   HTTP_PEER, 4096,        on_peer },
+    { "POST", "/v1/frost/round2",   HTTP_PEER, MAX_ROUND2,  on_peer },
+    { "POST", "/v1/epoch/start",    HTTP_PEER, 512 * 1024,  on_peer },
+    { "POST", "/v1/epoch/deal",     HTTP_PEER, 4096 * 1024, on_peer },
+    { "POST", "/v1/epoch/finish",   HTTP_PEER, 64 * 1024,   on_peer },
+    { "POST", "/v1/epoch/activate", HTTP_PEER, 1024 * 1024, on_peer },
+    { "POST", "/v1/policy",         HTTP_PEER, 1024 * 1024, on_peer },
+    { "GET",  "/v1/policy",         HTTP_PEER, 0,           on_peer },
+    { 0 },
+};
+/* clang-format on */
