@@ -41,7 +41,8 @@ MUST_CHECK enum rc tlog_inclusion_check(const struct tlog_path *path,
                                         const struct tlog_hash *root);
 /*
  * RC_LOG when new is not an extension of old. old_size 0 wants an empty path
- * (the witness protocol's convention); equal sizes want equal roots.
+ * (the witness protocol's convention) and does not read old_root; equal sizes
+ * want equal roots; size 0 wants SHA-256("").
  */
 MUST_CHECK enum rc tlog_consistency_check(const struct tlog_path *path,
                                           uint64_t old_size,
@@ -109,13 +110,17 @@ MUST_CHECK enum rc tlog_cosignature_check(const char *line,
 MUST_CHECK enum rc tlog_note_cosigned(const char *note, size_t note_len,
                                       const struct tlog_vkey *cosigner,
                                       int64_t *time);
-/* Appends a signature line to a note, once. */
+/*
+ * Appends a signature line to a note, unless that key's line is there already.
+ * Verify the line first: it is not verified here. RC_TOO_LARGE.
+ */
 MUST_CHECK enum rc tlog_note_add(char *note, size_t cap, const char *line);
 
 /* ---- entries, FORMATS section 1 --------------------------------------- */
 /*
  * ASCII, at most 4096 bytes. _encode writes text and NUL and sets *len
- * without it; _decode re-encodes and compares, so one entry has one text.
+ * without it; _decode re-encodes and compares, so one entry has one text. A
+ * session of 32 zero bytes is "-" in an intent or epoch, never in a birth.
  */
 #define TLOG_ENTRY_MAX 4096
 
@@ -131,7 +136,7 @@ enum tlog_kind {
 };
 enum tlog_kind tlog_entry_kind(const char *text, size_t len);
 
-#define TLOG_NO_INDEX UINT64_MAX /* an index field that holds "-" */
+#define TLOG_NO_INDEX UINT64_MAX /* an intent's birth that is "-" */
 
 struct tlog_intent {
     uint8_t commitment[32];
@@ -304,7 +309,10 @@ MUST_CHECK enum rc tlog_proof_check(const struct tlog_proof *proof,
 /* "tile/<L>/<N>[.p/<W>]"; level -1 is "entries". width 0 or 256: full. */
 void tlog_tile_path(char out[TLOG_TILE_PATH_MAX], int level, uint64_t n,
                     unsigned width);
-/* Strict parse of the part after "tile/". RC_UNKNOWN when malformed. */
+/*
+ * Strict parse of the part after "tile/"; width is 1 to 256, 256 when the
+ * path names none. RC_UNKNOWN when malformed.
+ */
 MUST_CHECK enum rc tlog_tile_parse(int *level, uint64_t *n, unsigned *width,
                                    const char *rest);
 
@@ -316,7 +324,11 @@ struct tlog_fsck_report {
     uint64_t entries_checked;
     uint64_t tiles_checked;
 };
-/* Reads the whole log and recomputes every tile and the root. */
+/*
+ * Reads the whole log and recomputes every tile and the root. A partial tile
+ * that fetch does not find (RC_UNKNOWN) is looked for in the full one. RC_LOG
+ * says which tile does not fit; fetch's own errors pass through.
+ */
 MUST_CHECK enum rc tlog_fsck(struct tlog_fsck_report *out,
                              const struct tlog_vkey *log, tlog_fetch *fetch,
                              void *ctx);
@@ -330,10 +342,17 @@ MUST_CHECK enum rc tlog_fsck(struct tlog_fsck_report *out,
  */
 struct tlog_store;
 
-/* sk: the log's 64-byte secret key, copied into locked memory. */
+/*
+ * Makes the directory if need be. Ignore SIGXFSZ in the program.
+ *
+ * sk      the log's 64-byte secret key, copied into locked memory
+ * Fails   RC_STORE another writer, another log's key, damage, or fewer entries
+ *         than the last checkpoint in the directory counts
+ */
 MUST_CHECK enum rc tlog_store_open(struct tlog_store **out, const char *dir,
                                    const struct tlog_vkey *log,
                                    const uint8_t sk[64]);
+/* Commits and answers what waits, then closes; no other call is under way. */
 void tlog_store_free(struct tlog_store *s);
 
 /*
@@ -347,7 +366,9 @@ MUST_CHECK enum rc tlog_store_append(struct tlog_store *s,
                                      struct tlog_proof *proof,
                                      const void *entry, size_t len);
 /*
- * The same without waiting: done is called once from the committer thread.
+ * The same without waiting: done is called once from the committer thread. It
+ * must be short and must not append and wait; proof (NULL unless RC_OK) lasts
+ * as long as the call. RC_NOMEM: 4096 entries wait already, try again later.
  */
 typedef void tlog_appended(enum rc rc, const struct tlog_proof *proof,
                            void *arg);

@@ -169,6 +169,7 @@ struct five {
     uint8_t *file;
     size_t len;
     size_t len4;
+    size_t len_at[5]; /* before each */
     uint8_t *note4;
     size_t note4_len;
 };
@@ -177,9 +178,12 @@ static struct five five_new(void)
 {
     struct five f = { .d = logdir_new() };
     struct tlog_store *s = logdir_open(&f.d);
-    for (uint64_t i = 0; i < 4; i++)
+    for (uint64_t i = 0; i < 4; i++) {
+        free(logdir_read(&f.d, "entries.dat", &f.len_at[i]));
         logdir_add(&f.d, s, i);
+    }
     free(logdir_read(&f.d, "entries.dat", &f.len4));
+    f.len_at[4] = f.len4;
     f.note4 = logdir_read(&f.d, "checkpoint", &f.note4_len);
     logdir_add(&f.d, s, 4);
     f.file = logdir_read(&f.d, "entries.dat", &f.len);
@@ -289,6 +293,32 @@ static void one_changed_byte_is_noticed(void **state)
         assert_int_equal(unlink(path), 0);
         assert_rc(tlog_store_open(&none, f.d.dir, &f.d.log, f.d.sk), RC_STORE);
         logdir_write(&f.d, "checkpoint", note, note_len);
+    }
+    five_free(&f);
+}
+
+static void a_record_out_of_place_is_noticed(void **state)
+{
+    (void)state;
+    struct five f = five_new();
+    struct tlog_store *none = NULL;
+    char path[128];
+    OWNED_MEM uint8_t *p = malloc(2 * f.len);
+    assert_non_null(p);
+    snprintf(path, sizeof(path), "%s/checkpoint", f.d.dir);
+    assert_int_equal(unlink(path), 0);
+    for (unsigned i = 0; i < 4; i++) {
+        size_t from = f.len_at[i];
+        size_t to = f.len_at[i + 1];
+        /* record i taken out, then record i twice */
+        memcpy(p, f.file, from);
+        memcpy(p + from, f.file + to, f.len - to);
+        logdir_write(&f.d, "entries.dat", p, f.len - (to - from));
+        assert_rc(tlog_store_open(&none, f.d.dir, &f.d.log, f.d.sk), RC_STORE);
+        memcpy(p, f.file, to);
+        memcpy(p + to, f.file + from, f.len - from);
+        logdir_write(&f.d, "entries.dat", p, f.len + (to - from));
+        assert_rc(tlog_store_open(&none, f.d.dir, &f.d.log, f.d.sk), RC_STORE);
     }
     five_free(&f);
 }
@@ -416,7 +446,15 @@ static void a_sync_error_stops_the_store_for_good(void **state)
     assert_rc(tlog_store_append(s, &p, "entry 0\n", 8), RC_STORE);
     assert_non_null(strstr(rc_text(), "fdatasync"));
     assert_int_equal(logdir_head(&d, s).size, 1);
+    /* what was never signed is shown to nobody */
+    struct tlog_path path;
+    uint8_t *tile = NULL;
     size_t len;
+    assert_ok(tlog_store_inclusion(s, &path, 0, 1));
+    assert_rc(tlog_store_inclusion(s, &path, 1, 2), RC_UNKNOWN);
+    assert_rc(tlog_store_consistency(s, &path, 1, 2), RC_UNKNOWN);
+    assert_rc(tlog_store_tile(s, &tile, &len, 0, 0, 2), RC_UNKNOWN);
+    assert_rc(tlog_store_tile(s, &tile, &len, -1, 0, 2), RC_UNKNOWN);
     OWNED_MEM uint8_t *note = logdir_read(&d, "checkpoint", &len);
     struct tlog_checkpoint cp;
     assert_ok(tlog_checkpoint_open(&cp, (char *)note, len, &d.log));
@@ -489,6 +527,7 @@ int main(void)
         cmocka_unit_test(a_spoilt_checkpoint_file_is_made_again),
         cmocka_unit_test(lost_entries_are_noticed),
         cmocka_unit_test(one_changed_byte_is_noticed),
+        cmocka_unit_test(a_record_out_of_place_is_noticed),
         cmocka_unit_test(a_history_other_than_the_signed_one_is_refused),
         cmocka_unit_test(a_write_error_stops_the_store_for_good),
         cmocka_unit_test(a_checkpoint_that_cannot_be_written_stops_the_store),

@@ -298,6 +298,13 @@ static void a_changed_cosignature_line_is_refused(void **state)
     assert_ok(tlog_checkpoint_parse(&cp, body, strlen(body)));
     assert_ok(tlog_cosignature_check(line, &cp, &v, NULL));
     assert_rc(tlog_cosignature_check(line, &cp, &other, NULL), RC_VERIFY);
+    size_t len = strlen(line);
+    strcpy(line + len, "x");
+    assert_rc(tlog_cosignature_check(line, &cp, &v, NULL), RC_PARSE);
+    line[len - 1] = '\0';
+    assert_rc(tlog_cosignature_check(line, &cp, &v, NULL), RC_PARSE);
+    line[len - 1] = '\n';
+    line[len] = '\0';
     for (size_t i = 0; line[i]; i++) {
         line[i] ^= 1;
         enum rc rc = tlog_cosignature_check(line, &cp, &v, NULL);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "test.h"
 
+#include <sodium.h>
+
 #include "transparency/transparency.h"
 #include "vectors.h"
 
@@ -158,6 +160,38 @@ static void another_logs_key_is_refused(void **state)
     assert_rc(tlog_fsck(&report, &log, sample_fetch, &none), RC_LOG);
 }
 
+/* The sample's tiles under a checkpoint its key signed for another root. */
+static enum rc forged_fetch(uint8_t **out, size_t *len, const char *path,
+                            void *ctx)
+{
+    if (strcmp(path, "checkpoint") != 0)
+        return sample_fetch(out, len, path, ctx);
+    json_auto_t *keys = vectors_load("sample-log/keys.json");
+    struct tlog_vkey log = vectors_vkey("sample-log/log.vkey", 0);
+    struct tlog_checkpoint cp = { .origin = "log.example/sample", .size = 600 };
+    uint8_t seed[32];
+    uint8_t pk[32];
+    uint8_t sk[64];
+    vectors_hex(seed, 32, vectors_text(keys, "log_seed_hex"));
+    crypto_sign_seed_keypair(pk, sk, seed);
+    char *note = malloc(TLOG_NOTE_MAX);
+    assert_non_null(note);
+    assert_ok(tlog_checkpoint_sign(note, TLOG_NOTE_MAX, &cp, &log, sk));
+    *len = strlen(note);
+    *out = (uint8_t *)note;
+    return RC_OK;
+}
+
+static void a_signed_root_of_other_entries_is_refused(void **state)
+{
+    (void)state;
+    struct tlog_vkey log = vectors_vkey("sample-log/log.vkey", 0);
+    struct spoil none = { .path = NULL };
+    struct tlog_fsck_report report;
+    assert_rc(tlog_fsck(&report, &log, forged_fetch, &none), RC_LOG);
+    assert_non_null(strstr(rc_text(), "root is not"));
+}
+
 /* ---- the sample's own proofs and older checkpoints ---- */
 
 /* c2sp.org/tlog-proof@v1: extra if any, index, hashes, empty line, note. */
@@ -256,6 +290,7 @@ int main(void)
         cmocka_unit_test(sample_log_is_whole),
         cmocka_unit_test(tampered_copies_are_refused),
         cmocka_unit_test(another_logs_key_is_refused),
+        cmocka_unit_test(a_signed_root_of_other_entries_is_refused),
         cmocka_unit_test(sample_proofs_hold),
         cmocka_unit_test(witness_requests_are_consistent),
     };
