@@ -1,0 +1,698 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mpc-attest/1 between two nodes: real TLS on loopback, simulated hardware,
+ * a throw-away PKI. Each attack is played by a client that holds a genuine
+ * certificate of the deployment.
+ */
+#include "nodes.h"
+
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "http/home.h"
+
+static struct simulator sim_a, sim_b;
+static struct home home;
+static struct pki pki;
+static struct pki_id id_a, id_b;
+static struct node a, b; /* a calls b */
+
+static int setup(void **state)
+{
+    (void)state;
+    node_clock_setup();
+    simulator_init(&sim_a, NULL, "1");
+    simulator_init(&sim_b, sim_a.dir, "2");
+    simulator_start(&sim_a, HOST_HEX);
+    simulator_start(&sim_b, HOST_HEX);
+    home_make(&home);
+    pki_make(&pki, home.dir, "ca");
+    pki_leaf(&id_a, &pki, "a", "URI:" NODE_A, -3600, 864000);
+    pki_leaf(&id_b, &pki, "b", "URI:" NODE_B, -3600, 864000);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    pki_wipe(&pki);
+    home_remove(&home);
+    simulator_stop(&sim_a);
+    simulator_stop(&sim_b);
+    simulator_remove(&sim_a);
+    simulator_remove(&sim_b);
+    return 0;
+}
+
+static void open_with(int64_t window_s, const char *hash_a, const char *hash_b)
+{
+    node_open(&a, NODE_A, &id_a, &sim_a, window_s, hash_a);
+    node_open(&b, NODE_B, &id_b, &sim_b, window_s, hash_b);
+    node_serve(&b);
+}
+
+static int open_nodes(void **state)
+{
+    (void)state;
+    open_with(0, NULL, NULL);
+    return 0;
+}
+
+static int close_nodes(void **state)
+{
+    (void)state;
+    node_close(&a);
+    node_close(&b);
+    return 0;
+}
+
+static const uint8_t stranger[32] = { 0xAA, 0xBB, 0xCC };
+
+static void assert_says_both(const uint8_t seen[32], const uint8_t allowed[32])
+{
+    char hex[ENC_HEX_SIZE(32)];
+    if (!strstr(rc_text(), enc_hex(hex, seen, 32)) ||
+        !strstr(rc_text(), enc_hex(hex, allowed, 32)) || !rc_hint_text()[0])
+        fail_msg("not both hashes and a hint: %s (%s)", rc_text(),
+                 rc_hint_text());
+}
+
+/* ---- the ordinary way --------------------------------------------------- */
+
+static void attested_peers_reach_a_peer_row(void **state)
+{
+    (void)state;
+    struct line l;
+    line_open(&l, &a, &b);
+    struct http_answer got;
+    assert_ok(http_ask(&got, l.peer, "GET", "/v1/ping", NULL, 0, 1024,
+                       clock_mono_ms() + 60000));
+    assert_string_equal((char *)got.body, NODE_A);
+    http_answer_free(&got);
+    for (int i = 0; i < 20; i++)
+        assert_ok(line_ping(&l));
+    assert_int_equal(b.handled, 21);
+    assert_int_equal(b.heads, 1); /* one hello for all of them */
+    assert_int_equal(a.heads, 1); /* and the server's head came back */
+    struct attest_peer seen[4];
+    assert_int_equal(attest_channel_peers(b.channel, seen, 4), 1);
+    assert_string_equal(seen[0].uri, NODE_A);
+    assert_memory_equal(seen[0].ak, a.channel->ak, 32);
+    assert_memory_equal(seen[0].hash, a.channel->hash, 32);
+    assert_true(seen[0].simulated);
+    assert_int_equal(attest_channel_peers(a.channel, seen, 4), 1);
+    assert_string_equal(seen[0].uri, NODE_B);
+    assert_memory_equal(seen[0].ak, b.channel->ak, 32);
+    line_close(&l);
+    assert_int_equal(attest_channel_peers(a.channel, seen, 4), 0);
+}
+
+static void unattested_client_gets_403(void **state)
+{
+    (void)state;
+    struct line l;
+    line_open_raw(&l, &a, &b);
+    assert_rc(line_ping(&l), RC_ATTEST);
+    assert_int_equal(rc_http(RC_ATTEST), 403);
+    assert_int_equal(b.handled, 0);
+    line_close(&l);
+}
+
+/* ---- whose binary ----------------------------------------------------------- */
+
+static void wrong_policy_hash_fails_both_ways_and_says_both_hashes(void **state)
+{
+    (void)state;
+    struct line l;
+    line_open(&l, &a, &b);
+    node_allow(&b, stranger); /* the server refuses the client */
+    assert_rc(line_ping(&l), RC_POLICY_HASH);
+    assert_says_both(a.channel->hash, stranger);
+    node_allow(&b, a.channel->hash);
+    assert_ok(line_ping(&l));
+    line_close(&l);
+    int before = b.handled;
+    line_open(&l, &a, &b);
+    node_allow(&a, stranger); /* the client refuses the server */
+    assert_rc(line_ping(&l), RC_POLICY_HASH);
+    assert_says_both(b.channel->hash, stranger);
+    assert_int_equal(b.handled, before);
+    line_close(&l);
+}
+
+static void tee_policy_hash_narrows_and_never_widens(void **state)
+{
+    (void)state;
+    char own[ENC_HEX_SIZE(32)];
+    char other[ENC_HEX_SIZE(32)];
+    uint8_t hash[32];
+    uint8_t m[ATTEST_MEASUREMENT_LEN];
+    assert_ok(attest_measure_file(m, "/proc/self/exe"));
+    attest_policy_hash(hash, m);
+    enc_hex(own, hash, 32);
+    enc_hex(other, stranger, 32);
+    char two[2 * 65];
+    snprintf(two, sizeof(two), "%s,%s", other, own);
+    const struct {
+        const char *a, *b;
+        const uint8_t *policy_b;
+        enum rc want;
+        const char *why;
+    } rows[] = {
+        { own, own, hash, RC_OK, "both name the running binary" },
+        { two, two, hash, RC_OK, "a rolling upgrade names two" },
+        { NULL, other, hash, RC_POLICY_HASH, "server's value shares none" },
+        { other, NULL, hash, RC_POLICY_HASH, "client's value shares none" },
+        { NULL, own, stranger, RC_POLICY_HASH, "it cannot widen" },
+        { NULL, "", hash, RC_POLICY_HASH, "set and empty allows nothing" },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        open_with(0, rows[i].a, rows[i].b);
+        node_allow(&b, rows[i].policy_b);
+        struct line l;
+        line_open(&l, &a, &b);
+        enum rc rc = line_ping(&l);
+        if (rc != rows[i].want)
+            fail_msg("%s: %s %s", rows[i].why, rc_slug(rc), rc_text());
+        line_close(&l);
+        close_nodes(NULL);
+    }
+}
+
+static void empty_set_answers_policy_mismatch_to_everything(void **state)
+{
+    (void)state;
+    pthread_mutex_lock(&b.lock);
+    b.n_hashes = 0;
+    pthread_mutex_unlock(&b.lock);
+    struct line l;
+    line_open_raw(&l, &a, &b);
+    assert_rc(line_ping(&l), RC_POLICY_HASH);
+    line_close(&l);
+}
+
+static void strangers_and_tools_are_no_peers(void **state)
+{
+    (void)state;
+    struct line l;
+    line_open(&l, &a, &b);
+    b.role = ATTEST_TOOL;
+    assert_rc(line_ping(&l), RC_AUTH);
+    b.role = ATTEST_SIDECAR;
+    b.unknown = true;
+    assert_rc(line_ping(&l), RC_AUTH);
+    b.unknown = false;
+    assert_ok(line_ping(&l));
+    line_close(&l);
+}
+
+static void node_without_the_genesis_does_not_start(void **state)
+{
+    (void)state;
+    struct attest_channel *ch = NULL;
+    struct attest_channel_config c = node_config(&a, 0, NULL);
+    c.genesis[0] ^= 1;
+    assert_rc(attest_channel_new(&ch, &c), RC_ATTEST);
+    assert_non_null(strstr(rc_text(), "P9"));
+    c = node_config(&a, 0, NULL);
+    c.roots.allow_simulated = false;
+    assert_rc(attest_channel_new(&ch, &c), RC_ATTEST);
+    c = node_config(&a, 0, NULL);
+    c.guest_simulated = false; /* real device, simulated root allowed */
+    assert_rc(attest_channel_new(&ch, &c), RC_ATTEST);
+    c = node_config(&a, 3601, NULL);
+    assert_rc(attest_channel_new(&ch, &c), RC_ARG);
+    c = node_config(&a, 0, "not hex");
+    assert_rc(attest_channel_new(&ch, &c), RC_PARSE);
+    assert_null(ch);
+}
+
+/* ---- the client's part, played by hand ------------------------------------------ */
+
+static enum rc say_hello(struct line *l, const uint8_t nonce[32],
+                         struct wire_hello_reply *out)
+{
+    struct wire_hello hello = { .policy = { .version = 7 } };
+    memcpy(hello.nonce, nonce, 32);
+    char *json;
+    size_t len;
+    TRY(wire_hello_encode(&json, &len, &hello));
+    struct http_answer got = { 0 };
+    enum rc rc = line_post(&got, l, CHANNEL_HELLO, json, len);
+    free(json);
+    TRY(rc);
+    assert_ok(wire_hello_reply_decode(out, (char *)got.body, got.body_len));
+    http_answer_free(&got);
+    return RC_OK;
+}
+
+static void fresh(uint8_t nonce[32])
+{
+    randombytes_buf(nonce, 32);
+}
+
+static enum rc show(struct line *l, const struct wire_evidence *e)
+{
+    char *json;
+    size_t len;
+    TRY(wire_evidence_encode(&json, &len, e));
+    struct http_answer got = { 0 };
+    enum rc rc = line_post(&got, l, CHANNEL_EVIDENCE, json, len);
+    free(json);
+    http_answer_free(&got);
+    return rc;
+}
+
+/* The honest client, in small. */
+static enum rc attest_by_hand(struct line *l)
+{
+    uint8_t nonce[32];
+    WIRE(hello_reply) reply = { 0 };
+    WIRE(evidence) e = { 0 };
+    fresh(nonce);
+    TRY(say_hello(l, nonce, &reply));
+    TRY(attest_channel_evidence(a.channel, &e, ATTEST_CLIENT, &l->tls,
+                                reply.nonce));
+    return show(l, &e);
+}
+
+static void evidence_of_another_connection_is_refused(void **state)
+{
+    (void)state;
+    struct line l;
+    struct line other;
+    line_open_raw(&l, &a, &b);
+    line_open_raw(&other, &a, &b);
+    uint8_t nonce[32];
+    WIRE(hello_reply) there = { 0 };
+    WIRE(hello_reply) here = { 0 };
+    fresh(nonce);
+    assert_ok(say_hello(&other, nonce, &there));
+    fresh(nonce);
+    assert_ok(say_hello(&l, nonce, &here));
+    assert_memory_not_equal(l.tls.exporter, other.tls.exporter, 32);
+    /* a relay: right nonce for here, but made on the other connection */
+    WIRE(evidence) e = { 0 };
+    assert_ok(attest_channel_evidence(a.channel, &e, ATTEST_CLIENT, &other.tls,
+                                      here.nonce));
+    assert_rc(show(&l, &e), RC_ATTEST);
+    assert_true(node_said(&b, "P2 report data"));
+    assert_rc(line_ping(&l), RC_ATTEST);
+    assert_ok(attest_by_hand(&l)); /* and the honest way works there */
+    assert_ok(line_ping(&l));
+    line_close(&l);
+    line_close(&other);
+}
+
+static void evidence_bound_to_anything_else_is_refused(void **state)
+{
+    (void)state;
+    static const char *const why[] = {
+        "another nonce", "the other role",          "another verifier",
+        "another boot",  "another attestation key", "another SPKI"
+    };
+    struct line l;
+    line_open_raw(&l, &a, &b);
+    for (size_t i = 0; i < 6; i++) {
+        uint8_t nonce[32];
+        WIRE(hello_reply) reply = { 0 };
+        WIRE(evidence) e = { 0 };
+        fresh(nonce);
+        assert_ok(say_hello(&l, nonce, &reply));
+        struct http_tls tls = l.tls;
+        reply.nonce[0] ^= i == 0;
+        if (i == 2)
+            strcpy(tls.peer_uri, "mpc://test/log/c");
+        tls.own_spki[31] ^= i == 5;
+        assert_ok(attest_channel_evidence(
+                a.channel, &e, i == 1 ? ATTEST_SERVER : ATTEST_CLIENT, &tls,
+                reply.nonce));
+        e.boot += i == 3;
+        e.ak[0] ^= i == 4;
+        if (show(&l, &e) != RC_ATTEST || !node_said(&b, "P2 report data"))
+            fail_msg("%s: %s", why[i], rc_text());
+        assert_rc(line_ping(&l), RC_ATTEST);
+    }
+    line_close(&l);
+}
+
+static void own_evidence_reflected_is_refused(void **state)
+{
+    (void)state;
+    struct line l;
+    uint8_t nonce[32];
+    line_open_raw(&l, &a, &b);
+    WIRE(hello_reply) reply = { 0 };
+    fresh(nonce);
+    assert_ok(say_hello(&l, nonce, &reply));
+    assert_rc(show(&l, &reply.evidence), RC_ATTEST);
+    assert_true(node_said(&b, "our own evidence came back"));
+    assert_rc(line_ping(&l), RC_ATTEST);
+    line_close(&l);
+}
+
+static void replayed_hello_nonce_is_refused(void **state)
+{
+    (void)state;
+    struct line l;
+    struct line other;
+    uint8_t nonce[32];
+    line_open_raw(&l, &a, &b);
+    line_open_raw(&other, &a, &b);
+    WIRE(hello_reply) reply = { 0 };
+    WIRE(hello_reply) none = { 0 };
+    fresh(nonce);
+    assert_ok(say_hello(&l, nonce, &reply));
+    assert_rc(say_hello(&l, nonce, &none), RC_ATTEST);
+    assert_rc(say_hello(&other, nonce, &none), RC_ATTEST);
+    line_close(&l);
+    line_close(&other);
+}
+
+static void verifiers_nonce_is_spent_once_and_ages(void **state)
+{
+    (void)state;
+    struct line l;
+    uint8_t nonce[32];
+    line_open_raw(&l, &a, &b);
+    WIRE(hello_reply) reply = { 0 };
+    WIRE(evidence) e = { 0 };
+    fresh(nonce);
+    assert_ok(say_hello(&l, nonce, &reply));
+    assert_ok(attest_channel_evidence(a.channel, &e, ATTEST_CLIENT, &l.tls,
+                                      reply.nonce));
+    assert_ok(show(&l, &e));
+    assert_ok(line_ping(&l));
+    assert_rc(show(&l, &e), RC_ATTEST); /* the same bytes again */
+    assert_rc(line_ping(&l), RC_ATTEST);
+    fresh(nonce);
+    WIRE(hello_reply) late = { 0 };
+    WIRE(evidence) old = { 0 };
+    assert_ok(say_hello(&l, nonce, &late));
+    assert_ok(attest_channel_evidence(a.channel, &old, ATTEST_CLIENT, &l.tls,
+                                      late.nonce));
+    node_clock_advance(CHANNEL_NONCE_MS + 1);
+    assert_rc(show(&l, &old), RC_ATTEST);
+    line_close(&l);
+}
+
+static void garbage_is_refused_by_name(void **state)
+{
+    (void)state;
+    struct line l;
+    struct http_answer got;
+    line_open_raw(&l, &a, &b);
+    assert_rc(line_post(&got, &l, CHANNEL_HELLO, "{}", 2), RC_PARSE);
+    assert_rc(line_post(&got, &l, CHANNEL_EVIDENCE, "{}", 2), RC_ATTEST);
+    uint8_t nonce[32];
+    WIRE(hello_reply) reply = { 0 };
+    fresh(nonce);
+    assert_ok(say_hello(&l, nonce, &reply));
+    assert_rc(line_post(&got, &l, CHANNEL_EVIDENCE, "{}", 2), RC_PARSE);
+    line_close(&l);
+}
+
+/* ---- how long it lasts -------------------------------------------------------------- */
+
+static void window_over_means_again(void **state)
+{
+    (void)state;
+    open_with(60, NULL, NULL);
+    struct line l;
+    struct line raw;
+    line_open(&l, &a, &b);
+    line_open_raw(&raw, &a, &b);
+    assert_ok(line_ping(&l));
+    assert_ok(attest_by_hand(&raw));
+    assert_ok(line_ping(&raw));
+    int before = b.heads;
+    node_clock_advance(61000);
+    struct attest_peer seen[2];
+    assert_int_equal(attest_channel_peers(b.channel, seen, 2), 0);
+    assert_rc(line_ping(&raw), RC_ATTEST);
+    assert_ok(line_ping(&l)); /* bound again by itself */
+    assert_int_equal(b.heads, before + 1);
+    line_close(&l);
+    line_close(&raw);
+    close_nodes(NULL);
+}
+
+static void reset_drops_every_session(void **state)
+{
+    (void)state;
+    struct line l;
+    struct line raw;
+    line_open(&l, &a, &b);
+    line_open_raw(&raw, &a, &b);
+    assert_ok(line_ping(&l));
+    assert_ok(attest_by_hand(&raw));
+    assert_ok(line_ping(&raw));
+    attest_channel_reset(b.channel);
+    struct attest_peer seen[2];
+    assert_int_equal(attest_channel_peers(b.channel, seen, 2), 0);
+    assert_rc(line_ping(&raw), RC_ATTEST);
+    int before = b.heads;
+    assert_ok(line_ping(&l));
+    assert_int_equal(b.heads, before + 1);
+    attest_channel_reset(a.channel); /* the client's own policy changed */
+    assert_ok(line_ping(&l));
+    assert_int_equal(b.heads, before + 2);
+    node_allow(&b, stranger); /* and the new policy knows us no longer */
+    attest_channel_reset(b.channel);
+    assert_rc(line_ping(&l), RC_POLICY_HASH);
+    line_close(&l);
+    line_close(&raw);
+}
+
+static void new_connection_is_bound_anew(void **state)
+{
+    (void)state;
+    struct line l;
+    line_open(&l, &a, &b);
+    assert_ok(line_ping(&l));
+    http_server_stop(b.server); /* every connection ends */
+    b.server = NULL;
+    line_close(&l);
+    node_close(&b);
+    node_open(&b, NODE_B, &id_b, &sim_b, 0, NULL);
+    node_serve(&b);
+    line_open(&l, &a, &b);
+    assert_ok(line_ping(&l));
+    assert_int_equal(b.heads, 1);
+    line_close(&l);
+}
+
+/* ---- MPC-Policy ------------------------------------------------------------------------ */
+
+static void changed_policy_header_is_refused(void **state)
+{
+    (void)state;
+    struct line raw;
+    struct line l;
+    line_open_raw(&raw, &a, &b);
+    assert_ok(attest_by_hand(&raw));
+    assert_ok(line_ping(&raw));
+    enc_hex(raw.header, stranger, 32);
+    assert_rc(line_ping(&raw), RC_POLICY_HASH);
+    assert_says_both(stranger, a.channel->hash);
+    raw.header[0] = '\0';
+    assert_rc(line_ping(&raw), RC_POLICY_HASH);
+    assert_rc(attest_by_hand(&raw), RC_POLICY_HASH);
+    line_close(&raw);
+    line_open(&l, &a, &b); /* the other direction */
+    assert_ok(line_ping(&l));
+    b.lies = true;
+    assert_rc(line_ping(&l), RC_POLICY_HASH);
+    b.lies = false;
+    assert_ok(line_ping(&l));
+    line_close(&l);
+}
+
+/* ---- fixed bytes --------------------------------------------------------- */
+
+static void bound_bytes_are_as_written_down(void **state)
+{
+    (void)state;
+    uint8_t h[5][32];
+    uint8_t got[64];
+    char hex[ENC_HEX_SIZE(64)];
+    for (int i = 0; i < 5; i++)
+        memset(h[i], i + 1, 32);
+    attest_binder(got, &(struct attest_binding){ .end = ATTEST_CLIENT,
+                                                 .deployment = "test",
+                                                 .attester = NODE_A,
+                                                 .verifier = NODE_B,
+                                                 .ak = h[0],
+                                                 .attester_spki = h[1],
+                                                 .verifier_spki = h[2],
+                                                 .exporter = h[3],
+                                                 .nonce = h[4],
+                                                 .boot = 0x0102030405060708 });
+    /* both computed with another program from the written layout */
+    assert_string_equal(
+            enc_hex(hex, got, 64),
+            "5069a7bd3bb2432a2dc7c6092f8b4500a028f3535d1d6c1acd76b36a28c6efe2"
+            "627b5b583d9fd352fda71ec45a38799523c4ab73f2de592ee8f0bc376ff2d703");
+    attest_standing_data(got, "test", NODE_A, 0x0103, h[0], h[1], h[2], h[3]);
+    assert_string_equal(
+            enc_hex(hex, got, 64),
+            "c53ae3e12af833ee204f6e81af2d0c751dc3d5ed57c6bb94831d7e4eb16cf2ce"
+            "e293e59cc70a4ca0b59a1a2fa51f392033da5c336e556ca2950e35ee0858f44b");
+}
+
+static void intents_are_signed_under_their_own_tag(void **state)
+{
+    (void)state;
+    uint8_t leaf[32] = { 9 };
+    uint8_t sig[64];
+    uint8_t said[14 + 32] = "mpc/intent/v1";
+    memcpy(said + 14, leaf, 32);
+    attest_channel_sign_intent(a.channel, sig, leaf);
+    assert_int_equal(
+            crypto_sign_verify_detached(sig, said, sizeof(said), a.channel->ak),
+            0);
+    assert_int_not_equal(
+            crypto_sign_verify_detached(sig, leaf, 32, a.channel->ak), 0);
+    uint8_t data[64] = { 5 };
+    WIRE(evidence) e = { 0 };
+    assert_ok(attest_channel_report(a.channel, &e, data));
+    assert_memory_equal(e.ak, a.channel->ak, 32);
+    struct attest_report r;
+    assert_ok(attest_report_parse(&r, e.report.p, e.report.len));
+    assert_memory_equal(r.report_data, data, 64);
+}
+
+/* ---- a changed program -------------------------------------------------------------------- */
+
+/* Child: one ping, as whatever binary this is; prints slug and text. */
+struct child_args {
+    char *self, *mode, *url, *ca, *cert, *key, *device, *ark, *hash;
+};
+
+static int child(char **argv)
+{
+    const struct child_args *c = (const struct child_args *)(void *)argv;
+    struct simulator sim = { 0 };
+    struct pki_id id = { 0 };
+    struct node server = { .uri = NODE_B };
+    uint8_t hash[32];
+    snprintf(sim.device, sizeof(sim.device), "%s", c->device);
+    snprintf(id.ca, sizeof(id.ca), "%s", c->ca);
+    snprintf(id.cert, sizeof(id.cert), "%s", c->cert);
+    snprintf(id.key, sizeof(id.key), "%s", c->key);
+    snprintf(server.url, sizeof(server.url), "%s", c->url);
+    if (enc_unhex(sim.ark, 32, c->ark, 64) != RC_OK ||
+        enc_unhex(hash, 32, c->hash, 64) != RC_OK)
+        return 1;
+    struct node self;
+    node_open(&self, NODE_A, &id, &sim, 0, NULL);
+    node_allow(&self, hash); /* it believes in the genuine server */
+    struct line l;
+    line_open(&l, &self, &server);
+    enum rc rc = line_ping(&l);
+    char own[ENC_HEX_SIZE(32)];
+    enc_hex(own, self.channel->hash, 32);
+    printf("%s own=%s %s\n", rc_slug(rc), own, rc == RC_OK ? "" : rc_text());
+    line_close(&l);
+    node_close(&self);
+    return 0;
+}
+
+/* The byte to flip; volatile, so that it stands in the file as it is here. */
+static const volatile char patch_me[] = "byte of the program to be changed";
+
+static void copy_program(const char *to, bool flip)
+{
+    uint8_t *exe;
+    size_t len;
+    assert_ok(file_read(&exe, &len, "/proc/self/exe", 256u << 20));
+    if (flip) {
+        char mark[sizeof(patch_me)];
+        for (size_t i = 0; i < sizeof(mark); i++)
+            mark[i] = patch_me[i];
+        uint8_t *at = memmem(exe, len, mark, sizeof(mark));
+        assert_non_null(at);
+        *at ^= 1;
+    }
+    assert_ok(file_write(to, exe, len, 0700));
+    free(exe);
+}
+
+static void run_copy(const char *path, char *out, size_t size)
+{
+    char ark[ENC_HEX_SIZE(32)];
+    enc_hex(ark, sim_a.ark, 32);
+    char *argv[] = { (char *)(uintptr_t)path,
+                     (char *)(uintptr_t) "--child",
+                     b.url,
+                     id_a.ca,
+                     id_a.cert,
+                     id_a.key,
+                     sim_a.device,
+                     ark,
+                     b.channel->hash_hex,
+                     NULL };
+    assert_int_equal(run_program(argv, out, size), 0);
+}
+
+static void patched_binary_is_refused(void **state)
+{
+    (void)state;
+    char path[128];
+    char out[1024];
+    char hex[ENC_HEX_SIZE(32) + 8];
+    snprintf(path, sizeof(path), "%s/program", home.dir);
+    copy_program(path, false);
+    run_copy(path, out, sizeof(out));
+    if (strncmp(out, "ok ", 3) != 0)
+        fail_msg("an exact copy is refused: %s", out);
+    assert_int_equal(b.handled, 1);
+    copy_program(path, true);
+    run_copy(path, out, sizeof(out));
+    unlink(path);
+    if (strncmp(out, "policy_mismatch ", 16) != 0)
+        fail_msg("a changed copy: %s", out);
+    assert_int_equal(b.handled, 1);
+    /* both hashes, and what it measured is not what we are */
+    uint8_t m[ATTEST_MEASUREMENT_LEN];
+    assert_ok(attest_measure_file(m, "/proc/self/exe"));
+    assert_non_null(strstr(out, b.channel->hash_hex));
+    char *own = strstr(out, "own=");
+    assert_non_null(own);
+    snprintf(hex, sizeof(hex), "seen %.64s", own + 4);
+    assert_non_null(strstr(out, hex));
+    assert_int_not_equal(strncmp(own + 4, b.channel->hash_hex, 64), 0);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 9 && strcmp(argv[1], "--child") == 0)
+        return child(argv);
+#define WITH_NODES(f)                                                          \
+    cmocka_unit_test_setup_teardown(f, open_nodes, close_nodes)
+    const struct CMUnitTest tests[] = {
+        WITH_NODES(attested_peers_reach_a_peer_row),
+        WITH_NODES(unattested_client_gets_403),
+        WITH_NODES(wrong_policy_hash_fails_both_ways_and_says_both_hashes),
+        cmocka_unit_test(tee_policy_hash_narrows_and_never_widens),
+        WITH_NODES(empty_set_answers_policy_mismatch_to_everything),
+        WITH_NODES(strangers_and_tools_are_no_peers),
+        WITH_NODES(node_without_the_genesis_does_not_start),
+        WITH_NODES(evidence_of_another_connection_is_refused),
+        WITH_NODES(evidence_bound_to_anything_else_is_refused),
+        WITH_NODES(own_evidence_reflected_is_refused),
+        WITH_NODES(replayed_hello_nonce_is_refused),
+        WITH_NODES(verifiers_nonce_is_spent_once_and_ages),
+        WITH_NODES(garbage_is_refused_by_name),
+        cmocka_unit_test(window_over_means_again),
+        WITH_NODES(reset_drops_every_session),
+        WITH_NODES(new_connection_is_bound_anew),
+        WITH_NODES(changed_policy_header_is_refused),
+        cmocka_unit_test(bound_bytes_are_as_written_down),
+        WITH_NODES(intents_are_signed_under_their_own_tag),
+        WITH_NODES(patched_binary_is_refused),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
