@@ -120,6 +120,12 @@ MUST_CHECK enum rc attest_guest_report(struct wire_evidence *out, int fd,
                                        bool simulated,
                                        const uint8_t report_data[64]);
 
+/*
+ * A key bound to this chip, firmware level, guest policy and measurement;
+ * secret, the caller wipes it.
+ */
+MUST_CHECK enum rc attest_guest_derive(uint8_t key[32], int fd, bool simulated);
+
 /* ---- the channel mpc-attest/1 -------------------------------------------------- */
 /*
  * One per daemon. Thread-safe. Server side: put attest_channel_routes() rows

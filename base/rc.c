@@ -2,6 +2,7 @@
 /* The table of result codes and the thread's last error text. */
 #include "base/rc.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -86,6 +87,7 @@ int rc_http(enum rc rc)
 enum rc rc_raise_at(const char *file, int line, enum rc rc, const char *fmt,
                     ...)
 {
+    assert(rc != RC_OK);
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(last.text, sizeof(last.text), fmt, ap);

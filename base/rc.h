@@ -63,13 +63,22 @@ int rc_exit(enum rc rc);
 int rc_http(enum rc rc);
 
 /*
- * Keep text (and where it was raised) for this thread, and return rc. Raise
- * once, where the failure is known; pass up with TRY. Text names fields and
- * sizes, never contents.
+ * Keep text (and where it was raised) for this thread, and return rc, which
+ * must not be RC_OK. Raise once, where the failure is known; pass up with TRY.
+ * Text names fields and sizes, never contents.
  */
-#define rc_raise(rc, ...) rc_raise_at(__FILE__, __LINE__, (rc), __VA_ARGS__)
+#define rc_raise(rc, ...)                                                      \
+    rc_failed(rc_raise_at(__FILE__, __LINE__, (rc), __VA_ARGS__))
 enum rc rc_raise_at(const char *file, int line, enum rc rc, const char *fmt,
                     ...) PRINTF_LIKE(4, 5);
+
+/* The compiler may know that a raised code is never RC_OK. */
+static inline enum rc rc_failed(enum rc rc)
+{
+    if (rc == RC_OK)
+        __builtin_unreachable();
+    return rc;
+}
 
 /* Say what the reader can do about the last rc_raise of this thread. */
 void rc_hint(const char *fmt, ...) PRINTF_LIKE(1, 2);

@@ -53,6 +53,13 @@ struct daemon {
 MUST_CHECK enum rc daemon_open(struct daemon *d, bool *done, int *status,
                                const struct daemon_program *program, int argc,
                                char **argv);
+/*
+ * The Ed25519 key kept sealed in the file at path, made on first use. sk is
+ * libsodium's 64 bytes, the caller's locked memory. RC_STORE: cannot be
+ * unsealed here.
+ */
+MUST_CHECK enum rc daemon_sealed_seed(const struct daemon *d, const char *path,
+                                      uint8_t sk[64]);
 /* The attested channel; host answers for policy. */
 MUST_CHECK enum rc daemon_channel(struct daemon *d,
                                   const struct attest_channel_host *host);

@@ -12,7 +12,7 @@
 #include "base/secret.h"
 #include "transparency/log.h"
 
-#define PEER_THREADS 4
+#define PEER_THREADS   4
 #define PUBLIC_THREADS 2
 
 /* clang-format off */

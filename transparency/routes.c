@@ -3,6 +3,9 @@
  * mpc-log's rows: reading is public and carries no authority (C2SP
  * tlog-tiles); appending is for attested sidecars only.
  */
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,9 +92,9 @@ static enum rc append_all(struct log_server *ls, struct batch *b,
     b->left = (unsigned)in->entries.n;
     for (size_t i = 0; i < in->entries.n; i++) {
         w[i] = (struct waiter){ b, (unsigned)i };
-        enum rc rc = tlog_store_append_async(
-                ls->store, in->entries.at[i].p, in->entries.at[i].len,
-                appended, &w[i]);
+        enum rc rc = tlog_store_append_async(ls->store, in->entries.at[i].p,
+                                             in->entries.at[i].len, appended,
+                                             &w[i]);
         if (rc != RC_OK)
             appended(rc, NULL, &w[i]);
     }

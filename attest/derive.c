@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A key derived by the guest's firmware, bound to chip, firmware level, guest
+ * policy and measurement: what a daemon seals its own files with. The caller
+ * wipes it. (The vault asks for its own by itself and sees none of this.)
+ */
+#include "attest/attest.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include <linux/sev-guest.h>
+
+#include "attest/guest.h"
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/sock.h"
+
+#define MIX            (GUEST_MIX_POLICY | GUEST_MIX_MEASUREMENT | GUEST_MIX_TCB)
+#define KEY_AT         32 /* in snp_derived_key_resp.data */
+#define SIM_TIMEOUT_MS 10000
+
+static enum rc sev_derive(uint8_t key[32], int fd)
+{
+    struct snp_derived_key_req req = { .guest_field_select = MIX };
+    struct snp_derived_key_resp resp = { .data = { 0 } };
+    struct snp_guest_request_ioctl call = {
+        .msg_version = 1,
+        .req_data = (uint64_t)(uintptr_t)&req,
+        .resp_data = (uint64_t)(uintptr_t)&resp,
+    };
+    int failed = ioctl(fd, SNP_GET_DERIVED_KEY, &call);
+    int why = errno;
+    uint32_t status;
+    memcpy(&status, resp.data, sizeof(status));
+    if (!failed && status == 0)
+        memcpy(key, resp.data + KEY_AT, 32);
+    sodium_memzero(&resp, sizeof(resp));
+    if (failed || status != 0)
+        return rc_raise(RC_STORE, "derived key: %s, firmware status %u",
+                        failed ? strerror(why) : "ok", status);
+    return RC_OK;
+}
+
+#ifdef MPC_SIMULATED_TEE
+static enum rc sim_derive(uint8_t key[32], int fd)
+{
+    uint8_t req[GUEST_HEAD_LEN + GUEST_KEY_BODY];
+    struct bytes_writer w = bytes_writer(req, sizeof(req));
+    bytes_put(&w, GUEST_MAGIC, GUEST_MAGIC_LEN);
+    bytes_put_u8(&w, GUEST_OP_KEY);
+    bytes_put_u32(&w, GUEST_KEY_BODY);
+    bytes_put_u64(&w, MIX);
+    bytes_put_u32(&w, 0); /* VMPL */
+    bytes_put_u32(&w, 0); /* guest SVN, not mixed */
+    bytes_put_u64(&w, 0); /* TCB: the current one */
+    TRY(bytes_written(&w));
+    int64_t deadline = clock_mono_ms() + SIM_TIMEOUT_MS;
+    TRY(sock_write(fd, req, sizeof(req), deadline));
+    uint8_t head[GUEST_REPLY_HEAD];
+    TRY(sock_read(fd, head, sizeof(head), deadline));
+    struct bytes_reader rd = bytes_reader(head, sizeof(head));
+    uint8_t status = bytes_get_u8(&rd);
+    uint32_t n = bytes_get_u32(&rd);
+    if (status != GUEST_OK || n != GUEST_KEY_LEN)
+        return rc_raise(RC_STORE, "simulator: status 0x%x, %u bytes", status,
+                        n);
+    return sock_read(fd, key, GUEST_KEY_LEN, deadline);
+}
+#endif
+
+enum rc attest_guest_derive(uint8_t key[32], int fd, bool simulated)
+{
+#ifdef MPC_SIMULATED_TEE
+    if (simulated)
+        return sim_derive(key, fd);
+#else
+    if (simulated)
+        return rc_raise(RC_ARG, "this build knows no simulated device");
+#endif
+    return sev_derive(key, fd);
+}
