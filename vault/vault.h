@@ -19,12 +19,12 @@
 #include "frost/frost.h"
 #include "transparency/transparency.h"
 
-#define VAULT_SEALED_KEYS_MAX (TLOG_ROSTER_MAX + 1024)
+#define VAULT_SEALED_KEYS_MAX  (TLOG_ROSTER_MAX + 1024)
 #define VAULT_SEALED_SHARE_MAX 512 /* MSH1: 260 + ciphertext + tag */
-#define VAULT_BOX_LEN 72           /* nonce 24, MAC 16, sub-share 32 */
-#define VAULT_NONCE_ID_LEN 16
-#define VAULT_MAX_MESSAGE (16u * 1024 * 1024)
-#define VAULT_MAX_COMMIT 64 /* commitments in one call */
+#define VAULT_BOX_LEN          72  /* nonce 24, MAC 16, sub-share 32 */
+#define VAULT_NONCE_ID_LEN     16
+#define VAULT_MAX_MESSAGE      (16u * 1024 * 1024)
+#define VAULT_MAX_COMMIT       64 /* commitments in one call */
 
 struct vault;
 
@@ -40,7 +40,9 @@ struct vault_config {
      */
     int seal_fd;
     bool seal_simulated;
-    uint8_t measurement[48]; /* ours, mixed into the sealing context */
+    /* the TCB mixed into the sealing key: committed_tcb of our own report */
+    uint64_t tcb_version;
+    uint8_t measurement[48];      /* ours, mixed into the sealing context */
     const uint8_t *test_seal_key; /* [32], tests only; NULL otherwise */
 };
 
@@ -151,8 +153,8 @@ MUST_CHECK enum rc vault_dkg_finish(struct vault *v,
  * back from disk: it must open to the share we hold.
  */
 MUST_CHECK enum rc vault_vote(struct vault *v, uint8_t vote[64],
-                              const uint8_t session[32],
-                              const uint8_t *sealed, size_t sealed_len);
+                              const uint8_t session[32], const uint8_t *sealed,
+                              size_t sealed_len);
 
 /*
  * Makes a share usable: all members' votes over the same terms, checked

@@ -1,0 +1,5 @@
+#include "cluster.h"
+int main(void)
+{
+    return 0;
+}

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Distributed key generation inside the vault: begin (our package), deal
+ * (sub-shares, each boxed to its receiver's roster key), finish (the boxes
+ * dealt to us, a PREPARED share). A box key always comes from the roster,
+ * never from the caller. The polynomial is wiped as soon as it is dealt.
+ */
+#include "vault/inner.h"
+
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/rand.h"
+#include "base/secret.h"
+
+#define BOX_NONCE crypto_box_NONCEBYTES
+
+_Static_assert(VAULT_BOX_LEN == BOX_NONCE + crypto_box_MACBYTES + 32,
+               "a box is nonce, MAC and scalar");
+
+/* A DKG's sub-shares, all secret. */
+struct sub_shares {
+    struct frost_scalar of[TLOG_MAX_NODES];
+};
+WIPED_TYPE(sub_shares);
+
+/* ---- sessions under way ------------------------------------------------ */
+
+static void dkg_free(struct vault_dkg *d)
+{
+    if (!d)
+        return;
+    free(d->packages);
+    secret_free(d);
+}
+
+void vault_dkg_drop_all(struct vault_core *core)
+{
+    for (unsigned i = 0; i < VAULT_MAX_DKGS; i++) {
+        dkg_free(core->dkg[i]);
+        core->dkg[i] = NULL;
+    }
+}
+
+static enum rc dkg_find(struct vault_dkg ***out, struct vault_core *core,
+                        const uint8_t session[32])
+{
+    for (unsigned i = 0; i < VAULT_MAX_DKGS; i++) {
+        struct vault_dkg *d = core->dkg[i];
+        if (d && memcmp(d->terms.session, session, 32) == 0) {
+            *out = &core->dkg[i];
+            return RC_OK;
+        }
+    }
+    return rc_raise(RC_UNKNOWN, "dkg: no such session under way");
+}
+
+/* A free place, or that of the oldest, which is dropped. */
+static struct vault_dkg **dkg_place(struct vault_core *core)
+{
+    struct vault_dkg **oldest = &core->dkg[0];
+    for (unsigned i = 0; i < VAULT_MAX_DKGS; i++) {
+        if (!core->dkg[i])
+            return &core->dkg[i];
+        if (core->dkg[i]->serial < (*oldest)->serial)
+            oldest = &core->dkg[i];
+    }
+    dkg_free(*oldest);
+    *oldest = NULL;
+    return oldest;
+}
+
+/*
+ * Begun twice, one session could show two of our packages to two peers.
+ */
+static enum rc begun_once(const struct vault_core *core,
+                          const uint8_t session[32])
+{
+    uint64_t n = core->n_begun < VAULT_MAX_BEGUN ? core->n_begun
+                                                 : VAULT_MAX_BEGUN;
+    for (uint64_t i = 0; i < n; i++)
+        if (memcmp(core->begun[i], session, 32) == 0)
+            return rc_raise(RC_EXISTS, "dkg: this session was begun before");
+    return RC_OK;
+}
+
+/* ---- begin ------------------------------------------------------------- */
+
+static enum rc terms_check(const struct vault_core *core,
+                           const struct vault_dkg_terms *t)
+{
+    const struct tlog_roster_node *node;
+    bool ours = false;
+    if (t->parent != 0 || t->epoch == 0)
+        return rc_raise(RC_ARG, "dkg: a new key has epoch >= 1, parent 0");
+    if (t->t < 2 || t->n < t->t)
+        return rc_raise(RC_ARG, "dkg: threshold %u of %u", t->t, t->n);
+    for (unsigned i = 0; i < t->n; i++) {
+        if (i > 0 && t->ids[i] <= t->ids[i - 1])
+            return rc_raise(RC_ARG, "dkg: node ids do not ascend");
+        TRY(vault_roster_node(&node, core, t->ids[i]));
+        ours = ours || t->ids[i] == core->node;
+    }
+    if (!ours)
+        return rc_raise(RC_ARG, "dkg: node %u is not a participant",
+                        core->node);
+    return RC_OK;
+}
+
+static enum rc dkg_start(struct vault_dkg *d, const struct vault_core *core,
+                         const struct vault_dkg_terms *terms)
+{
+    uint8_t random[FROST_MAX_SIGNERS + 1][32];
+    __attribute__((cleanup(own_wipe_bytes),
+                   unused)) struct own_bytes wipe = { random, sizeof(random) };
+    struct frost_id id;
+    TRY(frost_id_from_u16(&id, core->node));
+    TRY(rand_bytes(random, ((size_t)terms->t + 1) * 32));
+    d->terms = *terms;
+    return frost_dkg_deal(&d->secret, &d->mine, &id, terms->t, random);
+}
+
+enum rc vault_on_dkg_begin(struct vault_core *core, struct bytes_writer *out,
+                           struct bytes_reader *in,
+                           const struct vault_request *req)
+{
+    (void)req;
+    struct vault_dkg_terms terms;
+    vault_get_dkg_terms(in, &terms);
+    TRY(bytes_end(in, "dkg begin"));
+    TRY(terms_check(core, &terms));
+    TRY(begun_once(core, terms.session));
+    struct vault_dkg *d = secret_new(sizeof(*d));
+    if (!d)
+        return RC_NOMEM;
+    enum rc rc = dkg_start(d, core, &terms);
+    if (rc != RC_OK) {
+        dkg_free(d);
+        return rc;
+    }
+    memcpy(core->begun[core->n_begun % VAULT_MAX_BEGUN], terms.session, 32);
+    d->serial = ++core->n_begun;
+    *dkg_place(core) = d;
+    vault_put_package(out, &d->mine);
+    return RC_OK;
+}
+
+/* ---- deal -------------------------------------------------------------- */
+
+static enum rc packages_check(const struct vault_dkg *d, uint16_t us,
+                              const struct frost_dkg_package *packages)
+{
+    struct frost_id id;
+    for (unsigned i = 0; i < d->terms.n; i++) {
+        uint16_t node = d->terms.ids[i];
+        if (node == us) {
+            if (memcmp(&packages[i], &d->mine, sizeof(d->mine)) != 0)
+                return rc_raise(RC_CONFLICT,
+                                "dkg: our package is not the one we sent");
+            continue;
+        }
+        TRY(frost_id_from_u16(&id, node));
+        if (frost_dkg_package_check(&packages[i], &id, d->terms.t) != RC_OK)
+            return rc_prefix(RC_CHEATER, "node %u: ", node);
+    }
+    return RC_OK;
+}
+
+static enum rc box_to(uint8_t box[VAULT_BOX_LEN], const struct vault_core *core,
+                      const struct vault_dkg *d, uint16_t node)
+{
+    const struct tlog_roster_node *to;
+    struct frost_id id;
+    WIPED(frost_scalar) sub;
+    TRY(vault_roster_node(&to, core, node));
+    TRY(frost_id_from_u16(&id, node));
+    TRY(frost_dkg_sub_share(&sub, &d->secret, &id));
+    TRY(rand_bytes(box, BOX_NONCE));
+    if (crypto_box_easy(box + BOX_NONCE, sub.le, 32, box, to->box,
+                        core->secret->box) != 0)
+        return rc_raise(RC_POLICY, "dkg: node %u has no usable box key", node);
+    return RC_OK;
+}
+
+enum rc vault_on_dkg_deal(struct vault_core *core, struct bytes_writer *out,
+                          struct bytes_reader *in,
+                          const struct vault_request *req)
+{
+    (void)req;
+    struct vault_dkg **at;
+    uint8_t session[32];
+    uint8_t box[VAULT_BOX_LEN];
+    bytes_get(in, session, 32);
+    unsigned n = bytes_get_u16(in);
+    TRY(dkg_find(&at, core, session));
+    struct vault_dkg *d = *at;
+    if (d->packages)
+        return rc_raise(RC_ORDER, "dkg: dealt already");
+    if (n != d->terms.n)
+        return rc_raise(RC_ARG, "dkg: %u packages, want %u", n, d->terms.n);
+    OWNED_MEM struct frost_dkg_package *packages = calloc(n, sizeof(*packages));
+    if (!packages)
+        return rc_raise(RC_NOMEM, "dkg: no memory");
+    for (unsigned i = 0; i < n; i++)
+        vault_get_package(in, &packages[i]);
+    TRY(bytes_end(in, "dkg deal"));
+    TRY(packages_check(d, core->node, packages));
+    for (unsigned i = 0; i < n; i++) {
+        TRY(box_to(box, core, d, d->terms.ids[i]));
+        bytes_put(out, box, sizeof(box));
+    }
+    d->packages = TAKE(packages);
+    sodium_memzero(&d->secret, sizeof(d->secret));
+    return RC_OK;
+}
+
+/* ---- finish ------------------------------------------------------------ */
+
+static enum rc unbox(struct frost_scalar *sub, const struct vault_core *core,
+                     const struct vault_dkg *d, unsigned i,
+                     const uint8_t box[VAULT_BOX_LEN])
+{
+    const struct tlog_roster_node *from;
+    struct frost_id us;
+    uint16_t node = d->terms.ids[i];
+    TRY(vault_roster_node(&from, core, node));
+    TRY(frost_id_from_u16(&us, core->node));
+    if (crypto_box_open_easy(sub->le, box + BOX_NONCE,
+                             VAULT_BOX_LEN - BOX_NONCE, box, from->box,
+                             core->secret->box) != 0)
+        return rc_raise(RC_CHEATER, "node %u: its box does not open", node);
+    if (frost_dkg_sub_share_check(sub, &d->packages[i], &us) != RC_OK)
+        return rc_prefix(RC_CHEATER, "node %u: ", node);
+    return RC_OK;
+}
+
+struct transcript {
+    crypto_hash_sha256_state st;
+};
+
+static void t_bytes(struct transcript *t, const void *p, size_t len)
+{
+    crypto_hash_sha256_update(&t->st, p, len);
+}
+
+static void t_int(struct transcript *t, uint64_t v, unsigned n_bytes)
+{
+    uint8_t be[8];
+    for (unsigned i = 0; i < n_bytes; i++)
+        be[i] = (uint8_t)(v >> (8 * (n_bytes - 1 - i)));
+    t_bytes(t, be, n_bytes);
+}
+
+/* T of FORMATS section 2. Public data. */
+static void transcript_hash(uint8_t out[32], const struct vault_core *core,
+                            const struct vault_dkg *d, const uint8_t (*ys)[32])
+{
+    static const char tag[] = "mpc/transcript/v1";
+    const struct vault_dkg_terms *terms = &d->terms;
+    struct transcript t;
+    crypto_hash_sha256_init(&t.st);
+    t_bytes(&t, tag, sizeof(tag));
+    t_bytes(&t, core->roster->hash, 32);
+    t_bytes(&t, terms->session, 32);
+    t_int(&t, terms->epoch, 8);
+    t_int(&t, terms->parent, 8);
+    t_int(&t, terms->t, 2);
+    t_int(&t, terms->n, 2);
+    for (unsigned i = 0; i < terms->n; i++) {
+        const struct frost_dkg_package *p = &d->packages[i];
+        t_int(&t, terms->ids[i], 2);
+        t_int(&t, p->t, 2);
+        for (unsigned k = 0; k < p->t; k++)
+            t_bytes(&t, p->commitment[k].b, 32);
+        t_int(&t, 64, 2);
+        t_bytes(&t, p->pok_r.b, 32);
+        t_bytes(&t, p->pok_z.le, 32);
+    }
+    t_int(&t, terms->n, 2);
+    for (unsigned i = 0; i < terms->n; i++) {
+        t_int(&t, terms->ids[i], 2);
+        t_bytes(&t, ys[i], 32);
+    }
+    crypto_hash_sha256_final(&t.st, out);
+}
+
+/* The share and everything public about it; ys out [n]. */
+static enum rc share_make(struct vault_share *pub, struct frost_scalar *share,
+                          uint8_t (*ys)[32], const struct vault_core *core,
+                          const struct vault_dkg *d,
+                          const struct sub_shares *subs)
+{
+    const struct vault_dkg_terms *terms = &d->terms;
+    struct frost_id ids[TLOG_MAX_NODES];
+    struct frost_point points[TLOG_MAX_NODES];
+    struct frost_point group;
+    unsigned me = 0;
+    for (unsigned i = 0; i < terms->n; i++) {
+        TRY(frost_id_from_u16(&ids[i], terms->ids[i]));
+        if (terms->ids[i] == core->node)
+            me = i;
+    }
+    TRY(frost_dkg_finish(share, &group, points, ids, d->packages, subs->of,
+                         terms->n, me));
+    for (unsigned i = 0; i < terms->n; i++)
+        memcpy(ys[i], points[i].b, 32);
+    *pub = (struct vault_share){ .state = VAULT_PREPARED,
+                                 .persistent = terms->persistent,
+                                 .terms = { .epoch = terms->epoch,
+                                            .parent = terms->parent,
+                                            .t = terms->t,
+                                            .n = terms->n } };
+    memcpy(pub->terms.session, terms->session, 32);
+    memcpy(pub->terms.group_key, group.b, 32);
+    transcript_hash(pub->terms.transcript, core, d, ys);
+    hash256(pub->key, group.b, 32);
+    memcpy(pub->ids, terms->ids, sizeof(pub->ids));
+    vault_members_hash(pub->members, pub->ids, ys, terms->n);
+    memcpy(pub->roster, core->roster->hash, 32);
+    memcpy(pub->y, ys[me], 32);
+    return RC_OK;
+}
+
+static enum rc dkg_conclude(struct vault_core *core, struct bytes_writer *out,
+                            const struct vault_dkg *d,
+                            const struct sub_shares *subs)
+{
+    struct vault_share pub;
+    WIPED(frost_scalar) share;
+    uint8_t ys[TLOG_MAX_NODES][32];
+    uint8_t sealed[VAULT_SEALED_SHARE_MAX];
+    size_t sealed_len = 0;
+    TRY(share_make(&pub, &share, ys, core, d, subs));
+    if (pub.persistent)
+        TRY(vault_share_seal(core, sealed, &sealed_len, &pub, &share));
+    bytes_put(out, pub.terms.group_key, 32);
+    bytes_put(out, pub.terms.transcript, 32);
+    bytes_put_u16(out, pub.terms.n);
+    for (unsigned i = 0; i < pub.terms.n; i++)
+        bytes_put(out, ys[i], 32);
+    bytes_put_lp16(out, sealed, sealed_len);
+    TRY(bytes_written(out));
+    return vault_share_add(core, &pub, &share);
+}
+
+enum rc vault_on_dkg_finish(struct vault_core *core, struct bytes_writer *out,
+                            struct bytes_reader *in,
+                            const struct vault_request *req)
+{
+    (void)req;
+    struct vault_dkg **at;
+    uint8_t session[32];
+    WIPED(sub_shares) subs;
+    bytes_get(in, session, 32);
+    unsigned n = bytes_get_u16(in);
+    TRY(dkg_find(&at, core, session));
+    const struct vault_dkg *d = *at;
+    if (!d->packages)
+        return rc_raise(RC_ORDER, "dkg: finish before deal");
+    if (n != d->terms.n)
+        return rc_raise(RC_ARG, "dkg: %u boxes, want %u", n, d->terms.n);
+    const uint8_t *boxes = bytes_take(in, (size_t)n * VAULT_BOX_LEN);
+    TRY(bytes_end(in, "dkg finish"));
+    for (unsigned i = 0; i < n; i++)
+        TRY(unbox(&subs.of[i], core, d, i, boxes + (size_t)i * VAULT_BOX_LEN));
+    TRY(dkg_conclude(core, out, d, &subs));
+    dkg_free(*at);
+    *at = NULL;
+    return RC_OK;
+}

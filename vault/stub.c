@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The door's functions: each writes one request, makes one call and reads one
+ * reply. Public data and boxes only.
+ */
+#include "vault/inner.h"
+
+#include <string.h>
+
+/* A request under way. */
+struct out {
+    uint8_t *buf;
+    struct bytes_writer w;
+};
+
+static inline void out_free(struct out *o)
+{
+    free(o->buf);
+}
+#define OUT __attribute__((cleanup(out_free))) struct out
+
+static enum rc out_new(struct out *o, size_t cap)
+{
+    o->buf = malloc(cap);
+    if (!o->buf)
+        return rc_raise(RC_NOMEM, "vault: %zu bytes", cap);
+    o->w = bytes_writer(o->buf, cap);
+    return RC_OK;
+}
+
+/* Sends, and puts a reader over the reply. */
+static enum rc ask(struct vault *v, struct bytes_reader *r, uint8_t *reply,
+                   size_t cap, uint8_t op, const struct bytes_writer *w)
+{
+    size_t len = 0;
+    if (w->failed)
+        return rc_raise(RC_TOO_LARGE, "vault: the request is too large");
+    const struct vault_request req = { .op = op,
+                                       .body = w->buf,
+                                       .body_len = w->len };
+    TRY(vault_call(v, reply, cap, &len, &req));
+    *r = bytes_reader(reply, len);
+    return RC_OK;
+}
+
+/* LP32 into the caller's buffer; 0 bytes leave it as it is. */
+static size_t take_sealed(struct bytes_reader *r, uint8_t *sealed)
+{
+    size_t len;
+    const uint8_t *p = bytes_take_lp32(r, &len);
+    if (len > VAULT_SEALED_KEYS_MAX) {
+        r->failed = true;
+        return 0;
+    }
+    if (len)
+        memcpy(sealed, p, len);
+    return len;
+}
+
+/* ---- keys, roster, head ------------------------------------------------ */
+
+enum rc vault_open(struct vault *v, struct vault_keys *keys, uint8_t *sealed,
+                   size_t *sealed_len)
+{
+    OUT o = { NULL };
+    OUT in = { NULL };
+    struct bytes_reader r;
+    struct vault_keys k = { .has_roster = false };
+    TRY(out_new(&o, VAULT_SEALED_KEYS_MAX + 4));
+    TRY(out_new(&in, VAULT_REPLY_MAX));
+    bytes_put_lp32(&o.w, sealed, *sealed_len);
+    TRY(ask(v, &r, in.buf, VAULT_REPLY_MAX, VAULT_OP_OPEN, &o.w));
+    bytes_get(&r, k.identity, 32);
+    bytes_get(&r, k.box, 32);
+    bytes_get(&r, k.boot, 16);
+    k.has_roster = bytes_get_u8(&r) == 1;
+    if (k.has_roster)
+        bytes_get(&r, k.roster, 32);
+    size_t len = take_sealed(&r, sealed);
+    TRY(bytes_end(&r, "vault open"));
+    *keys = k;
+    *sealed_len = len;
+    return RC_OK;
+}
+
+enum rc vault_roster_set(struct vault *v, const char *text, size_t text_len,
+                         const struct tlog_proof *proof, uint8_t *sealed,
+                         size_t *sealed_len)
+{
+    static const struct tlog_proof none;
+    OUT o = { NULL };
+    OUT in = { NULL };
+    struct bytes_reader r;
+    TRY(out_new(&o, TLOG_ROSTER_MAX + 16384));
+    TRY(out_new(&in, VAULT_REPLY_MAX));
+    bytes_put_lp32(&o.w, text, text_len);
+    vault_put_proof(&o.w, proof ? proof : &none);
+    TRY(ask(v, &r, in.buf, VAULT_REPLY_MAX, VAULT_OP_ROSTER, &o.w));
+    size_t len = take_sealed(&r, sealed);
+    TRY(bytes_end(&r, "vault roster"));
+    *sealed_len = len;
+    return RC_OK;
+}
+
+enum rc vault_head_set(struct vault *v, const char *note, size_t note_len)
+{
+    OUT o = { NULL };
+    struct bytes_reader r;
+    uint8_t reply[1];
+    TRY(out_new(&o, TLOG_NOTE_MAX + 2));
+    bytes_put_lp16(&o.w, note, note_len);
+    TRY(ask(v, &r, reply, sizeof(reply), VAULT_OP_HEAD, &o.w));
+    return bytes_end(&r, "vault head");
+}
+
+/* ---- making a key ------------------------------------------------------ */
+
+enum rc vault_dkg_begin(struct vault *v, struct frost_dkg_package *package,
+                        const struct vault_dkg_terms *terms)
+{
+    uint8_t buf[512];
+    uint8_t reply[2 + (FROST_MAX_SIGNERS + 2) * 32];
+    struct bytes_writer w = bytes_writer(buf, sizeof(buf));
+    struct bytes_reader r;
+    struct frost_dkg_package p;
+    if (terms->n > TLOG_MAX_NODES)
+        return rc_raise(RC_ARG, "dkg: %u nodes", terms->n);
+    vault_put_dkg_terms(&w, terms);
+    TRY(ask(v, &r, reply, sizeof(reply), VAULT_OP_DKG_BEGIN, &w));
+    vault_get_package(&r, &p);
+    TRY(bytes_end(&r, "vault dkg begin"));
+    *package = p;
+    return RC_OK;
+}
+
+enum rc vault_dkg_deal(struct vault *v, uint8_t (*boxes)[VAULT_BOX_LEN],
+                       const uint8_t session[32],
+                       const struct frost_dkg_package *packages, unsigned n)
+{
+    uint8_t reply[TLOG_MAX_NODES * VAULT_BOX_LEN];
+    OUT o = { NULL };
+    struct bytes_reader r;
+    if (n > TLOG_MAX_NODES)
+        return rc_raise(RC_ARG, "dkg: %u packages", n);
+    TRY(out_new(&o, VAULT_BODY_MAX));
+    bytes_put(&o.w, session, 32);
+    bytes_put_u16(&o.w, (uint16_t)n);
+    for (unsigned i = 0; i < n; i++)
+        vault_put_package(&o.w, &packages[i]);
+    TRY(ask(v, &r, reply, sizeof(reply), VAULT_OP_DKG_DEAL, &o.w));
+    const uint8_t *p = bytes_take(&r, (size_t)n * VAULT_BOX_LEN);
+    TRY(bytes_end(&r, "vault dkg deal"));
+    memcpy(boxes, p, (size_t)n * VAULT_BOX_LEN);
+    return RC_OK;
+}
+
+static enum rc result_read(struct vault_dkg_result *out, struct bytes_reader *r)
+{
+    struct vault_dkg_result d = { .sealed_len = 0 };
+    bytes_get(r, d.group_key, 32);
+    bytes_get(r, d.transcript, 32);
+    unsigned n = bytes_get_u16(r);
+    if (n > TLOG_MAX_NODES)
+        return rc_raise(RC_INTERNAL, "vault dkg: %u members", n);
+    for (unsigned i = 0; i < n; i++)
+        bytes_get(r, d.ys[i], 32);
+    const uint8_t *sealed = bytes_take_lp16(r, &d.sealed_len);
+    TRY(bytes_end(r, "vault dkg finish"));
+    if (d.sealed_len > sizeof(d.sealed))
+        return rc_raise(RC_INTERNAL, "vault dkg: sealed share too large");
+    memcpy(d.sealed, sealed, d.sealed_len);
+    *out = d;
+    return RC_OK;
+}
+
+enum rc vault_dkg_finish(struct vault *v, struct vault_dkg_result *out,
+                         const uint8_t session[32],
+                         const uint8_t (*boxes)[VAULT_BOX_LEN], unsigned n)
+{
+    uint8_t reply[sizeof(struct vault_dkg_result) + 16];
+    OUT o = { NULL };
+    struct bytes_reader r;
+    if (n > TLOG_MAX_NODES)
+        return rc_raise(RC_ARG, "dkg: %u boxes", n);
+    TRY(out_new(&o, 34 + (size_t)n * VAULT_BOX_LEN));
+    bytes_put(&o.w, session, 32);
+    bytes_put_u16(&o.w, (uint16_t)n);
+    bytes_put(&o.w, boxes, (size_t)n * VAULT_BOX_LEN);
+    TRY(ask(v, &r, reply, sizeof(reply), VAULT_OP_DKG_FINISH, &o.w));
+    return result_read(out, &r);
+}
+
+/* ---- votes ------------------------------------------------------------- */
+
+static enum rc ask_signature(struct vault *v, uint8_t sig[64], uint8_t op,
+                             const struct bytes_writer *w)
+{
+    uint8_t reply[64];
+    struct bytes_reader r;
+    TRY(ask(v, &r, reply, sizeof(reply), op, w));
+    const uint8_t *p = bytes_take(&r, 64);
+    TRY(bytes_end(&r, "vault signature"));
+    memcpy(sig, p, 64);
+    return RC_OK;
+}
+
+enum rc vault_vote(struct vault *v, uint8_t vote[64], const uint8_t session[32],
+                   const uint8_t *sealed, size_t sealed_len)
+{
+    uint8_t buf[34 + VAULT_SEALED_SHARE_MAX];
+    struct bytes_writer w = bytes_writer(buf, sizeof(buf));
+    bytes_put(&w, session, 32);
+    bytes_put_lp16(&w, sealed, sealed ? sealed_len : 0);
+    return ask_signature(v, vote, VAULT_OP_VOTE, &w);
+}
+
+enum rc vault_activate(struct vault *v, uint8_t ack[64],
+                       const struct tlog_epoch_terms *terms,
+                       const struct tlog_vote *votes, unsigned n,
+                       const uint8_t *sealed, size_t sealed_len)
+{
+    OUT o = { NULL };
+    TRY(out_new(&o, 32768));
+    vault_put_epoch_terms(&o.w, terms);
+    vault_put_votes(&o.w, votes, n);
+    bytes_put_lp16(&o.w, sealed, sealed ? sealed_len : 0);
+    return ask_signature(v, ack, VAULT_OP_ACTIVATE, &o.w);
+}
+
+enum rc vault_forget(struct vault *v, const uint8_t key[32], uint64_t epoch)
+{
+    uint8_t buf[40];
+    uint8_t reply[1];
+    struct bytes_writer w = bytes_writer(buf, sizeof(buf));
+    struct bytes_reader r;
+    bytes_put(&w, key, 32);
+    bytes_put_u64(&w, epoch);
+    TRY(ask(v, &r, reply, sizeof(reply), VAULT_OP_FORGET, &w));
+    return bytes_end(&r, "vault forget");
+}
+
+/* ---- signing ----------------------------------------------------------- */
+
+enum rc vault_commit(struct vault *v, struct vault_commitment *out,
+                     unsigned count, const uint8_t key[32], uint64_t epoch,
+                     uint16_t lead)
+{
+    uint8_t buf[64];
+    uint8_t reply[VAULT_MAX_COMMIT * sizeof(struct vault_commitment)];
+    struct bytes_writer w = bytes_writer(buf, sizeof(buf));
+    struct bytes_reader r;
+    if (count == 0 || count > VAULT_MAX_COMMIT)
+        return rc_raise(RC_ARG, "commit: %u nonces, want 1 to %d", count,
+                        VAULT_MAX_COMMIT);
+    bytes_put(&w, key, 32);
+    bytes_put_u64(&w, epoch);
+    bytes_put_u16(&w, lead);
+    bytes_put_u16(&w, (uint16_t)count);
+    TRY(ask(v, &r, reply, sizeof(reply), VAULT_OP_COMMIT, &w));
+    if (r.left != (size_t)count * (VAULT_NONCE_ID_LEN + 64))
+        return rc_raise(RC_INTERNAL, "vault commit: %zu bytes", r.left);
+    for (unsigned i = 0; i < count; i++) {
+        bytes_get(&r, out[i].nonce_id, VAULT_NONCE_ID_LEN);
+        bytes_get(&r, out[i].hiding, 32);
+        bytes_get(&r, out[i].binding, 32);
+    }
+    return RC_OK;
+}
+
+enum rc vault_sign(struct vault *v, struct vault_sign_reply *out,
+                   const struct vault_sign_request *in)
+{
+    uint8_t reply[VAULT_ANSWER_MAX];
+    OUT o = { NULL };
+    size_t len = 0;
+    size_t line_len;
+    struct vault_sign_reply s = { .cosigned = false };
+    TRY(out_new(&o, 32768));
+    vault_put_sign(&o.w, in);
+    if (o.w.failed)
+        return rc_raise(RC_TOO_LARGE, "sign: the request is too large");
+    const struct vault_request req = { .op = VAULT_OP_SIGN,
+                                       .body = o.buf,
+                                       .body_len = o.w.len,
+                                       .msg = in->msg,
+                                       .msg_len = in->msg_len };
+    TRY(vault_call(v, reply, sizeof(reply), &len, &req));
+    struct bytes_reader r = bytes_reader(reply, len);
+    bytes_get(&r, s.share, 32);
+    s.cosigned = bytes_get_u8(&r) == 1;
+    const uint8_t *line = bytes_take_lp16(&r, &line_len);
+    TRY(bytes_end(&r, "vault sign"));
+    if (line_len >= sizeof(s.cosignature))
+        return rc_raise(RC_INTERNAL, "vault sign: cosignature too long");
+    memcpy(s.cosignature, line, line_len);
+    *out = s;
+    return RC_OK;
+}
