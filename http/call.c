@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A call on the server's side, from its headers to its last byte. What can be
- * refused without the body is refused before a byte of it is read: path,
+ * refused without the body is judged before a byte of it is kept: path,
  * method, size, and on the peer listener the guard's word.
  */
 #include "http/inner.h"
@@ -10,6 +10,13 @@
 #include <string.h>
 
 #include "base/enc.h"
+
+/*
+ * An answer that overtakes the body ends the connection, and the reset for
+ * the unread bytes can destroy it on its way. So a refused body of moderate
+ * size is read and dropped; our client waits for "100 Continue" with more.
+ */
+#define DROP_MAX (1024 * 1024)
 
 static struct http_call *call_new(struct http_server *s,
                                   struct MHD_Connection *mhd,
@@ -108,7 +115,17 @@ static enum rc admit(struct http_call *c)
     if (!c->row)
         return refuse_path(c, known);
     TRY(check_guard(c));
-    return c->answered ? RC_OK : check_length(c);
+    return c->published ? RC_OK : check_length(c);
+}
+
+static bool worth_dropping(const struct http_call *c)
+{
+    const char *length = http_call_header(c, "Content-Length");
+    uint64_t n = 0;
+    if (http_call_header(c, "Transfer-Encoding"))
+        return false;
+    return !length ||
+           (enc_undec(&n, length, strlen(length)) == RC_OK && n <= DROP_MAX);
 }
 
 static enum MHD_Result begin(struct http_server *s, struct MHD_Connection *mhd,
@@ -122,7 +139,10 @@ static enum MHD_Result begin(struct http_server *s, struct MHD_Connection *mhd,
     http_conn_due_sooner(c->conn, s->limit_ms);
     if (admit(c) != RC_OK)
         return MHD_NO;
-    return c->answered ? http_reply_queue(c) : MHD_YES;
+    c->refused = c->published;
+    if (c->refused && !worth_dropping(c))
+        return http_reply_queue(c);
+    return MHD_YES;
 }
 
 /* ---- the body -------------------------------------------------------- */
@@ -145,6 +165,10 @@ static bool make_room(struct http_call *c, size_t want)
 static enum MHD_Result collect(struct http_call *c, const char *data,
                                size_t *len)
 {
+    if (c->refused) {
+        *len = 0;
+        return MHD_YES;
+    }
     /* microhttpd keeps to Content-Length; the limit was checked against it */
     if (*len > c->row->max_body - c->body_len ||
         !make_room(c, c->body_len + *len))
@@ -213,7 +237,7 @@ enum MHD_Result http_call_access(void *server, struct MHD_Connection *mhd,
         return begin(server, mhd, method, path, context);
     if (*data_len > 0)
         return collect(c, data, data_len);
-    return c->ran ? http_reply_queue(c) : run(c);
+    return c->ran || c->refused ? http_reply_queue(c) : run(c);
 }
 
 void http_call_completed(void *server, struct MHD_Connection *mhd,

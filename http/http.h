@@ -58,7 +58,7 @@ struct http_route {
     const char *method; /* "GET" also answers HEAD */
     const char *path;   /* exact, or a prefix when it ends in '/' and '*' */
     enum http_who who;
-    size_t max_body; /* bytes; over it: 413 before the body is read */
+    size_t max_body; /* bytes; over it: 413, and no byte of it is kept */
     http_handler *handler;
 };
 

@@ -56,9 +56,10 @@ struct http_call {
     uint8_t *body;
     size_t body_len;
     size_t body_cap;
-    bool ran;   /* the handler was called */
-    bool busy;  /* counted in server->n_busy */
-    bool slept; /* was suspended: microhttpd calls again after resume */
+    bool refused; /* by its headers: the body is dropped, then answered */
+    bool ran;     /* the handler was called */
+    bool busy;    /* counted in server->n_busy */
+    bool slept;   /* was suspended: microhttpd calls again after resume */
 
     unsigned refs; /* microhttpd's, and the application's while deferred */
     bool deferred; /* in server->deferred */
@@ -77,6 +78,7 @@ struct http_call {
 struct http_server {
     struct http_server_config config;
     struct MHD_Daemon *daemon;
+    bool fd_given;          /* the listening socket is microhttpd's to close */
     struct http_loop *loop; /* when external and added */
     uint8_t own_spki[32];
     int64_t limit_ms;

@@ -15,10 +15,11 @@
 #include "base/clock.h"
 #include "base/own.h"
 
-#define URL_SIZE      4096
-#define IDLE_SECONDS  100L /* below the server's HTTP_IDLE_S */
-#define POLICY_HEADER "MPC-Policy"
-#define REPLY_FIRST   4096
+#define URL_SIZE       4096
+#define IDLE_SECONDS   100L /* below the server's HTTP_IDLE_S */
+#define POLICY_HEADER  "MPC-Policy"
+#define ASK_FIRST_OVER (1024 * 1024) /* the server drops what is below */
+#define REPLY_FIRST    4096
 #define PEER_NAME(p)                                                           \
     ((p)->uri ? (p)->uri : (p)->unix_path ? (p)->unix_path : (p)->host)
 
@@ -237,6 +238,12 @@ static const char *type_of(const struct http_request *r)
     return json ? "application/json" : "application/octet-stream";
 }
 
+/* A refusal should not have to overtake a large body: ask first. */
+static bool asks_first(const struct http_request *r)
+{
+    return r->body_len > ASK_FIRST_OVER;
+}
+
 static enum rc set_headers(struct http_lane *l, const struct http_request *r)
 {
     const struct http_peer *p = l->peer;
@@ -246,7 +253,8 @@ static enum rc set_headers(struct http_lane *l, const struct http_request *r)
     curl_slist_free_all(l->headers);
     l->headers = NULL;
     bool ok = add_named(&l->headers, "Host", p->unix_path ? p->host : host) &&
-              add_header(&l->headers, "Expect:");
+              add_header(&l->headers,
+                         asks_first(r) ? "Expect: 100-continue" : "Expect:");
     if (ok && r->body_len > 0)
         ok = add_named(&l->headers, "Content-Type", type_of(r));
     for (struct curl_slist *h = p->headers; ok && h; h = h->next)

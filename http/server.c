@@ -55,6 +55,24 @@ static unsigned flags_of(const struct http_server_config *config)
     return flags;
 }
 
+/*
+ * While stopping nobody new is let in. MHD_quiesce_daemon() would do that,
+ * but with threads it races with its own workers over the epoll set and then
+ * ends the process.
+ */
+static enum MHD_Result accept_while_running(void *server,
+                                            const struct sockaddr *addr,
+                                            socklen_t len)
+{
+    (void)addr;
+    (void)len;
+    struct http_server *s = server;
+    pthread_mutex_lock(&s->lock);
+    bool stopping = s->stopping;
+    pthread_mutex_unlock(&s->lock);
+    return stopping ? MHD_NO : MHD_YES;
+}
+
 static enum rc start_daemon(struct http_server *s, struct http_tls_pem *pem)
 {
     const struct http_server_config *config = &s->config;
@@ -73,7 +91,8 @@ static enum rc start_daemon(struct http_server *s, struct http_tls_pem *pem)
     if (config->kind == HTTP_ON_PEER)
         put_tls(&o, pem);
     put(&o, MHD_OPTION_END, 0, NULL);
-    s->daemon = MHD_start_daemon(flags_of(config), 0, NULL, NULL,
+    s->fd_given = true; /* microhttpd's now, whatever comes of it */
+    s->daemon = MHD_start_daemon(flags_of(config), 0, accept_while_running, s,
                                  http_call_access, s, MHD_OPTION_ARRAY, o.item,
                                  MHD_OPTION_END);
     if (!s->daemon)
@@ -165,7 +184,7 @@ enum rc http_server_start(struct http_server **out,
     }
     enum rc rc = server_run(s);
     if (rc != RC_OK) {
-        if (!s->daemon)
+        if (!s->fd_given)
             close(config->listen_fd);
         http_server_stop(s);
         return rc;
@@ -205,9 +224,6 @@ static void drain_pool(struct http_server *s)
 
 static void stop_daemon(struct http_server *s)
 {
-    int fd = MHD_quiesce_daemon(s->daemon);
-    if (fd >= 0)
-        close(fd);
     http_reply_stopping(s);
     if (s->config.threads == 0)
         drain_external(s);

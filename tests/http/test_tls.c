@@ -50,7 +50,7 @@ static enum rc on_tls(struct http_call *c, void *ctx)
 static const struct http_route routes[] = {
     { "GET", "/public", HTTP_PUBLIC, 0, on_tls },
     { "GET", "/cert", HTTP_CERT, 0, on_tls },
-    { "POST", "/peer", HTTP_PEER, 1 << 20, on_tls },
+    { "POST", "/peer", HTTP_PEER, 4 << 20, on_tls },
     { "GET", "/local", HTTP_LOCAL, 0, on_tls },
     { NULL, NULL, HTTP_PUBLIC, 0, NULL },
 };
