@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The release build knows nothing of simulated hardware: no tool, no symbol,
+# no protocol string. Called by check after it built the preset.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+build=build-release
+[ -x $build/bin/mpc-sidecar ] || {
+    echo "skipped here: $build is built by ./check release"
+    [ -z "${MPC_RELEASE_REQUIRED:-}" ]
+    exit
+}
+bad=0
+[ ! -e $build/bin/mpc-snpsim ] || { echo "mpc-snpsim was built"; bad=1; }
+for f in $build/bin/mpc-sidecar $build/bin/mpc-ca $build/bin/mpc-log \
+    $build/bin/mpcsign; do
+    nm "$f" 2>/dev/null | grep -iE '\b(sim_ask|sim_report|sim_derive|ask_simulator|snpsim)' && {
+        echo "$f: simulator symbols"
+        bad=1
+    }
+    strings -a "$f" | grep -E 'MPCSIM1' && {
+        echo "$f: the simulator's protocol"
+        bad=1
+    }
+done
+nm -D --defined-only $build/lib/ossl-modules/mpc.so | awk '{print $3}' |
+    grep -v OSSL_provider_init && bad=1
+# and the same test must be able to fail: the dev build has them
+nm build/bin/mpc-sidecar | grep -q 'sim_report' || {
+    echo "the dev build has no simulator: this test proves nothing"
+    bad=1
+}
+exit $bad
