@@ -138,12 +138,15 @@ MUST_CHECK enum rc attest_guest_derive(uint8_t key[32], int fd, bool simulated);
  */
 struct attest_channel;
 
+/* TOOL: a command-line tool; it has a certificate and is never a peer. */
 enum attest_role { ATTEST_SIDECAR, ATTEST_CA, ATTEST_LOG, ATTEST_TOOL };
 
 /* What the channel asks its daemon; called with no channel lock held. */
 struct attest_channel_host {
-    /* Allowed hashes for a peer's URI under the policy in force; and its
-     * role. RC_UNKNOWN: the policy names no such node. */
+    /* Allowed hashes (at most ATTEST_MAX_HASHES, no other count is written)
+     * for a peer's URI under the policy in force; and its role. RC_UNKNOWN:
+     * the policy names no such node. Asked when a connection attests; call
+     * attest_channel_reset() whenever an answer would differ. */
     enum rc (*allowed)(void *ctx, const char *uri, uint8_t (*hashes)[32],
                        unsigned *n, enum attest_role *role);
     /* Our policy head, sent along; and the peer's, told. */
@@ -155,16 +158,23 @@ struct attest_channel_host {
 struct attest_channel_config {
     const char *deployment;
     const char *own_uri; /* mpc://deployment/role/name */
-    int guest_fd;        /* attest_guest_open; kept */
+    int guest_fd;        /* attest_guest_open; used for life, not closed */
     bool guest_simulated;
     struct attest_roots roots;
-    const char *tee_policy_hash; /* environment; narrows; NULL: unset */
+    const char *tee_policy_hash; /* environment; narrows; NULL: unset; an
+                                  * empty value leaves no hash at all */
     uint8_t genesis[32];         /* HOST_DATA every report must carry */
-    int64_t window_s;            /* 600 */
+    int64_t window_s;            /* 1..3600; 0 means 600 */
     struct attest_channel_host host;
 };
+/*
+ * Makes the attestation key and judges our own evidence by the rules peers
+ * are held to: RC_ATTEST names the first check that fails (P9: HOST_DATA is
+ * not the genesis). RC_ATTEST too where simulated and real would mix.
+ */
 MUST_CHECK enum rc attest_channel_new(struct attest_channel **out,
                                       const struct attest_channel_config *c);
+/* After the servers and clients that use its guards are gone. */
 void attest_channel_free(struct attest_channel *ch);
 
 /* The rows /v1/attest/…; ctx of the handlers is the channel: see routes'

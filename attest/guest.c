@@ -15,12 +15,13 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 
 #include <linux/sev-guest.h>
 
 #include "attest/certs.h"
 #include "attest/guest.h"
-#include "attest/inner.h"
+#include "attest/layout.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/sock.h"
@@ -165,12 +166,22 @@ static enum rc sim_ask(uint8_t *body, size_t cap, size_t *len, int fd,
     return RC_OK;
 }
 
+/* After a failure the stream may be out of step: it ends there. */
+static enum rc sim_ask_once(uint8_t *body, size_t cap, size_t *len, int fd,
+                            const uint8_t data[64])
+{
+    enum rc rc = sim_ask(body, cap, len, fd, data);
+    if (rc != RC_OK)
+        shutdown(fd, SHUT_RDWR);
+    return rc;
+}
+
 static enum rc sim_report(struct wire_evidence *out, int fd,
                           const uint8_t data[64])
 {
     uint8_t body[GUEST_REPLY_MAX];
     size_t len = 0;
-    TRY(sim_ask(body, sizeof(body), &len, fd, data));
+    TRY(sim_ask_once(body, sizeof(body), &len, fd, data));
     struct bytes_reader rd = bytes_reader(body, len);
     const uint8_t *cert[3];
     size_t cert_len[3];
@@ -221,6 +232,9 @@ enum rc attest_guest_report(struct wire_evidence *out, int fd, bool simulated,
         return rc_raise(RC_ARG, "this build knows no simulated device");
     TRY(sev_report(&e, fd, report_data));
 #endif
+    if (e.report.len != ATTEST_REPORT_LEN ||
+        memcmp(e.report.p + SNP_REPORT_DATA, report_data, 64) != 0)
+        return rc_raise(RC_IO, "guest device: a report over other data");
     *out = e;
     memset(&e, 0, sizeof(e));
     return RC_OK;

@@ -484,6 +484,58 @@ static void new_connection_is_bound_anew(void **state)
     line_close(&l);
 }
 
+/* ---- many at once ---------------------------------------------------------- */
+
+struct caller {
+    pthread_t thread;
+    int served;
+    int told_again; /* reset twice within one call */
+    int failed;
+};
+
+static void *call_often(void *arg)
+{
+    struct caller *c = arg;
+    struct line l;
+    line_open(&l, &a, &b);
+    for (int i = 0; i < 40; i++) {
+        enum rc rc = line_ping(&l);
+        c->served += rc == RC_OK;
+        c->told_again += rc == RC_ATTEST || rc == RC_ORDER;
+        c->failed += rc != RC_OK && rc != RC_ATTEST && rc != RC_ORDER;
+    }
+    line_close(&l);
+    return NULL;
+}
+
+static void resets_under_load_let_only_attested_calls_through(void **state)
+{
+    (void)state;
+    struct caller callers[3] = { 0 };
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(pthread_create(&callers[i].thread, NULL, call_often,
+                                        &callers[i]),
+                         0);
+    for (int i = 0; i < 30; i++) {
+        struct attest_peer seen[8];
+        attest_channel_reset(i % 2 ? a.channel : b.channel);
+        assert_true(attest_channel_peers(b.channel, seen, 8) <= 1);
+        usleep(2000);
+    }
+    int served = 0;
+    for (size_t i = 0; i < 3; i++) {
+        pthread_join(callers[i].thread, NULL);
+        assert_int_equal(callers[i].failed, 0);
+        assert_int_equal(callers[i].served + callers[i].told_again, 40);
+        served += callers[i].served;
+    }
+    assert_int_equal(b.handled, served);
+    struct line l;
+    line_open(&l, &a, &b);
+    assert_ok(line_ping(&l));
+    line_close(&l);
+}
+
 /* ---- MPC-Policy ------------------------------------------------------------------------ */
 
 static void changed_policy_header_is_refused(void **state)
@@ -689,6 +741,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(window_over_means_again),
         WITH_NODES(reset_drops_every_session),
         WITH_NODES(new_connection_is_bound_anew),
+        WITH_NODES(resets_under_load_let_only_attested_calls_through),
         WITH_NODES(changed_policy_header_is_refused),
         cmocka_unit_test(bound_bytes_are_as_written_down),
         WITH_NODES(intents_are_signed_under_their_own_tag),
