@@ -97,7 +97,10 @@ struct http_server_config {
 
 MUST_CHECK enum rc http_server_start(struct http_server **out,
                                      const struct http_server_config *config);
-/* Answers 503 to what is deferred, then closes. NULL is fine. */
+/*
+ * Answers 503 to what is deferred, then closes; waits at most a second for
+ * answers to leave. An external one: in the loop's thread. NULL is fine.
+ */
 void http_server_stop(struct http_server *s);
 
 /* -- a call, inside a handler -- */
@@ -115,7 +118,10 @@ MUST_CHECK enum rc http_call_peer(struct sock_peer *out,
 /* NULL on a connection without TLS; borrowed for the call. */
 const struct http_tls *http_call_tls(const struct http_call *c);
 
-/* State of this connection, kept until it closes (guard.conn_free). */
+/*
+ * State of this connection, kept until it closes (guard.conn_free). What it
+ * replaces is the caller's again.
+ */
 void http_conn_set(struct http_call *c, void *state);
 void *http_conn_get(const struct http_call *c);
 
@@ -131,7 +137,10 @@ MUST_CHECK enum rc http_reply_problem(struct http_call *c, enum rc rc);
 /*
  * Answer later, from any thread, with http_reply*() on the same call: it is
  * resumed by that. A call must be answered exactly once; http_server_stop()
- * answers what is left. Valid on every kind of listener.
+ * answers what is left, and after it the call must not be touched. Valid on
+ * every kind of listener; called in the handler, before or after the call is
+ * handed to another thread. What was borrowed from the call stays until it
+ * is answered. A caller who goes away is not noticed: keep a deadline.
  */
 void http_defer(struct http_call *c);
 
@@ -142,6 +151,9 @@ void http_defer(struct http_call *c);
  * to `lanes` per peer and queues beyond. Never retries by itself, except that
  * libcurl may resend on a kept connection that died before a reply byte:
  * calls between daemons are idempotent for that reason.
+ *
+ * Bodies over 1 MiB wait for "100 Continue", so that a refusal arrives. The
+ * first client of a process ignores SIGPIPE, where it was at its default.
  */
 struct http_client;
 struct http_peer;
@@ -166,7 +178,15 @@ typedef void http_done(const struct http_reply_view *reply, void *arg);
  * runs before each request's first byte, on every connection, also reused
  * ones; not RC_OK: nothing is sent. A gate that answers RC_ORDER means "this
  * connection is not the one that was bound": the lane is bound again and the
- * request retried once. `reply` sees each reply's headers through `header`.
+ * request retried once; so it is when a server answers `attestation_required`
+ * (it has forgotten the binding, and done nothing). `reply` judges each
+ * reply's MPC-Policy header (NULL: none, or several) before done is called.
+ *
+ * gate and reply are not asked for the guard's own http_lane_send() requests;
+ * request_header is, and the peer's URI is checked for those too. gate runs
+ * inside libcurl: it may raise, but send nothing. `closed` hands back a state
+ * that was set, whenever the binding ends: unbound, failed, or freed. A guard
+ * sees https peers only; http and unix lanes are ready at once.
  */
 struct http_client_guard {
     void (*opened)(struct http_lane *lane, void *ctx);
@@ -191,6 +211,7 @@ void http_client_free(struct http_client *c);
 MUST_CHECK enum rc http_peer_new(struct http_peer **out, struct http_client *c,
                                  const char *base_url, const char *uri,
                                  unsigned lanes);
+/* What is under way ends with RC_UNREACHABLE, told at the next step. */
 void http_peer_free(struct http_peer *p);
 const char *http_peer_uri(const struct http_peer *p);
 /* A header for every request to this peer, as MPC-Policy-Want; copied. */
@@ -199,7 +220,8 @@ MUST_CHECK enum rc http_peer_header(struct http_peer *p, const char *name,
 
 /*
  * Start a request; body is copied. done is always called, also on failure to
- * start. deadline_ms on the clock_mono_ms() scale. max_reply: bytes.
+ * start, but from the loop, not from in here (except without memory for the
+ * request itself). deadline_ms on the clock_mono_ms() scale. max_reply: bytes.
  */
 void http_send(struct http_peer *p, const char *method, const char *path,
                const void *body, size_t body_len, size_t max_reply,
@@ -217,7 +239,10 @@ void http_lane_send(struct http_lane *l, const char *method, const char *path,
 void http_lane_ready(struct http_lane *l, enum rc rc);
 /* TLS facts of the lane's connection at its latest request; else NULL. */
 const struct http_tls *http_lane_tls(const struct http_lane *l);
-/* The binding is gone (window over, policy epoch): bind before next use. */
+/*
+ * The binding is gone (window over, policy epoch): bind before next use. With
+ * a request under way it takes effect when that is done.
+ */
 void http_lane_unbind(struct http_lane *l);
 
 /* -- one blocking request, for command-line tools and daemons' threads -- */
@@ -229,7 +254,7 @@ struct http_answer {
 void http_answer_free(struct http_answer *a);
 /*
  * RC_OK with a 2xx; a problem+json reply is raised as its own code and text.
- * Drives the client's loop until it is done.
+ * Drives the client's loop until it is done; not from inside a callback.
  */
 MUST_CHECK enum rc http_ask(struct http_answer *out, struct http_peer *p,
                             const char *method, const char *path,
@@ -240,7 +265,8 @@ MUST_CHECK enum rc http_ask(struct http_answer *out, struct http_peer *p,
 /*
  * One thread serves external listeners and drives a client: the reactor.
  * http_loop_run() returns after at most max_ms or when http_loop_wake() was
- * called from another thread; call it again and again.
+ * called from another thread, and after each burst of work; call it again and
+ * again. At most 8 servers. Free it before its client.
  */
 struct http_loop;
 MUST_CHECK enum rc http_loop_new(struct http_loop **out,

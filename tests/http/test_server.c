@@ -21,7 +21,9 @@ struct world {
     struct http_peer *peer;
     char url[128];
     atomic_int n_calls;
-    struct http_call *held; /* under mutex */
+    struct http_call *held; /* under lock, as the pile */
+    struct http_call *pile[64];
+    int n_pile;
     pthread_mutex_t lock;
     pthread_cond_t moved;
 };
@@ -86,7 +88,19 @@ static enum rc on_hold(struct http_call *c, void *ctx)
     return RC_OK;
 }
 
+static enum rc on_pile(struct http_call *c, void *ctx)
+{
+    struct world *w = ctx;
+    http_defer(c);
+    pthread_mutex_lock(&w->lock);
+    w->pile[w->n_pile++] = c;
+    pthread_cond_broadcast(&w->moved);
+    pthread_mutex_unlock(&w->lock);
+    return RC_OK;
+}
+
 static const struct http_route routes[] = {
+    { "GET", "/pile", HTTP_PUBLIC, 0, on_pile },
     { "POST", "/echo", HTTP_PUBLIC, BIG, on_echo },
     { "GET", "/rest/*", HTTP_PUBLIC, 0, on_rest },
     { "GET", "/rest/long/*", HTTP_PUBLIC, 0, on_silent },
@@ -479,6 +493,79 @@ static void stop_answers_deferred_calls(void **state)
     }
 }
 
+/* ---- stop under load ------------------------------------------------- */
+
+#define CALLERS 4
+
+static void *call_until_refused(void *arg)
+{
+    struct world *w = arg;
+    struct http_client *client;
+    struct http_peer *peer;
+    if (http_client_new(&client, NULL, NULL) != RC_OK ||
+        http_peer_new(&peer, client, w->url, NULL, 1) != RC_OK)
+        abort();
+    static char wrong[] = "neither an answer nor the end";
+    char *bad = NULL;
+    for (;;) {
+        struct http_answer a = { 0 };
+        enum rc rc = http_ask(&a, peer, "GET", "/pile", NULL, 0, 4096,
+                              home_soon());
+        if (rc == RC_UNREACHABLE)
+            break;
+        if (rc != RC_OK || strcmp((const char *)a.body, "late") != 0)
+            bad = wrong;
+        http_answer_free(&a);
+        if (bad)
+            break;
+    }
+    http_client_free(client);
+    return bad;
+}
+
+/* Answers what lies on the pile until it has seen enough. */
+static void *answer_some(void *arg)
+{
+    struct world *w = arg;
+    for (int i = 0; i < 300; i++) {
+        pthread_mutex_lock(&w->lock);
+        while (w->n_pile == 0)
+            pthread_cond_wait(&w->moved, &w->lock);
+        struct http_call *c = w->pile[--w->n_pile];
+        pthread_mutex_unlock(&w->lock);
+        if (http_reply(c, 200, "text/plain", "late", 4) != RC_OK)
+            return w;
+    }
+    return NULL;
+}
+
+static void stop_under_load_answers_everybody(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 5; round++) {
+        struct world w;
+        pthread_t callers[CALLERS];
+        pthread_t answerer;
+        void *bad;
+        setup_as(&w, HTTP_ON_UNIX, 2);
+        assert_int_equal(pthread_create(&answerer, NULL, answer_some, &w), 0);
+        for (int i = 0; i < CALLERS; i++)
+            assert_int_equal(
+                    pthread_create(&callers[i], NULL, call_until_refused, &w),
+                    0);
+        pthread_join(answerer, &bad);
+        assert_null(bad);
+        http_server_stop(w.server);
+        w.server = NULL;
+        for (int i = 0; i < CALLERS; i++) {
+            pthread_join(callers[i], &bad);
+            if (bad)
+                fail_msg("%s", (const char *)bad);
+        }
+        teardown(&w);
+    }
+}
+
 static void stop_frees_the_address(void **state)
 {
     (void)state;
@@ -507,6 +594,7 @@ int main(void)
         cmocka_unit_test(deferred_call_is_answered_from_another_thread),
         cmocka_unit_test(a_call_is_answered_once),
         cmocka_unit_test(stop_answers_deferred_calls),
+        cmocka_unit_test(stop_under_load_answers_everybody),
         cmocka_unit_test(stop_frees_the_address),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
