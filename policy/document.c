@@ -142,13 +142,13 @@ static enum rc hash_list(uint8_t (*out)[32], unsigned *n, size_t max,
     const json_t *list = NULL;
     TRY(policy_obj_array(&list, o, key, max));
     for (size_t i = 0; i < json_array_size(list); i++) {
-        struct policy_obj one = { .v = list };
-        snprintf(one.at, sizeof(one.at), "%.50s[%zu]", key, i);
+        char at[64];
+        snprintf(at, sizeof(at), "%.40s[%zu]", key, i);
         const char *text = NULL;
-        TRY(text_in(&text, json_array_get(list, i), one.at));
+        TRY(text_in(&text, json_array_get(list, i), at));
         enum rc rc = enc_unhex(out[i], 32, text, strlen(text));
         if (rc)
-            return rc_prefix(rc, "%s.%s: ", o->at, one.at);
+            return rc_prefix(rc, "%s.%s: ", o->at, at);
     }
     *n = (unsigned)json_array_size(list);
     return RC_OK;

@@ -100,7 +100,7 @@ bool policy_text_plain(const char *text)
             return false; /* controls, which terminals obey */
         if (c == 0x61c || (c >= 0x200b && c <= 0x200f) ||
             (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x2069) ||
-            c == 0xfeff)
+            c == 0xfeff || (c >= 0xe0000 && c <= 0xe007f))
             return false; /* invisible, or turns the direction of text */
     }
     return true;

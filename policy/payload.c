@@ -50,14 +50,34 @@ static enum rc digest_is(const json_t *digest, const char *name,
     return RC_OK;
 }
 
+/*
+ * No member beyond these. Some readers ignore case or keep the last of two:
+ * beside the approved "subject", a "Subject" would be what they see.
+ */
+static enum rc only(const json_t *object, const char *const *keys)
+{
+    size_t known = 0;
+    for (; *keys; keys++)
+        known += json_object_get(object, *keys) != NULL;
+    if (!json_is_object(object) || json_object_size(object) != known)
+        return rc_raise(RC_POLICY, "dsse: a statement or subject has members "
+                                   "in-toto does not name");
+    return RC_OK;
+}
+
 /* One subject, named by sha256 and perhaps sha512: what was approved. */
 static enum rc check_subject(const struct policy_session *s,
                              const json_t *statement)
 {
+    static const char *const keys[] = { "_type", "subject", "predicateType",
+                                        "predicate", NULL };
+    static const char *const subject_keys[] = { "name", "digest", NULL };
+    TRY(only(statement, keys));
     const json_t *subjects = json_object_get(statement, "subject");
     if (json_array_size(subjects) != 1)
         return rc_raise(RC_POLICY, "dsse: %zu subjects, want the one artifact",
                         json_array_size(subjects));
+    TRY(only(json_array_get(subjects, 0), subject_keys));
     const json_t *digest = json_object_get(json_array_get(subjects, 0),
                                            "digest");
     TRY(digest_is(digest, "sha256", s->artifact_sha256, 32));
@@ -108,7 +128,7 @@ static X509_PUBKEY *spki_of(enum policy_form form, const uint8_t *msg,
         start = at;
         if (ASN1_get_object(&at, &n, &tag, &class, end - at) & 0x81)
             return NULL;
-        if (class == V_ASN1_CONTEXT_SPECIFIC && start != msg && skip == 5) {
+        if (class == V_ASN1_CONTEXT_SPECIFIC && skip == 5) {
             at += n; /* [0] version */
             continue;
         }

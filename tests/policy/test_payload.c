@@ -340,11 +340,24 @@ static void a_statement_is_about_the_one_artifact(void **state)
              "{\"_type\":\"https://in-toto.io/Statement/v1\",\"subject\":[{"
              "\"digest\":{%s}},{\"digest\":{%s}}]}",
              digest("sha256", app), digest("sha256", app));
+    char aside[1400], within[1400];
+    snprintf(aside, sizeof(aside),
+             "{\"_type\":\"https://in-toto.io/Statement/v1\",\"subject\":[{"
+             "\"digest\":{%s}}],\"Subject\":[{\"digest\":{%s}}]}",
+             digest("sha256", app), digest("sha256", "other"));
+    snprintf(within, sizeof(within),
+             "{\"_type\":\"https://in-toto.io/Statement/v1\",\"subject\":[{"
+             "\"digest\":{%s},\"DIGEST\":{%s}}]}",
+             digest("sha256", app), digest("sha256", "other"));
     const struct {
         const char *why;
         struct msg m;
         enum rc rc;
     } cases[] = {
+        { "a Subject beside the subject",
+          msg_dsse("application/vnd.in-toto+json", aside), RC_POLICY },
+        { "a DIGEST beside the digest",
+          msg_dsse("application/vnd.in-toto+json", within), RC_POLICY },
         { "sha256 and sha512", statement(both), RC_OK },
         { "the wrong sha512", statement(wrong), RC_POLICY },
         { "only sha512", statement(digest("sha512", app)), RC_POLICY },
