@@ -168,6 +168,11 @@ static bool bad_manners(struct fake *f, int fd, enum fake_mode mode)
         return true;
     case FAKE_CLOSES:
         return true;
+    case FAKE_DRIPS: /* until the caller gives up */
+        put(fd, huge, 17);
+        while (!stopped(f) && send(fd, "x", 1, MSG_NOSIGNAL) == 1)
+            usleep(100 * 1000);
+        return true;
     case FAKE_SILENT: /* until the caller gives up */
         while (!stopped(f) && get(f, fd, &byte, 1) > 0)
             continue;
@@ -282,8 +287,10 @@ static void *run(void *arg)
         int fd = accept(f->listen_fd, NULL, NULL);
         if (fd < 0)
             continue;
+        f->begun++;
         serve(f, fd);
         close(fd);
+        f->ended++;
     }
     return NULL;
 }
@@ -301,6 +308,12 @@ void fake_start(struct fake *f)
     assert_ok(sock_unix_listen(&f->listen_fd, f->path, 0600));
     assert_int_equal(pipe(f->stop), 0);
     assert_int_equal(pthread_create(&f->thread, NULL, run, f), 0);
+}
+
+void fake_idle(const struct fake *f)
+{
+    while (f->begun != f->ended)
+        usleep(1000);
 }
 
 static int remove_one(const char *path, const struct stat *st, int type,

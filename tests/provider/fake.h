@@ -24,6 +24,7 @@ enum fake_mode {
     FAKE_SHORT,
     FAKE_CLOSES,
     FAKE_SILENT,
+    FAKE_DRIPS, /* a byte now and then, for ever */
     FAKE_WRONG_SIGNATURE,
     FAKE_OTHER_KEY,
     FAKE_OTHER_NAME, /* answers about a key that was not asked for */
@@ -44,6 +45,8 @@ struct fake {
     size_t cert_len;
     _Atomic(enum fake_mode) key_mode;
     _Atomic(enum fake_mode) sign_mode;
+    atomic_uint begun; /* connections taken, and done with */
+    atomic_uint ended;
     atomic_uint keys;
     atomic_uint certs;
     atomic_uint signs;
@@ -53,6 +56,11 @@ struct fake {
 };
 
 void fake_start(struct fake *f);
+/*
+ * Waits until its thread only waits: then a fork meets no lock of the
+ * allocator (glibc's copes with that, a sanitizer's does not).
+ */
+void fake_idle(const struct fake *f);
 /* Ends the thread, removes the directory and all in it. */
 void fake_stop(struct fake *f);
 void fake_file(const struct fake *f, const char *name, const void *data,

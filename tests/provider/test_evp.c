@@ -12,10 +12,13 @@
 #include <openssl/x509.h>
 #include <pthread.h>
 #include <sodium.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #include "base/own.h"
+#include "base/sock.h"
 #include "fake.h"
 
 OWNED_BY(EVP_PKEY, EVP_PKEY_free);
@@ -825,7 +828,39 @@ static void a_silent_sidecar_meets_the_deadline(void **state)
     fake.sign_mode = FAKE_SILENT;
     assert_int_equal(sign_with(ctx, key, "hello", 5, sig), 0);
     assert_one_error("silent", "no answer in time", "no answer in 1 s; see");
+    fake.sign_mode = FAKE_DRIPS; /* never idle, never done */
+    assert_int_equal(sign_with(ctx, key, "hello", 5, sig), 0);
+    assert_one_error("drips", "no answer in time", "no answer in 1 s; see");
     quiet_end(saved);
+}
+
+/* A stopped sidecar whose backlog is full keeps even connect() waiting. */
+static void a_full_backlog_meets_the_deadline(void **state)
+{
+    (void)state;
+    char path[120], extra[200];
+    int fd, waiting[16];
+    size_t n = 0;
+    snprintf(path, sizeof(path), "%s/full.sock", fake.dir);
+    snprintf(extra, sizeof(extra), "timeout = 1\nsidecar = %s", path);
+    assert_ok(sock_unix_listen(&fd, path, 0600));
+    assert_int_equal(listen(fd, 0), 0);
+    struct sockaddr_un sa = { .sun_family = AF_UNIX };
+    memcpy(sa.sun_path, path, strlen(path));
+    bool full = false;
+    while (!full && n < 16) {
+        waiting[n] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        full = connect(waiting[n++], (struct sockaddr *)&sa, sizeof(sa)) != 0;
+    }
+    assert_true(full);
+    unsetenv("MPC_SIDECAR");
+    OWNED(OSSL_LIB_CTX) *ctx = context(DEFAULT_FIRST, extra);
+    setenv("MPC_SIDECAR", fake.path, 1);
+    assert_null(key_at(ctx, "mpc:release"));
+    assert_one_error("full", "no answer in time", "overloaded");
+    while (n > 0)
+        close(waiting[--n]);
+    close(fd);
 }
 
 static void wrong_settings_are_told_when_used_and_break_nothing(void **state)
@@ -892,24 +927,41 @@ static void *many(void *arg)
     return NULL;
 }
 
+#define CHILDREN     4
+#define CHILD_ROUNDS 50
+
+/* Children that begin when the other end of their pipe is closed. */
+static void fork_children(pid_t children[CHILDREN], int gate[2], EVP_PKEY *key)
+{
+    assert_int_equal(pipe(gate), 0);
+    fake_idle(&fake);
+    for (uint32_t i = 0; i < CHILDREN; i++) {
+        children[i] = fork();
+        assert_true(children[i] >= 0);
+        if (children[i] > 0)
+            continue;
+        char nothing;
+        close(gate[1]);
+        if (read(gate[0], &nothing, 1) != 0)
+            _exit(2);
+        struct work own = { key, 100 + i, CHILD_ROUNDS, 0 };
+        many(&own);
+        _exit(own.good == own.rounds ? 0 : 1);
+    }
+    close(gate[0]);
+}
+
 static void threads_and_forked_children_sign_at_once(void **state)
 {
     (void)state;
     OWNED(EVP_PKEY) *key = need_key(both, "mpc:release");
     struct work w[THREADS];
     pthread_t threads[THREADS];
-    pid_t children[4];
+    pid_t children[CHILDREN];
+    int gate[2];
     unsigned before = fake.signs;
-    /* children before threads: a forked child may only use what it inherits */
-    for (uint32_t i = 0; i < 4; i++) {
-        children[i] = fork();
-        assert_true(children[i] >= 0);
-        if (children[i] == 0) {
-            struct work own = { key, 100 + i, 50, 0 };
-            many(&own);
-            _exit(own.good == own.rounds ? 0 : 1);
-        }
-    }
+    fork_children(children, gate, key);
+    close(gate[1]);
     for (uint32_t i = 0; i < THREADS; i++) {
         w[i] = (struct work){ key, i, ROUNDS, 0 };
         assert_int_equal(pthread_create(&threads[i], NULL, many, &w[i]), 0);
@@ -918,12 +970,13 @@ static void threads_and_forked_children_sign_at_once(void **state)
         pthread_join(threads[i], NULL);
         assert_int_equal(w[i].good, ROUNDS);
     }
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < CHILDREN; i++) {
         int status;
         assert_int_equal(waitpid(children[i], &status, 0), children[i]);
         assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     }
-    assert_int_equal(fake.signs, before + THREADS * ROUNDS + 4 * 50);
+    assert_int_equal(fake.signs,
+                     before + THREADS * ROUNDS + CHILDREN * CHILD_ROUNDS);
 }
 
 static void *verify_many(void *arg)
@@ -1033,6 +1086,7 @@ int main(void)
         T(a_bad_uri_is_one_error),
         T(an_absent_sidecar_is_one_error_with_a_remedy),
         T(a_silent_sidecar_meets_the_deadline),
+        T(a_full_backlog_meets_the_deadline),
         T(wrong_settings_are_told_when_used_and_break_nothing),
         T(the_wanted_policy_is_sent),
         T(threads_and_forked_children_sign_at_once),

@@ -200,6 +200,105 @@ static void every_name_of_its_own_digest_is_taken(void **state)
     prov_key_free(key);
 }
 
+/* ---- allocations that fail -------------------------------------------------- */
+
+static int fail_after = -1; /* allocations that still succeed; -1: all */
+
+static bool fails_now(void)
+{
+    return fail_after >= 0 && fail_after-- == 0;
+}
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t size);
+
+void *__wrap_malloc(size_t size)
+{
+    return fails_now() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+    return fails_now() ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *p, size_t size)
+{
+    return fails_now() ? NULL : __real_realloc(p, size);
+}
+
+static enum rc build_a_message(void)
+{
+    struct prov_message *a = prov_message_new();
+    if (!a)
+        return RC_NOMEM;
+    struct prov_message *b = prov_message_ref(a);
+    enum rc rc = prov_message_add(&a, "one", 3);
+    if (rc == RC_OK)
+        rc = prov_message_add(&b, "two", 3);
+    static const uint8_t many[1000];
+    if (rc == RC_OK)
+        rc = prov_message_add(&b, many, sizeof(many));
+    prov_message_free(a);
+    prov_message_free(b);
+    return rc;
+}
+
+static enum rc read_a_reply(void)
+{
+    static const char bytes[] = S("200 OK") L("2") "\r\nok";
+    int fd[2], status;
+    struct prov_reply r = { 0 };
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+    assert_int_equal(write(fd[1], bytes, sizeof(bytes) - 1), sizeof(bytes) - 1);
+    close(fd[1]);
+    enum rc rc = prov_reply_read(&r, &status, fd[0], 64,
+                                 clock_mono_ms() + 10000);
+    close(fd[0]);
+    free(r.body);
+    return rc;
+}
+
+static enum rc split_a_key(void)
+{
+    struct prov p = { 0 };
+    struct prov_key *k = prov_key_new(&p);
+    struct prov_key *pub = k ? prov_key_public(k) : NULL;
+    prov_key_free(pub);
+    prov_key_free(k);
+    return pub ? RC_OK : RC_NOMEM;
+}
+
+static void every_failed_allocation_is_told_and_leaks_nothing(void **state)
+{
+    static const struct {
+        enum rc (*run)(void);
+        int allocations;
+    } cases[] = { { build_a_message, 5 },
+                  { read_a_reply, 2 },
+                  { split_a_key, 2 } };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        for (int n = 0; n < cases[i].allocations; n++) {
+            fail_after = n;
+            enum rc rc = cases[i].run();
+            fail_after = -1;
+            if (rc != RC_NOMEM)
+                fail_msg("case %zu, allocation %d: %s", i, n, rc_slug(rc));
+        }
+        fail_after = cases[i].allocations;
+        enum rc rc = cases[i].run();
+        int left = fail_after;
+        fail_after = -1;
+        assert_int_equal(rc, RC_OK);
+        assert_int_equal(left, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -208,6 +307,7 @@ int main(void)
         cmocka_unit_test(replies_are_read_or_refused),
         cmocka_unit_test(a_head_without_end_is_refused),
         cmocka_unit_test(copies_of_a_message_part_when_one_is_written),
+        cmocka_unit_test(every_failed_allocation_is_told_and_leaks_nothing),
         cmocka_unit_test(every_name_of_its_own_digest_is_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
