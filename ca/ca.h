@@ -24,6 +24,20 @@
 #define CA_MAX_TTL_S  600
 #define CA_BACKDATE_S 30
 #define CA_ROOT_YEARS 10
+/*
+ * How far a leaf's issuer and its signers may disagree about now: the issuer
+ * ahead of a signer, and behind it (a signing round takes its time).
+ */
+#define CA_AHEAD_S    60
+#define CA_BEHIND_S   120
+
+/* FORMATS section 4; the rest are Fulcio's. */
+#define CA_OID_CONTEXT     "1.3.6.1.4.1.32473.1.2"
+#define CA_OID_SIMULATED   "1.3.6.1.4.1.32473.1.3"
+#define CA_OID_ISSUER      "1.3.6.1.4.1.57264.1.8"  /* mpc://<cluster>/ca */
+#define CA_OID_BUILDER     "1.3.6.1.4.1.57264.1.10" /* sha256:<tee hash> */
+#define CA_OID_ENVIRONMENT "1.3.6.1.4.1.57264.1.11" /* amd-sev-snp */
+#define CA_OID_RUN         "1.3.6.1.4.1.57264.1.21" /* urn:mpc:session:<id> */
 
 /*
  * Is this birth believable by itself under this chain: its entry is in the
@@ -49,11 +63,16 @@ MUST_CHECK enum rc ca_root_tbs(uint8_t out[CA_DER_MAX], size_t *len,
                                const char *cluster, const uint8_t group_key[32],
                                bool simulated, int64_t now_s);
 
-/* TBSCertificate of a leaf for the key of this checked birth. */
+/*
+ * TBSCertificate of a leaf for the key of this birth, which is checked again
+ * here. Serial and time are the caller's choice, and so are tee_hash (one of
+ * those the policy in force allows the CA) and simulated; the rest follows
+ * from chain, birth and the issuer's key.
+ */
 struct ca_leaf {
     const struct policy_chain *chain;
     const struct wire_birth *birth;
-    const uint8_t *issuer; /* the issuer certificate, DER */
+    const uint8_t *issuer; /* its certificate, DER: a root, as below */
     size_t issuer_len;
     const uint8_t *tee_hash; /* [32] the CA's own, for OID .10 */
     bool simulated;
