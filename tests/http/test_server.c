@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The server over plain sockets: rows, limits, deferral, slow clients, end. */
+/* The server over plain sockets: rows, limits, callers, slow clients. */
 #include "test.h"
 
 #include "http/http.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
 
@@ -21,11 +20,6 @@ struct world {
     struct http_peer *peer;
     char url[128];
     atomic_int n_calls;
-    struct http_call *held; /* under lock, as the pile */
-    struct http_call *pile[64];
-    int n_pile;
-    pthread_mutex_t lock;
-    pthread_cond_t moved;
 };
 
 /* ---- handlers -------------------------------------------------------- */
@@ -76,31 +70,7 @@ static enum rc on_who(struct http_call *c, void *ctx)
     return http_reply(c, 200, "text/plain", text, (size_t)n);
 }
 
-static enum rc on_hold(struct http_call *c, void *ctx)
-{
-    struct world *w = ctx;
-    /* published before it is deferred: the worse of the two orders */
-    pthread_mutex_lock(&w->lock);
-    w->held = c;
-    pthread_cond_broadcast(&w->moved);
-    pthread_mutex_unlock(&w->lock);
-    http_defer(c);
-    return RC_OK;
-}
-
-static enum rc on_pile(struct http_call *c, void *ctx)
-{
-    struct world *w = ctx;
-    http_defer(c);
-    pthread_mutex_lock(&w->lock);
-    w->pile[w->n_pile++] = c;
-    pthread_cond_broadcast(&w->moved);
-    pthread_mutex_unlock(&w->lock);
-    return RC_OK;
-}
-
 static const struct http_route routes[] = {
-    { "GET", "/pile", HTTP_PUBLIC, 0, on_pile },
     { "POST", "/echo", HTTP_PUBLIC, BIG, on_echo },
     { "GET", "/rest/*", HTTP_PUBLIC, 0, on_rest },
     { "GET", "/rest/long/*", HTTP_PUBLIC, 0, on_silent },
@@ -108,7 +78,6 @@ static const struct http_route routes[] = {
     { "DELETE", "/rest/exact", HTTP_PUBLIC, 0, on_rest },
     { "GET", "/who", HTTP_LOCAL, 0, on_who },
     { "GET", "/who-public", HTTP_PUBLIC, 0, on_who },
-    { "GET", "/hold", HTTP_PUBLIC, 0, on_hold },
     { "GET", "/cert", HTTP_CERT, 0, on_silent },
     { "GET", "/peer", HTTP_PEER, 0, on_silent },
     { NULL, NULL, HTTP_PUBLIC, 0, NULL },
@@ -134,8 +103,6 @@ static void setup_as(struct world *w, enum http_listen_kind kind,
                      unsigned threads)
 {
     memset(w, 0, sizeof(*w));
-    pthread_mutex_init(&w->lock, NULL);
-    pthread_cond_init(&w->moved, NULL);
     home_make(&w->home);
     assert_ok(http_client_new(&w->client, NULL, NULL));
     struct http_server_config config = { .kind = kind,
@@ -149,8 +116,6 @@ static void teardown(struct world *w)
     http_client_free(w->client);
     http_server_stop(w->server);
     home_remove(&w->home);
-    pthread_cond_destroy(&w->moved);
-    pthread_mutex_destroy(&w->lock);
 }
 
 static enum rc ask(struct world *w, const char *method, const char *path,
@@ -389,196 +354,6 @@ static void dripping_client_is_cut(void **state)
     }
 }
 
-/* ---- later ----------------------------------------------------------- */
-
-static struct http_call *take_held(struct world *w)
-{
-    pthread_mutex_lock(&w->lock);
-    while (!w->held)
-        pthread_cond_wait(&w->moved, &w->lock);
-    struct http_call *c = w->held;
-    w->held = NULL;
-    pthread_mutex_unlock(&w->lock);
-    return c;
-}
-
-static void *answer_later(void *arg)
-{
-    for (int i = 0; i < 50; i++) {
-        struct http_call *c = take_held(arg);
-        if (http_reply_header(c, "X-Late", "yes") != RC_OK ||
-            http_reply(c, 200, "text/plain", "late", 4) != RC_OK)
-            return arg;
-    }
-    return NULL;
-}
-
-static void deferred_call_is_answered_from_another_thread(void **state)
-{
-    (void)state;
-    for (unsigned threads = 0; threads < 3; threads++) {
-        struct world w;
-        struct http_loop *l;
-        pthread_t t;
-        void *bad;
-        setup_as(&w, HTTP_ON_TCP, threads);
-        assert_ok(http_loop_new(&l, w.client));
-        if (threads == 0)
-            http_loop_add(l, w.server);
-        assert_int_equal(pthread_create(&t, NULL, answer_later, &w), 0);
-        for (int i = 0; i < 50; i++) {
-            struct outcome o = { 0 };
-            http_send(w.peer, "GET", "/hold", NULL, 0, 100, home_soon(),
-                      outcome_done, &o);
-            home_drive(l, &o.n_done, 1);
-            assert_int_equal(o.status, 200);
-            assert_string_equal(o.body, "late");
-        }
-        pthread_join(t, &bad);
-        assert_null(bad);
-        teardown(&w);
-        http_loop_free(l);
-    }
-}
-
-static void a_call_is_answered_once(void **state)
-{
-    (void)state;
-    struct world w;
-    struct http_loop *l;
-    struct outcome o = { 0 };
-    setup_as(&w, HTTP_ON_TCP, 0);
-    assert_ok(http_loop_new(&l, w.client));
-    http_loop_add(l, w.server);
-    http_send(w.peer, "GET", "/hold", NULL, 0, 100, home_soon(), outcome_done,
-              &o);
-    while (!w.held)
-        assert_ok(http_loop_run(l, 100));
-    assert_ok(http_reply(w.held, 201, "text/plain", "one", 3));
-    assert_rc(http_reply(w.held, 202, "text/plain", "two", 3), RC_ORDER);
-    home_drive(l, &o.n_done, 1);
-    assert_int_equal(o.status, 201);
-    teardown(&w);
-    http_loop_free(l);
-}
-
-static void stop_answers_deferred_calls(void **state)
-{
-    (void)state;
-    for (unsigned threads = 0; threads < 3; threads++) {
-        struct world w;
-        struct http_loop *l;
-        struct outcome o = { 0 };
-        setup_as(&w, HTTP_ON_TCP, threads);
-        assert_ok(http_loop_new(&l, w.client));
-        if (threads == 0)
-            http_loop_add(l, w.server);
-        http_send(w.peer, "GET", "/hold", NULL, 0, 4096, home_soon(),
-                  outcome_done, &o);
-        for (bool held = false; !held;) {
-            assert_ok(http_loop_run(l, 50));
-            pthread_mutex_lock(&w.lock);
-            held = w.held != NULL;
-            pthread_mutex_unlock(&w.lock);
-        }
-        assert_int_equal(o.n_done, 0);
-        http_server_stop(w.server);
-        w.server = NULL;
-        home_drive(l, &o.n_done, 1);
-        assert_int_equal(o.rc, RC_OK);
-        assert_int_equal(o.status, 503);
-        assert_int_equal(o.problem, RC_UNREACHABLE);
-        teardown(&w);
-        http_loop_free(l);
-    }
-}
-
-/* ---- stop under load ------------------------------------------------- */
-
-#define CALLERS 4
-
-static void *call_until_refused(void *arg)
-{
-    struct world *w = arg;
-    struct http_client *client;
-    struct http_peer *peer;
-    if (http_client_new(&client, NULL, NULL) != RC_OK ||
-        http_peer_new(&peer, client, w->url, NULL, 1) != RC_OK)
-        abort();
-    static char wrong[] = "neither an answer nor the end";
-    char *bad = NULL;
-    for (;;) {
-        struct http_answer a = { 0 };
-        enum rc rc = http_ask(&a, peer, "GET", "/pile", NULL, 0, 4096,
-                              home_soon());
-        if (rc == RC_UNREACHABLE)
-            break;
-        if (rc != RC_OK || strcmp((const char *)a.body, "late") != 0)
-            bad = wrong;
-        http_answer_free(&a);
-        if (bad)
-            break;
-    }
-    http_client_free(client);
-    return bad;
-}
-
-/* Answers what lies on the pile until it has seen enough. */
-static void *answer_some(void *arg)
-{
-    struct world *w = arg;
-    for (int i = 0; i < 300; i++) {
-        pthread_mutex_lock(&w->lock);
-        while (w->n_pile == 0)
-            pthread_cond_wait(&w->moved, &w->lock);
-        struct http_call *c = w->pile[--w->n_pile];
-        pthread_mutex_unlock(&w->lock);
-        if (http_reply(c, 200, "text/plain", "late", 4) != RC_OK)
-            return w;
-    }
-    return NULL;
-}
-
-static void stop_under_load_answers_everybody(void **state)
-{
-    (void)state;
-    for (int round = 0; round < 5; round++) {
-        struct world w;
-        pthread_t callers[CALLERS];
-        pthread_t answerer;
-        void *bad;
-        setup_as(&w, HTTP_ON_UNIX, 2);
-        assert_int_equal(pthread_create(&answerer, NULL, answer_some, &w), 0);
-        for (int i = 0; i < CALLERS; i++)
-            assert_int_equal(
-                    pthread_create(&callers[i], NULL, call_until_refused, &w),
-                    0);
-        pthread_join(answerer, &bad);
-        assert_null(bad);
-        http_server_stop(w.server);
-        w.server = NULL;
-        for (int i = 0; i < CALLERS; i++) {
-            pthread_join(callers[i], &bad);
-            if (bad)
-                fail_msg("%s", (const char *)bad);
-        }
-        teardown(&w);
-    }
-}
-
-static void stop_frees_the_address(void **state)
-{
-    (void)state;
-    struct world w;
-    struct outcome o = { 0 };
-    setup_as(&w, HTTP_ON_UNIX, 2);
-    assert_ok(ask(&w, "GET", "/rest/x", 0, &o));
-    http_server_stop(w.server);
-    w.server = NULL;
-    assert_rc(ask(&w, "GET", "/rest/x", 0, &o), RC_UNREACHABLE);
-    teardown(&w);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -591,11 +366,6 @@ int main(void)
         cmocka_unit_test(unix_peer_credentials_are_known),
         cmocka_unit_test(a_body_of_unstated_length_is_refused),
         cmocka_unit_test(dripping_client_is_cut),
-        cmocka_unit_test(deferred_call_is_answered_from_another_thread),
-        cmocka_unit_test(a_call_is_answered_once),
-        cmocka_unit_test(stop_answers_deferred_calls),
-        cmocka_unit_test(stop_under_load_answers_everybody),
-        cmocka_unit_test(stop_frees_the_address),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
