@@ -21,7 +21,7 @@ static const OSSL_ITEM reasons[] = {
     { RC_TOO_LARGE,      (void *)(uintptr_t)"too large" },
     { RC_UNKNOWN,        (void *)(uintptr_t)"not found" },
     { RC_EXISTS,         (void *)(uintptr_t)"exists already" },
-    { RC_CONFLICT,       (void *)(uintptr_t)"conflicts with an earlier request" },
+    { RC_CONFLICT,       (void *)(uintptr_t)"conflicts with an earlier one" },
     { RC_ORDER,          (void *)(uintptr_t)"not possible now" },
     { RC_AUTH,           (void *)(uintptr_t)"not permitted" },
     { RC_POLICY,         (void *)(uintptr_t)"policy refuses it" },

@@ -187,7 +187,7 @@ MUST_CHECK enum rc prov_verify(struct prov *p, const uint8_t pub[PROV_PUB_LEN],
                                const uint8_t *msg, size_t msg_len);
 void prov_verify_end(struct prov *p);
 
-/* ---- what provider.c offers ----------------------------------------------- */
+/* ---- what provider.c offers ---------------------------------------------- */
 
 extern const OSSL_DISPATCH prov_keymgmt[];
 extern const OSSL_DISPATCH prov_signature[];

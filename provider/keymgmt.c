@@ -144,7 +144,7 @@ static int get_params(void *keydata, OSSL_PARAM params[])
            set_text(params, KEY_NAME_PARAM, k->name);
 }
 
-/* ---- in and out ----------------------------------------------------------- */
+/* ---- in and out ---------------------------------------------------------- */
 
 static const OSSL_PARAM *types(int selection)
 {

@@ -53,7 +53,7 @@ static void *dupctx(void *vctx)
     return copy;
 }
 
-/* ---- parameters ------------------------------------------------------------ */
+/* ---- parameters ---------------------------------------------------------- */
 
 /* Ed25519 hashes by itself; callers that name its hash mean the same thing. */
 static enum rc digest_ok(const char *name)
@@ -151,7 +151,7 @@ static const OSSL_PARAM *gettable(void *vctx, void *provctx)
     return list;
 }
 
-/* ---- init -------------------------------------------------------------------- */
+/* ---- init ---------------------------------------------------------------- */
 
 /* keydata NULL: once more with the key the context has. */
 static enum rc init(struct prov_sigctx *c, const char *digest, void *keydata,
@@ -188,7 +188,7 @@ static int verify_init(void *vctx, const char *digest, void *keydata,
     return rc == RC_OK ? 1 : prov_fail(c->prov, __func__, rc);
 }
 
-/* ---- pieces --------------------------------------------------------------------- */
+/* ---- pieces -------------------------------------------------------------- */
 
 static enum rc add(struct prov_sigctx *c, const void *p, size_t len)
 {
@@ -229,7 +229,7 @@ static const uint8_t *gathered(const struct prov_sigctx *c, size_t *len)
     return c->message ? prov_message_get(c->message, len) : (const uint8_t *)"";
 }
 
-/* ---- the signature ------------------------------------------------------------------ */
+/* ---- the signature ------------------------------------------------------- */
 
 static enum rc sign(uint8_t *sig, size_t size, const struct prov_sigctx *c,
                     const uint8_t *msg, size_t len)

@@ -85,7 +85,7 @@ static int set_ctx_params(void *vctx, const OSSL_PARAM params[])
     return !p || OSSL_PARAM_get_int(p, &s->expect);
 }
 
-/* ---- what is asked of the sidecar ------------------------------------------- */
+/* ---- what is asked of the sidecar ---------------------------------------- */
 
 static struct prov_key *key_from(const struct store *s,
                                  const struct wire_key *from)
@@ -147,7 +147,7 @@ static enum rc fetch_chain(struct store *s)
     return RC_OK;
 }
 
-/* ---- handing out -------------------------------------------------------------- */
+/* ---- handing out --------------------------------------------------------- */
 
 static int give_key(struct prov_key **key, OSSL_CALLBACK *cb, void *arg)
 {

@@ -98,7 +98,7 @@ static void assert_one_error(const char *words)
         fail_msg("want one error with \"%s\", got:\n%s", words, err);
 }
 
-/* ---- signing -------------------------------------------------------------- */
+/* ---- signing ------------------------------------------------------------- */
 
 static void stock_openssl_verifies(const char *file)
 {
@@ -205,7 +205,7 @@ static void empty_files_go_as_far_as_with_a_stock_key(void **state)
         stock_openssl_verifies("msg");
 }
 
-/* ---- public and private halves ---------------------------------------------- */
+/* ---- public and private halves ------------------------------------------- */
 
 static void public_key_and_text_need_no_default_provider(void **state)
 {
@@ -251,7 +251,7 @@ static void writing_the_private_key_is_refused_with_words(void **state)
     }
 }
 
-/* ---- configuration -------------------------------------------------------------- */
+/* ---- configuration ------------------------------------------------------- */
 
 #define DROP_IN MPC_SOURCE_DIR "/openssl.cnf.d/mpc.cnf"
 
@@ -313,7 +313,7 @@ static void drop_in_works_after_stock_files(void **state)
     }
 }
 
-/* ---- failures ----------------------------------------------------------------------- */
+/* ---- failures ------------------------------------------------------------ */
 
 static void every_failure_of_a_signature_is_one_readable_line(void **state)
 {
@@ -381,7 +381,7 @@ static void certificate_requests_take_one_signature(void **state)
     assert_sh("/dev/null", "openssl verify -CAfile crt.pem crt.pem");
 }
 
-/* ---- without openssl ------------------------------------------------------------------- */
+/* ---- without openssl ----------------------------------------------------- */
 
 static void module_exports_one_symbol(void **state)
 {

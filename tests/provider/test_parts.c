@@ -200,7 +200,7 @@ static void every_name_of_its_own_digest_is_taken(void **state)
     prov_key_free(key);
 }
 
-/* ---- allocations that fail -------------------------------------------------- */
+/* ---- allocations that fail ----------------------------------------------- */
 
 static int fail_after = -1; /* allocations that still succeed; -1: all */
 
