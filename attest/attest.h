@@ -24,7 +24,7 @@
 #define ATTEST_CERT_MAX        8192 /* one certificate, DER */
 #define ATTEST_CRL_MAX         (256 * 1024)
 
-/* ---- a report ------------------------------------------------------------ */
+/* ---- a report ---------------------------------------------------------- */
 
 enum attest_product { ATTEST_MILAN, ATTEST_GENOA, ATTEST_TURIN };
 
@@ -51,7 +51,7 @@ struct attest_report {
 MUST_CHECK enum rc attest_report_parse(struct attest_report *out,
                                        const uint8_t *raw, size_t len);
 
-/* ---- judging ---------------------------------------------------------------- */
+/* ---- judging ----------------------------------------------------------- */
 
 struct attest_check {
     char id[8]; /* F1 … P15, notes attest.md section 1.3 */
@@ -107,7 +107,7 @@ MUST_CHECK enum rc attest_hashes_parse(uint8_t (*out)[32], unsigned *n,
 MUST_CHECK enum rc attest_measure_file(uint8_t out[ATTEST_MEASUREMENT_LEN],
                                        const char *path);
 
-/* ---- collecting: guest backends -------------------------------------------- */
+/* ---- collecting: guest backends ---------------------------------------- */
 
 /* Connects or opens; "sim:/path/to.sock", "sev-guest". */
 MUST_CHECK enum rc attest_guest_open(int *fd, bool *simulated,
@@ -126,7 +126,7 @@ MUST_CHECK enum rc attest_guest_report(struct wire_evidence *out, int fd,
  */
 MUST_CHECK enum rc attest_guest_derive(uint8_t key[32], int fd, bool simulated);
 
-/* ---- the channel mpc-attest/1 -------------------------------------------------- */
+/* ---- the channel mpc-attest/1 ------------------------------------------ */
 /*
  * One per daemon. Thread-safe. Server side: put attest_channel_routes() rows
  * first in the peer listener's table and attest_channel_server_guard() in its

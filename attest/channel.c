@@ -124,7 +124,7 @@ void attest_channel_free(struct attest_channel *ch)
     free(ch);
 }
 
-/* ---- ourselves ------------------------------------------------------------ */
+/* ---- ourselves --------------------------------------------------------- */
 
 void attest_channel_own(const struct attest_channel *ch, uint8_t hash[32],
                         uint8_t measurement[ATTEST_MEASUREMENT_LEN],
@@ -165,7 +165,7 @@ enum rc attest_channel_report(struct attest_channel *ch,
     return RC_OK;
 }
 
-/* ---- sessions --------------------------------------------------------------- */
+/* ---- sessions ---------------------------------------------------------- */
 
 struct attest_session *attest_session_new(struct attest_channel *ch)
 {

@@ -52,7 +52,7 @@ static enum rc post(struct attest_session *s, const char *path, char *json,
     return RC_OK;
 }
 
-/* ---- step 3: the server accepted our evidence ---------------------------- */
+/* ---- step 3: the server accepted our evidence -------------------------- */
 
 static enum rc finish(struct attest_session *s, const struct http_reply_view *r)
 {
@@ -80,7 +80,7 @@ static void on_attested(const struct http_reply_view *r, void *arg)
         end(s, finish(s, r));
 }
 
-/* ---- step 2: judge the server, then show ourselves ------------------------- */
+/* ---- step 2: judge the server, then show ourselves --------------------- */
 
 static enum rc judge(struct attest_session *s, struct wire_hello_reply *reply,
                      const struct http_reply_view *r,
@@ -127,7 +127,7 @@ static void on_hello(const struct http_reply_view *r, void *arg)
         end(s, rc);
 }
 
-/* ---- step 1: hello -------------------------------------------------------------- */
+/* ---- step 1: hello ----------------------------------------------------- */
 
 static enum rc begin(struct attest_session *s)
 {
@@ -168,7 +168,7 @@ static void closed(struct http_lane *lane, void *state, void *ctx)
         attest_session_free(s);
 }
 
-/* ---- each request --------------------------------------------------------------- */
+/* ---- each request ------------------------------------------------------ */
 
 /* RC_ORDER: bind this connection first. */
 static enum rc gate(struct http_lane *lane, const struct http_tls *tls,

@@ -74,7 +74,7 @@ struct attest_channel {
     unsigned n_seen;
 };
 
-/* ---- binder.c ------------------------------------------------------------ */
+/* ---- binder.c ---------------------------------------------------------- */
 
 enum attest_end { ATTEST_CLIENT = 1, ATTEST_SERVER = 2 };
 
@@ -94,7 +94,7 @@ struct attest_binding {
 /* REPORT_DATA = SHA-512(E) */
 void attest_binder(uint8_t out[64], const struct attest_binding *b);
 
-/* ---- judge.c ---------------------------------------------------------------- */
+/* ---- judge.c ----------------------------------------------------------- */
 
 /*
  * The hashes a peer may have: the policy's, narrowed by TEE_POLICY_HASH.
@@ -121,7 +121,7 @@ MUST_CHECK enum rc attest_channel_judge(struct attest_channel *ch,
 MUST_CHECK enum rc attest_channel_header(const struct attest_peer *peer,
                                          const char *header);
 
-/* ---- channel.c --------------------------------------------------------------- */
+/* ---- channel.c --------------------------------------------------------- */
 
 /* In the channel's list; NULL without memory. */
 struct attest_session *attest_session_new(struct attest_channel *ch);

@@ -132,7 +132,7 @@ const struct http_route *attest_channel_routes(void)
     return rows;
 }
 
-/* ---- the guard -------------------------------------------------------------- */
+/* ---- the guard --------------------------------------------------------- */
 
 enum rc attest_channel_peer(struct attest_peer *out,
                             const struct http_call *call)

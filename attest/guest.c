@@ -137,7 +137,7 @@ static enum rc sev_report(struct wire_evidence *out, int fd,
     return sev_take(out, &c);
 }
 
-/* ---- the simulator -------------------------------------------------------- */
+/* ---- the simulator ----------------------------------------------------- */
 
 #ifdef MPC_SIMULATED_TEE
 static enum rc sim_ask(uint8_t *body, size_t cap, size_t *len, int fd,
@@ -197,7 +197,7 @@ static enum rc sim_report(struct wire_evidence *out, int fd,
 }
 #endif
 
-/* ---- the door ---------------------------------------------------------------- */
+/* ---- the door ---------------------------------------------------------- */
 
 enum rc attest_guest_open(int *fd, bool *simulated, const char *device)
 {

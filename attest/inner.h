@@ -29,7 +29,7 @@ void attest_tcb_text(char *out, size_t size, const struct attest_tcb *t);
 /* Component-wise. */
 bool attest_tcb_le(const struct attest_tcb *a, const struct attest_tcb *b);
 
-/* ---- tcb.c --------------------------------------------------------------- */
+/* ---- tcb.c ------------------------------------------------------------- */
 
 /* What AMD wrote into a VCEK or VLEK. */
 struct attest_vek {
@@ -44,7 +44,7 @@ struct attest_vek {
 /* RC_PARSE says which extension is missing, double or malformed. */
 MUST_CHECK enum rc attest_vek_read(struct attest_vek *out, X509 *cert);
 
-/* ---- chain.c --------------------------------------------------------------- */
+/* ---- chain.c ----------------------------------------------------------- */
 
 struct attest_chain {
     X509 *vek;
@@ -64,7 +64,7 @@ void attest_chain_judge(struct attest_chain *c, struct attest_verdict *v,
                         const struct attest_roots *roots,
                         const struct attest_want *want, int64_t now_s);
 
-/* ---- binding.c, rules.c ------------------------------------------------------ */
+/* ---- binding.c, rules.c ------------------------------------------------ */
 
 /* B1..B5 */
 void attest_binding_judge(struct attest_verdict *v, const uint8_t *raw,

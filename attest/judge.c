@@ -56,7 +56,7 @@ enum rc attest_channel_allowed(struct attest_channel *ch, const char *uri,
     return kept ? RC_OK : no_hash(ch, uri);
 }
 
-/* ---- evidence ------------------------------------------------------------- */
+/* ---- evidence ---------------------------------------------------------- */
 
 enum rc attest_channel_evidence(struct attest_channel *ch,
                                 struct wire_evidence *out, enum attest_end end,
@@ -174,7 +174,7 @@ enum rc attest_channel_judge(struct attest_channel *ch, struct attest_peer *out,
     return RC_OK;
 }
 
-/* ---- MPC-Policy ------------------------------------------------------------- */
+/* ---- MPC-Policy -------------------------------------------------------- */
 
 enum rc attest_channel_header(const struct attest_peer *peer,
                               const char *header)

@@ -110,7 +110,7 @@ static enum rc put_cert(const char *dir, const char *name, X509 *cert)
     return rc;
 }
 
-/* ---- certificates ---------------------------------------------------------- */
+/* ---- certificates ------------------------------------------------------ */
 
 static bool name_add(X509_NAME *n, const char *field, const char *value)
 {
@@ -239,7 +239,7 @@ static enum rc make_vcek(X509 **out, EVP_PKEY *key, EVP_PKEY *ask_key,
     return RC_OK;
 }
 
-/* ---- init and load ---------------------------------------------------------- */
+/* ---- init and load ----------------------------------------------------- */
 
 static enum rc make_roots(const char *dir, const struct attest_names *n)
 {

@@ -32,7 +32,7 @@ void node_clock_advance(int64_t ms)
     ahead_ms += ms;
 }
 
-/* ---- the host ------------------------------------------------------------- */
+/* ---- the host ---------------------------------------------------------- */
 
 static enum rc allowed(void *ctx, const char *uri, uint8_t (*hashes)[32],
                        unsigned *n, enum attest_role *role)
@@ -63,7 +63,7 @@ static void peer_head(void *ctx, const char *uri,
         node->heads++;
 }
 
-/* ---- server ----------------------------------------------------------------- */
+/* ---- server ------------------------------------------------------------ */
 
 /* The rows' ctx is the channel; which node it is, the ping must know. */
 static struct node *serving[4];
@@ -134,7 +134,7 @@ void node_serve(struct node *n)
     assert_ok(http_server_start(&n->server, &config));
 }
 
-/* ---- a node ------------------------------------------------------------------- */
+/* ---- a node ------------------------------------------------------------ */
 
 struct attest_channel_config node_config(struct node *n, int64_t window_s,
                                          const char *tee_policy_hash)
@@ -206,7 +206,7 @@ void node_close(struct node *n)
     pthread_mutex_destroy(&n->lock);
 }
 
-/* ---- lines ------------------------------------------------------------------------ */
+/* ---- lines ------------------------------------------------------------- */
 
 static void open_line(struct line *l, struct node *from, const struct node *to,
                       const struct http_client_guard *guard)

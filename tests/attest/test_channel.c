@@ -4,82 +4,15 @@
  * a throw-away PKI. Each attack is played by a client that holds a genuine
  * certificate of the deployment.
  */
-#include "nodes.h"
+#include "two.h"
 
 #include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/hash.h"
-#include "http/home.h"
 
-static struct simulator sim_a, sim_b;
-static struct home home;
-static struct pki pki;
-static struct pki_id id_a, id_b;
-static struct node a, b; /* a calls b */
-
-static int setup(void **state)
-{
-    (void)state;
-    node_clock_setup();
-    simulator_init(&sim_a, NULL, "1");
-    simulator_init(&sim_b, sim_a.dir, "2");
-    simulator_start(&sim_a, HOST_HEX);
-    simulator_start(&sim_b, HOST_HEX);
-    home_make(&home);
-    pki_make(&pki, home.dir, "ca");
-    pki_leaf(&id_a, &pki, "a", "URI:" NODE_A, -3600, 864000);
-    pki_leaf(&id_b, &pki, "b", "URI:" NODE_B, -3600, 864000);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    pki_wipe(&pki);
-    home_remove(&home);
-    simulator_stop(&sim_a);
-    simulator_stop(&sim_b);
-    simulator_remove(&sim_a);
-    simulator_remove(&sim_b);
-    return 0;
-}
-
-static void open_with(int64_t window_s, const char *hash_a, const char *hash_b)
-{
-    node_open(&a, NODE_A, &id_a, &sim_a, window_s, hash_a);
-    node_open(&b, NODE_B, &id_b, &sim_b, window_s, hash_b);
-    node_serve(&b);
-}
-
-static int open_nodes(void **state)
-{
-    (void)state;
-    open_with(0, NULL, NULL);
-    return 0;
-}
-
-static int close_nodes(void **state)
-{
-    (void)state;
-    node_close(&a);
-    node_close(&b);
-    return 0;
-}
-
-static const uint8_t stranger[32] = { 0xAA, 0xBB, 0xCC };
-
-static void assert_says_both(const uint8_t seen[32], const uint8_t allowed[32])
-{
-    char hex[ENC_HEX_SIZE(32)];
-    if (!strstr(rc_text(), enc_hex(hex, seen, 32)) ||
-        !strstr(rc_text(), enc_hex(hex, allowed, 32)) || !rc_hint_text()[0])
-        fail_msg("not both hashes and a hint: %s (%s)", rc_text(),
-                 rc_hint_text());
-}
-
-/* ---- the ordinary way --------------------------------------------------- */
+/* ---- the ordinary way -------------------------------------------------- */
 
 static void attested_peers_reach_a_peer_row(void **state)
 {
@@ -120,7 +53,7 @@ static void unattested_client_gets_403(void **state)
     line_close(&l);
 }
 
-/* ---- whose binary ----------------------------------------------------------- */
+/* ---- whose binary ------------------------------------------------------ */
 
 static void wrong_policy_hash_fails_both_ways_and_says_both_hashes(void **state)
 {
@@ -229,262 +162,7 @@ static void node_without_the_genesis_does_not_start(void **state)
     assert_null(ch);
 }
 
-/* ---- the client's part, played by hand ------------------------------------------ */
-
-static enum rc say_hello(struct line *l, const uint8_t nonce[32],
-                         struct wire_hello_reply *out)
-{
-    struct wire_hello hello = { .policy = { .version = 7 } };
-    memcpy(hello.nonce, nonce, 32);
-    char *json;
-    size_t len;
-    TRY(wire_hello_encode(&json, &len, &hello));
-    struct http_answer got = { 0 };
-    enum rc rc = line_post(&got, l, CHANNEL_HELLO, json, len);
-    free(json);
-    TRY(rc);
-    assert_ok(wire_hello_reply_decode(out, (char *)got.body, got.body_len));
-    http_answer_free(&got);
-    return RC_OK;
-}
-
-static void fresh(uint8_t nonce[32])
-{
-    randombytes_buf(nonce, 32);
-}
-
-static enum rc show(struct line *l, const struct wire_evidence *e)
-{
-    char *json;
-    size_t len;
-    TRY(wire_evidence_encode(&json, &len, e));
-    struct http_answer got = { 0 };
-    enum rc rc = line_post(&got, l, CHANNEL_EVIDENCE, json, len);
-    free(json);
-    http_answer_free(&got);
-    return rc;
-}
-
-/* The honest client, in small. */
-static enum rc attest_by_hand(struct line *l)
-{
-    uint8_t nonce[32];
-    WIRE(hello_reply) reply = { 0 };
-    WIRE(evidence) e = { 0 };
-    fresh(nonce);
-    TRY(say_hello(l, nonce, &reply));
-    TRY(attest_channel_evidence(a.channel, &e, ATTEST_CLIENT, &l->tls,
-                                reply.nonce));
-    return show(l, &e);
-}
-
-static void evidence_of_another_connection_is_refused(void **state)
-{
-    (void)state;
-    struct line l;
-    struct line other;
-    line_open_raw(&l, &a, &b);
-    line_open_raw(&other, &a, &b);
-    uint8_t nonce[32];
-    WIRE(hello_reply) there = { 0 };
-    WIRE(hello_reply) here = { 0 };
-    fresh(nonce);
-    assert_ok(say_hello(&other, nonce, &there));
-    fresh(nonce);
-    assert_ok(say_hello(&l, nonce, &here));
-    assert_memory_not_equal(l.tls.exporter, other.tls.exporter, 32);
-    /* a relay: right nonce for here, but made on the other connection */
-    WIRE(evidence) e = { 0 };
-    assert_ok(attest_channel_evidence(a.channel, &e, ATTEST_CLIENT, &other.tls,
-                                      here.nonce));
-    assert_rc(show(&l, &e), RC_ATTEST);
-    assert_true(node_said(&b, "P2 report data"));
-    assert_rc(line_ping(&l), RC_ATTEST);
-    assert_ok(attest_by_hand(&l)); /* and the honest way works there */
-    assert_ok(line_ping(&l));
-    line_close(&l);
-    line_close(&other);
-}
-
-static void evidence_bound_to_anything_else_is_refused(void **state)
-{
-    (void)state;
-    static const char *const why[] = {
-        "another nonce", "the other role",          "another verifier",
-        "another boot",  "another attestation key", "another SPKI"
-    };
-    struct line l;
-    line_open_raw(&l, &a, &b);
-    for (size_t i = 0; i < 6; i++) {
-        uint8_t nonce[32];
-        WIRE(hello_reply) reply = { 0 };
-        WIRE(evidence) e = { 0 };
-        fresh(nonce);
-        assert_ok(say_hello(&l, nonce, &reply));
-        struct http_tls tls = l.tls;
-        reply.nonce[0] ^= i == 0;
-        if (i == 2)
-            strcpy(tls.peer_uri, "mpc://test/log/c");
-        tls.own_spki[31] ^= i == 5;
-        assert_ok(attest_channel_evidence(
-                a.channel, &e, i == 1 ? ATTEST_SERVER : ATTEST_CLIENT, &tls,
-                reply.nonce));
-        e.boot += i == 3;
-        e.ak[0] ^= i == 4;
-        if (show(&l, &e) != RC_ATTEST || !node_said(&b, "P2 report data"))
-            fail_msg("%s: %s", why[i], rc_text());
-        assert_rc(line_ping(&l), RC_ATTEST);
-    }
-    line_close(&l);
-}
-
-static void own_evidence_reflected_is_refused(void **state)
-{
-    (void)state;
-    struct line l;
-    uint8_t nonce[32];
-    line_open_raw(&l, &a, &b);
-    WIRE(hello_reply) reply = { 0 };
-    fresh(nonce);
-    assert_ok(say_hello(&l, nonce, &reply));
-    assert_rc(show(&l, &reply.evidence), RC_ATTEST);
-    assert_true(node_said(&b, "our own evidence came back"));
-    assert_rc(line_ping(&l), RC_ATTEST);
-    line_close(&l);
-}
-
-static void replayed_hello_nonce_is_refused(void **state)
-{
-    (void)state;
-    struct line l;
-    struct line other;
-    uint8_t nonce[32];
-    line_open_raw(&l, &a, &b);
-    line_open_raw(&other, &a, &b);
-    WIRE(hello_reply) reply = { 0 };
-    WIRE(hello_reply) none = { 0 };
-    fresh(nonce);
-    assert_ok(say_hello(&l, nonce, &reply));
-    assert_rc(say_hello(&l, nonce, &none), RC_ATTEST);
-    assert_rc(say_hello(&other, nonce, &none), RC_ATTEST);
-    line_close(&l);
-    line_close(&other);
-}
-
-static void verifiers_nonce_is_spent_once_and_ages(void **state)
-{
-    (void)state;
-    struct line l;
-    uint8_t nonce[32];
-    line_open_raw(&l, &a, &b);
-    WIRE(hello_reply) reply = { 0 };
-    WIRE(evidence) e = { 0 };
-    fresh(nonce);
-    assert_ok(say_hello(&l, nonce, &reply));
-    assert_ok(attest_channel_evidence(a.channel, &e, ATTEST_CLIENT, &l.tls,
-                                      reply.nonce));
-    assert_ok(show(&l, &e));
-    assert_ok(line_ping(&l));
-    assert_rc(show(&l, &e), RC_ATTEST); /* the same bytes again */
-    assert_rc(line_ping(&l), RC_ATTEST);
-    fresh(nonce);
-    WIRE(hello_reply) late = { 0 };
-    WIRE(evidence) old = { 0 };
-    assert_ok(say_hello(&l, nonce, &late));
-    assert_ok(attest_channel_evidence(a.channel, &old, ATTEST_CLIENT, &l.tls,
-                                      late.nonce));
-    node_clock_advance(CHANNEL_NONCE_MS + 1);
-    assert_rc(show(&l, &old), RC_ATTEST);
-    line_close(&l);
-}
-
-static void garbage_is_refused_by_name(void **state)
-{
-    (void)state;
-    struct line l;
-    struct http_answer got;
-    line_open_raw(&l, &a, &b);
-    assert_rc(line_post(&got, &l, CHANNEL_HELLO, "{}", 2), RC_PARSE);
-    assert_rc(line_post(&got, &l, CHANNEL_EVIDENCE, "{}", 2), RC_ATTEST);
-    uint8_t nonce[32];
-    WIRE(hello_reply) reply = { 0 };
-    fresh(nonce);
-    assert_ok(say_hello(&l, nonce, &reply));
-    assert_rc(line_post(&got, &l, CHANNEL_EVIDENCE, "{}", 2), RC_PARSE);
-    line_close(&l);
-}
-
-/* ---- how long it lasts -------------------------------------------------------------- */
-
-static void window_over_means_again(void **state)
-{
-    (void)state;
-    open_with(60, NULL, NULL);
-    struct line l;
-    struct line raw;
-    line_open(&l, &a, &b);
-    line_open_raw(&raw, &a, &b);
-    assert_ok(line_ping(&l));
-    assert_ok(attest_by_hand(&raw));
-    assert_ok(line_ping(&raw));
-    int before = b.heads;
-    node_clock_advance(61000);
-    struct attest_peer seen[2];
-    assert_int_equal(attest_channel_peers(b.channel, seen, 2), 0);
-    assert_rc(line_ping(&raw), RC_ATTEST);
-    assert_ok(line_ping(&l)); /* bound again by itself */
-    assert_int_equal(b.heads, before + 1);
-    line_close(&l);
-    line_close(&raw);
-    close_nodes(NULL);
-}
-
-static void reset_drops_every_session(void **state)
-{
-    (void)state;
-    struct line l;
-    struct line raw;
-    line_open(&l, &a, &b);
-    line_open_raw(&raw, &a, &b);
-    assert_ok(line_ping(&l));
-    assert_ok(attest_by_hand(&raw));
-    assert_ok(line_ping(&raw));
-    attest_channel_reset(b.channel);
-    struct attest_peer seen[2];
-    assert_int_equal(attest_channel_peers(b.channel, seen, 2), 0);
-    assert_rc(line_ping(&raw), RC_ATTEST);
-    int before = b.heads;
-    assert_ok(line_ping(&l));
-    assert_int_equal(b.heads, before + 1);
-    attest_channel_reset(a.channel); /* the client's own policy changed */
-    assert_ok(line_ping(&l));
-    assert_int_equal(b.heads, before + 2);
-    node_allow(&b, stranger); /* and the new policy knows us no longer */
-    attest_channel_reset(b.channel);
-    assert_rc(line_ping(&l), RC_POLICY_HASH);
-    line_close(&l);
-    line_close(&raw);
-}
-
-static void new_connection_is_bound_anew(void **state)
-{
-    (void)state;
-    struct line l;
-    line_open(&l, &a, &b);
-    assert_ok(line_ping(&l));
-    http_server_stop(b.server); /* every connection ends */
-    b.server = NULL;
-    line_close(&l);
-    node_close(&b);
-    node_open(&b, NODE_B, &id_b, &sim_b, 0, NULL);
-    node_serve(&b);
-    line_open(&l, &a, &b);
-    assert_ok(line_ping(&l));
-    assert_int_equal(b.heads, 1);
-    line_close(&l);
-}
-
-/* ---- many at once ---------------------------------------------------------- */
+/* ---- many at once ------------------------------------------------------ */
 
 struct caller {
     pthread_t thread;
@@ -536,33 +214,7 @@ static void resets_under_load_let_only_attested_calls_through(void **state)
     line_close(&l);
 }
 
-/* ---- MPC-Policy ------------------------------------------------------------------------ */
-
-static void changed_policy_header_is_refused(void **state)
-{
-    (void)state;
-    struct line raw;
-    struct line l;
-    line_open_raw(&raw, &a, &b);
-    assert_ok(attest_by_hand(&raw));
-    assert_ok(line_ping(&raw));
-    enc_hex(raw.header, stranger, 32);
-    assert_rc(line_ping(&raw), RC_POLICY_HASH);
-    assert_says_both(stranger, a.channel->hash);
-    raw.header[0] = '\0';
-    assert_rc(line_ping(&raw), RC_POLICY_HASH);
-    assert_rc(attest_by_hand(&raw), RC_POLICY_HASH);
-    line_close(&raw);
-    line_open(&l, &a, &b); /* the other direction */
-    assert_ok(line_ping(&l));
-    b.lies = true;
-    assert_rc(line_ping(&l), RC_POLICY_HASH);
-    b.lies = false;
-    assert_ok(line_ping(&l));
-    line_close(&l);
-}
-
-/* ---- fixed bytes --------------------------------------------------------- */
+/* ---- fixed bytes ------------------------------------------------------- */
 
 static void bound_bytes_are_as_written_down(void **state)
 {
@@ -616,7 +268,7 @@ static void intents_are_signed_under_their_own_tag(void **state)
     assert_memory_equal(r.report_data, data, 64);
 }
 
-/* ---- a changed program -------------------------------------------------------------------- */
+/* ---- a changed program ------------------------------------------------- */
 
 /* Child: one ping, as whatever binary this is; prints slug and text. */
 struct child_args {
@@ -722,8 +374,6 @@ int main(int argc, char **argv)
 {
     if (argc == 9 && strcmp(argv[1], "--child") == 0)
         return child(argv);
-#define WITH_NODES(f)                                                          \
-    cmocka_unit_test_setup_teardown(f, open_nodes, close_nodes)
     const struct CMUnitTest tests[] = {
         WITH_NODES(attested_peers_reach_a_peer_row),
         WITH_NODES(unattested_client_gets_403),
@@ -732,17 +382,7 @@ int main(int argc, char **argv)
         WITH_NODES(empty_set_answers_policy_mismatch_to_everything),
         WITH_NODES(strangers_and_tools_are_no_peers),
         WITH_NODES(node_without_the_genesis_does_not_start),
-        WITH_NODES(evidence_of_another_connection_is_refused),
-        WITH_NODES(evidence_bound_to_anything_else_is_refused),
-        WITH_NODES(own_evidence_reflected_is_refused),
-        WITH_NODES(replayed_hello_nonce_is_refused),
-        WITH_NODES(verifiers_nonce_is_spent_once_and_ages),
-        WITH_NODES(garbage_is_refused_by_name),
-        cmocka_unit_test(window_over_means_again),
-        WITH_NODES(reset_drops_every_session),
-        WITH_NODES(new_connection_is_bound_anew),
         WITH_NODES(resets_under_load_let_only_attested_calls_through),
-        WITH_NODES(changed_policy_header_is_refused),
         cmocka_unit_test(bound_bytes_are_as_written_down),
         WITH_NODES(intents_are_signed_under_their_own_tag),
         WITH_NODES(patched_binary_is_refused),

@@ -113,7 +113,7 @@ static void hash_lists_are_strict(void **state)
     assert_rc(attest_hashes_parse(got, &n, a), RC_PARSE);
 }
 
-/* ---- the host's certificate table --------------------------------------- */
+/* ---- the host's certificate table -------------------------------------- */
 
 static const uint8_t vcek_guid[16] = { 0x63, 0xda, 0x75, 0x8d, 0xe6, 0x64,
                                        0x45, 0x64, 0xad, 0xc5, 0xf4, 0xb9,

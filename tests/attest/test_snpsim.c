@@ -117,7 +117,7 @@ static void two_nodes_share_a_root_and_differ_in_chip(void **state)
               RC_ATTEST);
 }
 
-/* ---- the device protocol, byte by byte ----------------------------------- */
+/* ---- the device protocol, byte by byte --------------------------------- */
 
 static void ask(int fd, uint8_t op, const void *body, uint32_t len,
                 uint8_t *status, uint8_t *out, uint32_t *out_len)
