@@ -121,6 +121,8 @@ void peers_send(void *ctx, uint32_t to, const char *path, const void *body,
         sc->first = o;
     sc->last = o;
     pthread_mutex_unlock(&sc->lock);
+    if (sc->loop)
+        http_loop_wake(sc->loop); /* it may be about to wait for a tick */
 }
 
 static void came_back(const struct http_reply_view *reply, void *arg)

@@ -30,9 +30,9 @@ enum rc session_judge(struct judged *out, struct node *n,
     struct tlog_blob requester = blob(&in->requester);
     TRY(policy_session_parse(&out->s, in->descriptor.p, in->descriptor.len));
     TRY(policy_judge(&out->approved, policy_chain_head(n->chain),
-                     policy_chain_genesis(n->chain), &out->s, &requester,
-                     approvals, (unsigned)in->approvals.n,
-                     n->w.now_s(n->w.ctx)));
+                     policy_chain_genesis(n->chain), &out->s,
+                     requester.len ? &requester : NULL, approvals,
+                     (unsigned)in->approvals.n, n->w.now_s(n->w.ctx)));
     if (out->s.type != POLICY_S_SIGN)
         return RC_OK;
     if ((int)out->approved.engineers >= n->required_engineers &&
