@@ -147,7 +147,8 @@ static void client_of_the_deployment_is_served(void **state)
 }
 
 /* A client of our own making: what libcurl would not do for us. */
-static bool raw_visit(struct world *w, const struct pki_id *id, int version)
+static bool raw_visit(struct world *w, const struct pki_id *id, int version,
+                      bool *shook)
 {
     SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
     assert_non_null(ctx);
@@ -163,8 +164,8 @@ static bool raw_visit(struct world *w, const struct pki_id *id, int version)
     BIO_set_conn_hostname(bio, w->url + strlen("https://"));
     static const char get[] = "GET /public HTTP/1.1\r\nHost: x\r\n\r\n";
     char got[16] = "";
-    bool ok = BIO_do_connect(bio) == 1 && BIO_do_handshake(bio) == 1 &&
-              BIO_write(bio, get, sizeof(get) - 1) > 0 &&
+    *shook = BIO_do_connect(bio) == 1 && BIO_do_handshake(bio) == 1;
+    bool ok = *shook && BIO_write(bio, get, sizeof(get) - 1) > 0 &&
               BIO_read(bio, got, 12) == 12;
     BIO_free_all(bio);
     SSL_CTX_free(ctx);
@@ -174,18 +175,21 @@ static bool raw_visit(struct world *w, const struct pki_id *id, int version)
 static void client_without_certificate_never_reaches_a_handler(void **state)
 {
     struct world *w = *state;
-    assert_true(raw_visit(w, &w->client_id, TLS1_3_VERSION));
+    bool shook; /* with TLS 1.3 the client only learns it by reading */
+    assert_true(raw_visit(w, &w->client_id, TLS1_3_VERSION, &shook));
     assert_int_equal(atomic_load(&w->n_calls), 1);
-    assert_false(raw_visit(w, NULL, TLS1_3_VERSION));
+    assert_false(raw_visit(w, NULL, TLS1_3_VERSION, &shook));
     assert_int_equal(atomic_load(&w->n_calls), 1);
 }
 
 static void tls12_client_is_refused(void **state)
 {
     struct world *w = *state;
-    assert_false(raw_visit(w, &w->client_id, TLS1_2_VERSION));
+    bool shook;
+    assert_false(raw_visit(w, &w->client_id, TLS1_2_VERSION, &shook));
+    assert_false(shook); /* not even the handshake */
     assert_int_equal(atomic_load(&w->n_calls), 0);
-    assert_true(raw_visit(w, &w->client_id, TLS1_3_VERSION));
+    assert_true(raw_visit(w, &w->client_id, TLS1_3_VERSION, &shook));
 }
 
 static void client_of_a_rogue_ca_never_reaches_a_handler(void **state)
