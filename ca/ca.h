@@ -115,6 +115,13 @@ MUST_CHECK enum rc ca_tbs_check(const struct policy_chain *chain,
  */
 MUST_CHECK enum rc ca_issue(struct wire_chain *out, EVP_PKEY *issuer_key,
                             const struct ca_leaf *leaf);
+/*
+ * The second half of it, which may take as long as a signing round: what
+ * ca_leaf_tbs() wrote is signed, verified under this issuer and assembled.
+ */
+MUST_CHECK enum rc ca_sign(struct wire_chain *out, EVP_PKEY *issuer_key,
+                           const uint8_t *tbs, size_t tbs_len,
+                           const uint8_t *issuer, size_t issuer_len);
 /* The private key behind a URI ("mpc:ca", "file:ca.pem", …). */
 MUST_CHECK enum rc ca_key_open(EVP_PKEY **out, const char *uri);
 

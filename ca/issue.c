@@ -51,17 +51,17 @@ static enum rc sign(uint8_t signature[64], EVP_PKEY *key, const uint8_t *tbs,
 }
 
 /* The key at hand is the one the issuer certificate is for. */
-static enum rc check_pair(X509 **issuer, EVP_PKEY *key,
-                          const struct ca_leaf *leaf)
+static enum rc check_pair(X509 **out, EVP_PKEY *key, const uint8_t *issuer,
+                          size_t issuer_len)
 {
-    const uint8_t *at = leaf->issuer;
-    OWNED(X509) *x = d2i_X509(NULL, &at, (long)leaf->issuer_len);
+    const uint8_t *at = issuer;
+    OWNED(X509) *x = d2i_X509(NULL, &at, (long)issuer_len);
     EVP_PKEY *pub = x ? X509_get0_pubkey(x) : NULL;
     if (!pub)
         return ca_ssl_raise(RC_PARSE, "issuer");
     if (EVP_PKEY_eq(pub, key) != 1)
         return ca_ssl_raise(RC_ARG, "issuer: certificate and key are no pair");
-    *issuer = TAKE(x);
+    *out = TAKE(x);
     return RC_OK;
 }
 
@@ -75,27 +75,38 @@ static enum rc verify(const uint8_t *der, size_t len, X509 *issuer)
 }
 
 static enum rc chain_of(struct wire_chain *out, const uint8_t *leaf,
-                        size_t leaf_len, const struct ca_leaf *from)
+                        size_t leaf_len, const uint8_t *issuer,
+                        size_t issuer_len)
 {
     WIRE(chain) chain = { 0 };
     TRY(wire_list_new(&chain.chain, 2));
     TRY(wire_blob_set(&chain.chain.at[0], leaf, leaf_len));
-    TRY(wire_blob_set(&chain.chain.at[1], from->issuer, from->issuer_len));
+    TRY(wire_blob_set(&chain.chain.at[1], issuer, issuer_len));
     *out = chain;
     memset(&chain, 0, sizeof(chain)); /* moved */
     return RC_OK;
 }
 
+enum rc ca_sign(struct wire_chain *out, EVP_PKEY *issuer_key,
+                const uint8_t *tbs, size_t tbs_len, const uint8_t *issuer,
+                size_t issuer_len)
+{
+    uint8_t der[CA_DER_MAX], signature[64];
+    size_t der_len;
+    OWNED(X509) *x = NULL;
+    TRY(check_pair(&x, issuer_key, issuer, issuer_len));
+    TRY(sign(signature, issuer_key, tbs, tbs_len));
+    TRY(ca_assemble(der, &der_len, tbs, tbs_len, signature));
+    TRY(verify(der, der_len, x));
+    return chain_of(out, der, der_len, issuer, issuer_len);
+}
+
 enum rc ca_issue(struct wire_chain *out, EVP_PKEY *issuer_key,
                  const struct ca_leaf *leaf)
 {
-    uint8_t tbs[CA_DER_MAX], der[CA_DER_MAX], signature[64];
-    size_t tbs_len, der_len;
-    OWNED(X509) *issuer = NULL;
+    uint8_t tbs[CA_DER_MAX];
+    size_t tbs_len;
     TRY(ca_leaf_tbs(tbs, &tbs_len, leaf));
-    TRY(check_pair(&issuer, issuer_key, leaf));
-    TRY(sign(signature, issuer_key, tbs, tbs_len));
-    TRY(ca_assemble(der, &der_len, tbs, tbs_len, signature));
-    TRY(verify(der, der_len, issuer));
-    return chain_of(out, der, der_len, leaf);
+    return ca_sign(out, issuer_key, tbs, tbs_len, leaf->issuer,
+                   leaf->issuer_len);
 }
