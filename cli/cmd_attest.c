@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mpcsign attest verify: an SEV-SNP report from anywhere, against the root of
+ * its product. Without --policy the measurement is not compared.
+ */
+#include "cli/inner.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
+#include "attest/attest.h"
+#include "base/clock.h"
+#include "base/enc.h"
+#include "base/file.h"
+#include "base/hash.h"
+
+#define FILE_MAX  (1024 * 1024)
+#define MAX_CERTS 4
+
+OWNED_BY(X509, X509_free);
+OWNED_BY(BIO, BIO_free_all);
+
+struct options {
+    const char *report;
+    const char *offset;
+    const char *vek;
+    const char *chain;
+    const char *crl;
+    const char *at;
+    const char *policy;
+    bool allow_simulated;
+};
+struct allowed {
+    uint8_t hash[POLICY__ROLES * POLICY_MAX_HASHES][32];
+    unsigned n;
+};
+
+/* ---- reading ------------------------------------------------------------------- */
+
+static enum rc put_der(struct wire_blob *out, X509 *x)
+{
+    unsigned char *der = NULL;
+    int len = i2d_X509(x, &der);
+    if (len <= 0)
+        return rc_raise(RC_NOMEM, "certificate: out of memory");
+    enum rc rc = wire_blob_set(out, der, (size_t)len);
+    OPENSSL_free(der);
+    return rc;
+}
+
+/* PEM, several in a row; or one DER. */
+static enum rc read_certs(X509 *out[MAX_CERTS], unsigned *n, const char *path)
+{
+    OWNED_MEM uint8_t *bytes = NULL;
+    size_t len;
+    TRY(file_read(&bytes, &len, path, FILE_MAX));
+    const unsigned char *at = bytes;
+    *n = 0;
+    if ((out[0] = d2i_X509(NULL, &at, (long)len)) != NULL) {
+        *n = 1;
+    } else {
+        OWNED(BIO) *bio = BIO_new_mem_buf(bytes, (int)len);
+        while (bio && *n < MAX_CERTS &&
+               (out[*n] = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL)
+            ++*n;
+    }
+    ERR_clear_error();
+    return *n ? RC_OK : rc_raise(RC_PARSE, "%s: no certificate", path);
+}
+
+static enum rc put_certs(struct wire_evidence *e, const struct options *o)
+{
+    X509 *x[MAX_CERTS] = { NULL };
+    unsigned n = 0;
+    enum rc rc = read_certs(x, &n, o->vek);
+    if (rc == RC_OK)
+        rc = put_der(&e->vek, x[0]);
+    for (unsigned i = 0; i < n; i++)
+        X509_free(x[i]);
+    TRY(rc);
+    rc = read_certs(x, &n, o->chain);
+    if (rc == RC_OK)
+        rc = wire_list_new(&e->chain, n);
+    for (unsigned i = 0; i < n; i++) {
+        if (rc == RC_OK)
+            rc = put_der(&e->chain.at[i], x[i]);
+        X509_free(x[i]);
+    }
+    return rc;
+}
+
+static enum rc put_report(struct wire_evidence *e, const struct options *o)
+{
+    OWNED_MEM uint8_t *bytes = NULL;
+    size_t len;
+    int64_t from = 0;
+    if (o->offset)
+        TRY(cli_number(&from, "--offset", o->offset, 0, FILE_MAX));
+    TRY(file_read(&bytes, &len, o->report, FILE_MAX));
+    if ((size_t)from > len)
+        return rc_raise(RC_ARG, "--offset: %lld, the file has %zu bytes",
+                        (long long)from, len);
+    size_t left = len - (size_t)from;
+    /* behind an offset the report is a part of something else */
+    if (o->offset && left > ATTEST_REPORT_LEN)
+        left = ATTEST_REPORT_LEN;
+    return wire_blob_set(&e->report, bytes + from, left);
+}
+
+static enum rc time_of(int64_t *out, const char *text)
+{
+    struct tm tm = { 0 };
+    *out = clock_now_s();
+    if (!text)
+        return RC_OK;
+    const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    if (!end || *end)
+        return rc_raise(RC_ARG, "--at: want a time as 2026-11-22T03:35:00Z");
+    *out = (int64_t)timegm(&tm);
+    return RC_OK;
+}
+
+static enum rc read_allowed(struct allowed *out, const char *path)
+{
+    OWN_S(policy) *p = NULL;
+    TRY(cli_policy_read(&p, path));
+    for (unsigned r = 0; r < POLICY__ROLES; r++)
+        for (unsigned i = 0; i < p->n_measurements[r]; i++)
+            memcpy(out->hash[out->n++], p->measurement[r][i], 32);
+    return RC_OK;
+}
+
+/* The root of a simulator is whoever signs itself in the chain. */
+static void allow_any_root(struct attest_roots *out,
+                           const struct wire_evidence *e)
+{
+    out->allow_simulated = true;
+    for (size_t i = 0; i < e->chain.n; i++) {
+        const unsigned char *at = e->chain.at[i].p;
+        OWNED(X509) *x = d2i_X509(NULL, &at, (long)e->chain.at[i].len);
+        if (x && X509_NAME_cmp(X509_get_subject_name(x),
+                               X509_get_issuer_name(x)) == 0)
+            hash256(out->simulated_ark, e->chain.at[i].p, e->chain.at[i].len);
+    }
+}
+
+/* ---- saying ----------------------------------------------------------------------- */
+
+static json_t *checks_json(const struct attest_verdict *v)
+{
+    json_t *list = json_array();
+    for (unsigned i = 0; i < v->n_checks; i++) {
+        const struct attest_check *c = &v->check[i];
+        json_array_append_new(list, json_pack("{s:s, s:b, s:s, s:s, s:s}", "id",
+                                              c->id, "ok", (int)c->ok, "what",
+                                              c->what, "expected", c->expected,
+                                              "actual", c->actual));
+    }
+    return list;
+}
+
+static enum rc say_text(const struct attest_verdict *v, const char *hash)
+{
+    if (v->simulated)
+        cli_banner(false);
+    for (unsigned i = 0; i < v->n_checks; i++) {
+        const struct attest_check *c = &v->check[i];
+        TRY(cli_say("%-4s %-4s %s: %s%s%s%s\n", c->ok ? "ok" : "FAIL", c->id,
+                    c->what, c->actual, c->ok ? "" : " (want ",
+                    c->ok ? "" : c->expected, c->ok ? "" : ")"));
+    }
+    return cli_say("hash %s\n", hash);
+}
+
+static enum rc say(const struct attest_verdict *v, enum rc rc)
+{
+    uint8_t hash[32];
+    char hex[65];
+    attest_policy_hash(hash, v->report.measurement);
+    enc_hex(hex, hash, 32);
+    if (!cli_json()) {
+        char text[512];
+        snprintf(text, sizeof(text), "%s", rc == RC_OK ? "" : rc_text());
+        TRY(say_text(v, hex));
+        return rc == RC_OK ? RC_OK : rc_raise(rc, "%s", text);
+    }
+    json_t *o = json_pack("{s:b, s:b, s:s, s:o}", "ok", (int)v->ok, "simulated",
+                          (int)v->simulated, "policy_hash", hex, "checks",
+                          checks_json(v));
+    if (o && rc != RC_OK)
+        json_object_set_new(o, "error", cli_error_json(rc));
+    TRY(cli_say_json(o));
+    if (rc != RC_OK)
+        cli_told();
+    return rc;
+}
+
+/* ---- the verb ------------------------------------------------------------------------ */
+
+static enum rc judge(const struct options *o)
+{
+    WIRE(evidence) e = { 0 };
+    WIRE(evidence) crl = { 0 }; /* only its report blob: frees the CRL */
+    struct attest_roots roots = { 0 };
+    struct allowed allowed = { .n = 0 };
+    struct attest_want want = { .min_version = 2 };
+    int64_t now_s;
+    TRY(time_of(&now_s, o->at));
+    TRY(put_report(&e, o));
+    TRY(put_certs(&e, o));
+    if (o->policy) {
+        TRY(read_allowed(&allowed, o->policy));
+        want.hashes = (const uint8_t(*)[32])allowed.hash;
+        want.n_hashes = allowed.n;
+        want.min_version = 3;
+    }
+    if (o->crl) {
+        OWNED_MEM uint8_t *bytes = NULL;
+        size_t len;
+        TRY(file_read(&bytes, &len, o->crl, ATTEST_CRL_MAX));
+        TRY(wire_blob_set(&crl.report, bytes, len));
+        want.crl = &crl.report;
+    }
+    if (o->allow_simulated)
+        allow_any_root(&roots, &e);
+    OWNED_MEM struct attest_verdict *v = calloc(1, sizeof(*v));
+    if (!v)
+        return rc_raise(RC_NOMEM, "verdict: out of memory");
+    return say(v, attest_verify(v, &e, &roots, &want, now_s));
+}
+
+enum rc cmd_attest_verify(int argc, char **argv)
+{
+    struct options o = { 0 };
+    const struct cli_arg rows[] = {
+        { .name = "--report",
+          .text = &o.report,
+          .need = true,
+          .help = "file with the 1184 bytes" },
+        { .name = "--offset",
+          .text = &o.offset,
+          .help = "where in that file they begin" },
+        { .name = "--vek",
+          .text = &o.vek,
+          .need = true,
+          .help = "VCEK or VLEK certificate, DER or PEM" },
+        { .name = "--chain",
+          .text = &o.chain,
+          .need = true,
+          .help = "ASK and ARK, PEM" },
+        { .name = "--crl", .text = &o.crl, .help = "the ARK's CRL, DER" },
+        { .name = "--at",
+          .text = &o.at,
+          .help = "judge as of this time, 2026-11-22T03:35:00Z" },
+        { .name = "--policy",
+          .text = &o.policy,
+          .help = "allow the measurements of this policy file only" },
+        { .name = "--allow-simulated",
+          .flag = &o.allow_simulated,
+          .help = "accept a root that is not AMD's" },
+        { 0 },
+    };
+    bool done;
+    TRY(cli_args(&done, rows, argc, argv));
+    return done ? RC_OK : judge(&o);
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mpcsign key list | show | create. */
+#include "cli/inner.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/enc.h"
+
+#define ASK_MS 5000
+
+static json_t *key_json(const struct wire_key *k)
+{
+    char hex[65];
+    json_t *nodes = json_array();
+    for (size_t i = 0; i < k->nodes.n; i++)
+        json_array_append_new(nodes, json_integer((json_int_t)k->nodes.at[i]));
+    return json_pack(
+            "{s:s, s:s, s:s, s:o, s:I, s:I, s:o, s:o, s:I}", "name", k->name,
+            "class", k->class, "lifetime", k->lifetime, "group_key",
+            k->epoch ? json_string(enc_hex(hex, k->group_key, 32))
+                     : json_null(),
+            "epoch", (json_int_t)k->epoch, "threshold",
+            (json_int_t)k->threshold, "nodes", nodes, "birth",
+            k->epoch ? json_integer((json_int_t)k->birth) : json_null(),
+            "max_message", (json_int_t)k->max_message);
+}
+
+static enum rc say_key(const struct wire_key *k)
+{
+    char hex[65] = "-";
+    if (k->epoch)
+        enc_hex(hex, k->group_key, 32);
+    return cli_say("%-14s %-9s %-10s epoch %llu  %llu of %zu nodes  %s%s\n",
+                   k->name, k->class, k->lifetime, (unsigned long long)k->epoch,
+                   (unsigned long long)k->threshold, k->nodes.n, hex,
+                   k->epoch                                ? ""
+                   : strcmp(k->lifetime, "ephemeral") == 0 ? " (one a session)"
+                                                           : " (not created)");
+}
+
+/* ---- list, show --------------------------------------------------------------- */
+
+enum rc cmd_key_list(int argc, char **argv)
+{
+    static const struct cli_arg rows[] = { { 0 } };
+    bool done;
+    struct http_answer a;
+    WIRE(keys) keys = { 0 };
+    TRY(cli_args(&done, rows, argc, argv));
+    if (done)
+        return RC_OK;
+    TRY(cli_ask(&a, NULL, "/v1/keys", NULL, 0, ASK_MS));
+    enum rc rc = wire_keys_decode(&keys, (const char *)a.body, a.body_len);
+    http_answer_free(&a);
+    TRY(rc);
+    OWNED(json_t) *list = json_array();
+    for (size_t i = 0; i < keys.keys.n; i++) {
+        if (cli_json())
+            json_array_append_new(list, key_json(&keys.keys.at[i]));
+        else
+            TRY(say_key(&keys.keys.at[i]));
+    }
+    return cli_json() ? cli_say_json(json_pack("{s:O}", "keys", list)) : RC_OK;
+}
+
+enum rc cmd_key_show(int argc, char **argv)
+{
+    const char *name = NULL;
+    const struct cli_arg rows[] = {
+        { .name = "NAME", .text = &name, .need = true, .help = "the key" },
+        { 0 },
+    };
+    bool done;
+    char path[128];
+    struct http_answer a;
+    WIRE(key) key = { 0 };
+    TRY(cli_args(&done, rows, argc, argv));
+    if (done)
+        return RC_OK;
+    snprintf(path, sizeof(path), "/v1/key/%.80s", name);
+    TRY(cli_ask(&a, NULL, path, NULL, 0, ASK_MS));
+    enum rc rc = wire_key_decode(&key, (const char *)a.body, a.body_len);
+    http_answer_free(&a);
+    TRY(rc);
+    return cli_json() ? cli_say_json(key_json(&key)) : say_key(&key);
+}
+
+/* ---- create -------------------------------------------------------------------- */
+
+enum rc cmd_key_create(int argc, char **argv)
+{
+    const char *name = NULL;
+    const char *keys = NULL;
+    const char *who = NULL;
+    struct cli_list approvers = { .n = 0 };
+    const struct cli_arg rows[] = {
+        { .name = "NAME",
+          .text = &name,
+          .need = true,
+          .help = "a profile of the policy" },
+        { .name = "--as",
+          .text = &who,
+          .need = true,
+          .help = "the person who asks" },
+        { .name = "--approve",
+          .list = &approvers,
+          .need = true,
+          .help = "stewards who approve" },
+        { .name = "--keys",
+          .text = &keys,
+          .help = "directory with PERSON/id_ed25519 [$MPC_DEV/persons]" },
+        { 0 },
+    };
+    bool done;
+    char dir[512] = "";
+    WIRE(key) key = { 0 };
+    TRY(cli_args(&done, rows, argc, argv));
+    if (done)
+        return RC_OK;
+    const char *dev = getenv("MPC_DEV");
+    if (dev && *dev)
+        snprintf(dir, sizeof(dir), "%s/persons", dev);
+    struct cli_people people = { keys ? keys : dir, who, &approvers };
+    TRY(cli_key_create(&key, NULL, name, &people));
+    return cli_json() ? cli_say_json(key_json(&key)) : say_key(&key);
+}

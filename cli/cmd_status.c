@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mpcsign status: what this machine's sidecar says of itself and its peers. */
+#include "cli/inner.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *text_of(const json_t *o, const char *key)
+{
+    const char *s = json_string_value(json_object_get(o, key));
+    return s ? s : "?";
+}
+
+static long long int_of(const json_t *o, const char *key)
+{
+    return (long long)json_integer_value(json_object_get(o, key));
+}
+
+static enum rc say_self(const json_t *o)
+{
+    const json_t *policy = json_object_get(o, "policy");
+    const json_t *log = json_object_get(o, "log");
+    TRY(cli_say("node         %lld of %s\n", int_of(o, "node"),
+                text_of(o, "deployment")));
+    TRY(cli_say("attested as  %s\n", text_of(o, "policy_hash")));
+    TRY(cli_say("policy       version %lld, %s\n", int_of(policy, "version"),
+                text_of(policy, "sha256")));
+    if (!json_is_object(log))
+        return cli_say("log          not reached yet\n");
+    return cli_say("log          head %lld, %s\n", int_of(log, "head"),
+                   text_of(log, "vkey"));
+}
+
+static enum rc say_keys(const json_t *keys)
+{
+    size_t i;
+    json_t *k;
+    json_array_foreach (keys, i, k)
+        TRY(cli_say("key          %-12s epoch %lld, %lld of %lld nodes%s, %s\n",
+                    text_of(k, "name"), int_of(k, "epoch"),
+                    int_of(k, "threshold"), int_of(k, "nodes"),
+                    json_is_true(json_object_get(k, "share"))
+                            ? ""
+                            : ", NO SHARE HERE",
+                    text_of(k, "group_key")));
+    if (json_array_size(keys) == 0)
+        return cli_say("key          none yet\n");
+    return RC_OK;
+}
+
+static enum rc say_peers(const json_t *peers)
+{
+    size_t i;
+    json_t *p;
+    json_array_foreach (peers, i, p) {
+        bool usable = json_is_true(json_object_get(p, "usable"));
+        const char *why = text_of(p, "why");
+        TRY(cli_say("peer         node%lld %s%s%s\n", int_of(p, "node"),
+                    usable ? "usable" : "DOWN", *why ? ", last: " : "", why));
+    }
+    return RC_OK;
+}
+
+static enum rc say_attested(const json_t *attested)
+{
+    size_t i;
+    json_t *p;
+    json_array_foreach (attested, i, p)
+        TRY(cli_say("attested     %s %s%s\n", text_of(p, "uri"),
+                    text_of(p, "policy_hash"),
+                    json_is_true(json_object_get(p, "simulated")) ? " SIMULATED"
+                                                                  : ""));
+    return RC_OK;
+}
+
+enum rc cmd_status(int argc, char **argv)
+{
+    static const struct cli_arg rows[] = { { 0 } };
+    bool done;
+    OWNED(json_t) *o = NULL;
+    TRY(cli_args(&done, rows, argc, argv));
+    if (done)
+        return RC_OK;
+    TRY(cli_ask_json(&o, NULL, "/v1/status"));
+    if (cli_json())
+        return cli_say_json(TAKE(o));
+    if (json_is_true(json_object_get(o, "simulated")))
+        cli_banner(false);
+    TRY(say_self(o));
+    TRY(say_keys(json_object_get(o, "keys")));
+    TRY(say_peers(json_object_get(o, "peers")));
+    return say_attested(json_object_get(o, "attested"));
+}

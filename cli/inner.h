@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mpcsign's own door between its files: reading the command line, saying
+ * results, and asking the sidecar of this machine. A verb is one cmd_*.c; only
+ * those, main.c and say.c print.
+ *
+ * Persons' keys are read for one signature and wiped; nothing else here is
+ * secret.
+ */
+#ifndef CLI_INNER_H
+#define CLI_INNER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "base/own.h"
+#include "base/rc.h"
+#include "cli/cli.h"
+#include "http/http.h"
+#include "policy/policy.h"
+#include "transparency/transparency.h"
+#include "wire/wire.h"
+
+OWNED_BY(json_t, json_decref);
+OWNED_STRUCT(policy);
+
+/* ---- verbs (table.c) ----------------------------------------------------- */
+
+struct cli_verb {
+    const char *name; /* "key create" */
+    enum rc (*run)(int argc, char **argv);
+    const char *help; /* one line */
+};
+extern const struct cli_verb cli_verbs[]; /* ends with name NULL */
+
+/* The verb that argv begins with; *words how many of them it is. */
+const struct cli_verb *cli_verb_find(int argc, char **argv, int *words);
+/* Name of the verb that runs, for its usage. */
+const char *cli_verb_now(void);
+/* Usage of everything, as --help prints it. */
+void cli_help(void);
+
+enum rc cmd_status(int argc, char **argv);
+enum rc cmd_key_list(int argc, char **argv);
+enum rc cmd_key_show(int argc, char **argv);
+enum rc cmd_key_create(int argc, char **argv);
+enum rc cmd_policy_show(int argc, char **argv);
+enum rc cmd_sign(int argc, char **argv);
+enum rc cmd_verify(int argc, char **argv);
+enum rc cmd_log_fsck(int argc, char **argv);
+enum rc cmd_frost_vectors(int argc, char **argv);
+enum rc cmd_attest_verify(int argc, char **argv);
+enum rc cmd_dev_up(int argc, char **argv);
+enum rc cmd_dev_down(int argc, char **argv);
+enum rc cmd_dev_status(int argc, char **argv);
+enum rc cmd_dev_env(int argc, char **argv);
+enum rc cmd_dev_kill(int argc, char **argv);
+enum rc cmd_dev_start(int argc, char **argv);
+enum rc cmd_dev_restart(int argc, char **argv);
+
+/* ---- the command line (args.c) -------------------------------------------- */
+
+#define CLI_LIST_MAX 32
+struct cli_list {
+    const char *at[CLI_LIST_MAX];
+    unsigned n;
+};
+/*
+ * One row a word. "FILE" (no dash) is a positional, in the order of rows;
+ * "--name" an option; brief its one-letter form. Exactly one of text, flag,
+ * list says what it takes. A list takes every following word up to the next
+ * that begins with a dash.
+ */
+struct cli_arg {
+    const char *name;
+    const char *brief; /* "-s" or NULL */
+    const char **text;
+    bool *flag;
+    struct cli_list *list;
+    bool need; /* RC_ARG without it */
+    const char *help;
+};
+/*
+ * argv begins with the verb's last word, as in main(). Every verb also knows
+ * --help, -o text|json and -- (the rest are positionals). *done: --help was
+ * served. rows end with name NULL.
+ */
+MUST_CHECK enum rc cli_args(bool *done, const struct cli_arg *rows, int argc,
+                            char **argv);
+/* "5" as a number within bounds; RC_ARG names the option. */
+MUST_CHECK enum rc cli_number(int64_t *out, const char *option,
+                              const char *text, int64_t min, int64_t max);
+
+/* ---- saying (say.c) --------------------------------------------------------- */
+
+bool cli_json(void); /* -o json */
+void cli_json_set(bool on);
+/* One JSON document on stdout, compact, and a newline; takes the reference. */
+MUST_CHECK enum rc cli_say_json(json_t *doc);
+/* Also says out of memory when doc is NULL. */
+MUST_CHECK enum rc cli_say(const char *fmt, ...) PRINTF_LIKE(1, 2);
+/* {code, name, message, hint} of the thread's last error. */
+json_t *cli_error_json(enum rc rc);
+/* The failure has been told already: main() shall only exit with it. */
+void cli_told(void);
+/* On stdout or stderr, as -o says; returns the exit code. */
+int cli_fail(enum rc rc);
+/* A progress line on stderr, unless -o json. */
+void cli_note(const char *fmt, ...) PRINTF_LIKE(1, 2);
+/* "SIMULATED …" as loud as the terminal allows, on f. */
+void cli_banner(bool to_stderr);
+
+/* ---- asking the sidecar (ask.c) ----------------------------------------------- */
+
+#define CLI_REPLY_MAX (8u * 1024 * 1024)
+/* MPC_SIDECAR, else /run/mpc/sidecar.sock. */
+const char *cli_sidecar(void);
+/*
+ * One request to the sidecar behind `socket` (NULL: cli_sidecar()); body NULL
+ * is a GET. TEE_POLICY_HASH of the environment goes along as what we want.
+ */
+MUST_CHECK enum rc cli_ask(struct http_answer *out, const char *socket,
+                           const char *path, const void *body, size_t len,
+                           int timeout_ms);
+/* GET a JSON object. */
+MUST_CHECK enum rc cli_ask_json(json_t **out, const char *socket,
+                                const char *path);
+
+/* What sessions need to know of a cluster, from /v1/status. */
+struct cli_cluster {
+    uint8_t genesis[32];
+    uint8_t policy[32];
+    uint64_t version;
+    bool simulated;
+};
+MUST_CHECK enum rc cli_cluster_ask(struct cli_cluster *out, const char *socket);
+/* RC_PARSE naming the member when it is not `len` bytes of hex. */
+MUST_CHECK enum rc cli_json_hex(uint8_t *out, size_t len, const json_t *o,
+                                const char *key);
+
+/* POST /v1/sign with this message. */
+MUST_CHECK enum rc cli_ask_sign(struct wire_signed *out, const char *socket,
+                                const char *key, const char *session,
+                                const uint8_t *msg, size_t len, int wait_ms);
+
+/* ---- sessions and persons (session.c) ------------------------------------------ */
+
+/* Who asks and who approves, by their OpenSSH key files. */
+struct cli_people {
+    const char *keys;      /* directory: NAME/id_ed25519 */
+    const char *requester; /* name */
+    const struct cli_list *approvers;
+};
+#define CLI_SESSION_S 600
+/* A session of this type now, nonce and times filled in. */
+MUST_CHECK enum rc cli_session_begin(struct policy_session *out,
+                                     enum policy_session_type type,
+                                     const struct cli_cluster *cluster,
+                                     const char *profile, const char *reason);
+/*
+ * Writes the descriptor and has everybody sign: the requester as such, each
+ * approver as steward. s gets its id.
+ */
+MUST_CHECK enum rc cli_session_sign(struct wire_session *out,
+                                    struct policy_session *s,
+                                    const struct cli_people *people);
+/* Public half of NAME/id_ed25519 under dir. */
+MUST_CHECK enum rc cli_person_public(uint8_t key[32], const char *dir,
+                                     const char *name);
+/* key-create of this profile; the new key out. */
+MUST_CHECK enum rc cli_key_create(struct wire_key *out, const char *socket,
+                                  const char *profile,
+                                  const struct cli_people *people);
+
+/* ---- proofs (proof.c) -------------------------------------------------------------- */
+
+/* RC_PARSE when something is longer than a proof can be. */
+MUST_CHECK enum rc cli_proof(struct tlog_proof *out,
+                             const struct wire_proof *in);
+MUST_CHECK enum rc cli_votes(struct tlog_epoch_terms *terms,
+                             struct tlog_vote votes[TLOG_MAX_NODES],
+                             unsigned *n, const struct wire_cert *cert);
+/* Borrowed views of records. */
+MUST_CHECK enum rc cli_blobs(struct tlog_blob out[POLICY_MAX_APPROVALS],
+                             unsigned *n, const struct wire_blob *at,
+                             size_t count);
+/* Reads and parses a policy file. */
+MUST_CHECK enum rc cli_policy_read(struct policy **out, const char *path);
+
+#endif

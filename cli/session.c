@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sessions made here: the descriptor, its requester's signature and the
+ * approvals of persons whose key files are at hand. A person's secret key is
+ * in this process from reading its file until its one signature, then wiped.
+ */
+#include "cli/inner.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/rand.h"
+
+#define KEY_FILE_MAX 4096
+#define SSHSIG_MAX   1024
+#define CREATE_MS    30000
+#define PERSON_PATH  512
+
+/* ---- persons ----------------------------------------------------------------- */
+
+static enum rc person_key(uint8_t sk[64], const char *dir, const char *name)
+{
+    char path[PERSON_PATH];
+    if (!dir || !*dir) {
+        enum rc rc = rc_raise(RC_ARG, "no directory with the keys of persons");
+        rc_hint("name it with --keys, or set MPC_DEV");
+        return rc;
+    }
+    if (strchr(name, '/') || snprintf(path, sizeof(path), "%s/%s/id_ed25519",
+                                      dir, name) >= (int)sizeof(path))
+        return rc_raise(RC_ARG, "person %.64s: no such name", name);
+    OWNED_MEM uint8_t *pem = NULL;
+    size_t len;
+    TRY(file_read(&pem, &len, path, KEY_FILE_MAX));
+    enum rc rc = policy_ssh_key_read(sk, (const char *)pem, len);
+    sodium_memzero(pem, len);
+    return rc == RC_OK ? RC_OK : rc_prefix(rc, "%s: ", path);
+}
+
+enum rc cli_person_public(uint8_t key[32], const char *dir, const char *name)
+{
+    WIPED_BYTES(sk, 64);
+    TRY(person_key(sk, dir, name));
+    memcpy(key, sk + 32, 32);
+    return RC_OK;
+}
+
+static enum rc record(struct wire_blob *out, const char *dir,
+                      const uint8_t session[32], enum policy_decision decision,
+                      const char *role, const char *person)
+{
+    WIPED_BYTES(sk, 64);
+    uint8_t challenge[32];
+    uint8_t sig[SSHSIG_MAX];
+    size_t sig_len;
+    char text[POLICY_RECORD_MAX];
+    size_t len;
+    TRY(person_key(sk, dir, person));
+    policy_challenge(challenge, session, decision, role, person);
+    TRY(policy_sshsig_make(sig, sizeof(sig), &sig_len, challenge, sk));
+    TRY(policy_record_sshsig(text, &len, session, decision, role, person,
+                             sk + 32, (const char *)sig, sig_len));
+    return wire_blob_set(out, text, len);
+}
+
+/* ---- sessions ------------------------------------------------------------------- */
+
+enum rc cli_session_begin(struct policy_session *out,
+                          enum policy_session_type type,
+                          const struct cli_cluster *cluster,
+                          const char *profile, const char *reason)
+{
+    struct policy_session s = { .type = type };
+    memcpy(s.cluster, cluster->genesis, 32);
+    memcpy(s.policy, cluster->policy, 32);
+    if (profile) {
+        s.has_profile = true;
+        if (strlen(profile) >= sizeof(s.profile))
+            return rc_raise(RC_ARG, "profile: at most %zu characters",
+                            sizeof(s.profile) - 1);
+        snprintf(s.profile, sizeof(s.profile), "%s", profile);
+    }
+    snprintf(s.reason, sizeof(s.reason), "%s", reason);
+    TRY(rand_bytes(s.nonce, sizeof(s.nonce)));
+    s.created = clock_now_s();
+    s.expires = s.created + CLI_SESSION_S;
+    *out = s;
+    return RC_OK;
+}
+
+enum rc cli_session_sign(struct wire_session *out, struct policy_session *s,
+                         const struct cli_people *people)
+{
+    char text[POLICY_DESCRIPTOR_MAX];
+    size_t len;
+    snprintf(s->requester, sizeof(s->requester), "%s", people->requester);
+    TRY(policy_session_write(text, &len, s));
+    TRY(wire_blob_set(&out->descriptor, text, len));
+    TRY(record(&out->requester, people->keys, s->id, POLICY_D_REQUEST,
+               "requester", people->requester));
+    TRY(wire_list_new(&out->approvals, people->approvers->n));
+    for (unsigned i = 0; i < people->approvers->n; i++)
+        TRY(record(&out->approvals.at[i], people->keys, s->id, POLICY_D_APPROVE,
+                   "steward", people->approvers->at[i]));
+    return RC_OK;
+}
+
+enum rc cli_key_create(struct wire_key *out, const char *socket,
+                       const char *profile, const struct cli_people *people)
+{
+    struct cli_cluster cluster;
+    struct policy_session s;
+    WIRE(session) session = { 0 };
+    OWNED_MEM char *json = NULL;
+    size_t len;
+    char reason[128];
+    TRY(cli_cluster_ask(&cluster, socket));
+    snprintf(reason, sizeof(reason), "create key %.64s", profile);
+    TRY(cli_session_begin(&s, POLICY_S_KEY_CREATE, &cluster, profile, reason));
+    TRY(cli_session_sign(&session, &s, people));
+    TRY(wire_session_encode(&json, &len, &session));
+    struct http_answer a;
+    TRY(cli_ask(&a, socket, "/v1/key/create", json, len, CREATE_MS));
+    enum rc rc = wire_key_decode(out, (const char *)a.body, a.body_len);
+    http_answer_free(&a);
+    return rc;
+}

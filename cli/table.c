@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The verbs, and the way from a command line to one of them. */
+#include "cli/inner.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* clang-format off */
+const struct cli_verb cli_verbs[] = {
+    { "sign",          cmd_sign,          "sign a file, keep the evidence" },
+    { "status",        cmd_status,        "this node, its peers, keys and policy" },
+    { "key list",      cmd_key_list,      "the keys of the cluster" },
+    { "key show",      cmd_key_show,      "one key" },
+    { "key create",    cmd_key_create,    "make a key among its nodes" },
+    { "policy show",   cmd_policy_show,   "the policy in force" },
+    { "log fsck",      cmd_log_fsck,      "read a whole log and recompute it" },
+    { "attest verify", cmd_attest_verify, "judge an SEV-SNP report" },
+    { "frost vectors", cmd_frost_vectors, "recompute a file of test vectors" },
+    { 0 },
+};
+/* clang-format on */
+
+static bool is_flag(const char *word, const char *brief, const char *full)
+{
+    return strcmp(word, brief) == 0 || strcmp(word, full) == 0;
+}
+
+const struct cli_verb *cli_verb_find(int argc, char **argv, int *words)
+{
+    for (const struct cli_verb *v = cli_verbs; v->name; v++) {
+        const char *space = strchr(v->name, ' ');
+        size_t len = space ? (size_t)(space - v->name) : strlen(v->name);
+        if (argc < 1 || strlen(argv[0]) != len ||
+            strncmp(argv[0], v->name, len) != 0)
+            continue;
+        if (!space || (argc > 1 && strcmp(argv[1], space + 1) == 0)) {
+            *words = space ? 2 : 1;
+            return v;
+        }
+    }
+    return NULL;
+}
+
+void cli_help(void)
+{
+    puts("usage: mpcsign VERB [ARGUMENTS] [-o text|json]\n"
+         "Signing with keys that no machine holds.\n");
+    for (const struct cli_verb *v = cli_verbs; v->name; v++)
+        printf("  %-14s %s\n", v->name, v->help);
+    puts("\nmpcsign VERB --help tells a verb's arguments; mpcsign(1) tells "
+         "all.\nThe sidecar asked is MPC_SIDECAR, else "
+         "/run/mpc/sidecar.sock.");
+}
+
+/* -o json holds for what goes wrong before a verb reads its arguments, too. */
+static void find_output(int argc, char **argv)
+{
+    for (int i = 1; i + 1 < argc; i++)
+        if (is_flag(argv[i], "-o", "--output") &&
+            strcmp(argv[i + 1], "json") == 0)
+            cli_json_set(true);
+}
+
+static bool is_group(const char *word)
+{
+    size_t len = strlen(word);
+    for (const struct cli_verb *v = cli_verbs; v->name; v++)
+        if (strncmp(v->name, word, len) == 0 && v->name[len] == ' ')
+            return true;
+    return false;
+}
+
+static enum rc no_verb(int argc, char **argv)
+{
+    enum rc rc;
+    if (argc < 2)
+        rc = rc_raise(RC_ARG, "no verb");
+    else if (is_group(argv[1]))
+        rc = rc_raise(RC_ARG, "%.40s: want %.40s and one of its verbs%s%.40s",
+                      argv[1], argv[1], argc > 2 ? ", not " : "",
+                      argc > 2 ? argv[2] : "");
+    else
+        rc = rc_raise(RC_ARG, "no verb %.40s", argv[1]);
+    rc_hint("mpcsign --help lists them");
+    return rc;
+}
+
+static const struct cli_verb *now; /* one verb a process */
+
+const char *cli_verb_now(void)
+{
+    return now ? now->name : "VERB";
+}
+
+static enum rc run(int argc, char **argv)
+{
+    int words = 0;
+    now = cli_verb_find(argc - 1, argv + 1, &words);
+    return now ? now->run(argc - words, argv + words) : no_verb(argc, argv);
+}
+
+int cli_main(int argc, char **argv)
+{
+    find_output(argc, argv);
+    if (argc == 2 && is_flag(argv[1], "-h", "--help")) {
+        cli_help();
+        return 0;
+    }
+    if (argc == 2 && is_flag(argv[1], "-V", "--version")) {
+        puts("mpcsign " MPC_VERSION);
+        return 0;
+    }
+    enum rc rc = run(argc, argv);
+    if (rc == RC_OK && fflush(stdout) != 0)
+        rc = rc_raise(RC_IO, "stdout: cannot be written");
+    return rc == RC_OK ? 0 : cli_fail(rc);
+}
