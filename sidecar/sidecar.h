@@ -99,6 +99,12 @@ struct store_mark {
 MUST_CHECK enum rc store_marks(struct store *s, struct store_mark *marks,
                                unsigned n);
 
+/*
+ * Drops marks and sessions that expired before this time: long past any
+ * session's end, so that no mark of a session that could still sign goes.
+ */
+MUST_CHECK enum rc store_expire(struct store *s, int64_t before);
+
 /* Entries that must still reach the log. */
 MUST_CHECK enum rc store_outbox_add(struct store *s, const char *const *texts,
                                     unsigned n);

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Marks, the outbox and the audit chain. A mark is what makes a slot good for
+ * one message only: durable before the vault computes. Public data.
+ */
+#include "sidecar/store.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <sodium.h>
+
+/* ---- marks -------------------------------------------------------------------------------------------- */
+
+/* The slot's one message: set now, or the same as before. */
+static enum rc mark_slot(struct store *s, struct store_mark *m)
+{
+    STATEMENT *st = NULL;
+    TRY(store_prepare(&st, s,
+                      "INSERT INTO slot VALUES(?1,?2,?3,?4)"
+                      " ON CONFLICT DO NOTHING"));
+    store_bind_blob(st, 1, m->session, 32);
+    store_bind_text(st, 2, m->slot);
+    store_bind_blob(st, 3, m->message, 32);
+    sqlite3_bind_int64(st, 4, m->expires);
+    int changed;
+    TRY(store_run(s, st, &changed));
+    if (changed)
+        return RC_OK;
+    STATEMENT *get = NULL;
+    TRY(store_prepare(&get, s,
+                      "SELECT message FROM slot WHERE session=?1"
+                      " AND slot=?2"));
+    store_bind_blob(get, 1, m->session, 32);
+    store_bind_text(get, 2, m->slot);
+    if (sqlite3_step(get) != SQLITE_ROW)
+        return store_broken(s, "read");
+    if (sqlite3_column_bytes(get, 0) != 32 ||
+        memcmp(sqlite3_column_blob(get, 0), m->message, 32) != 0)
+        m->rc = RC_CONFLICT;
+    return RC_OK;
+}
+
+static enum rc mark_attempt(struct store *s, struct store_mark *m)
+{
+    STATEMENT *st = NULL;
+    TRY(store_prepare(&st, s,
+                      "INSERT INTO mark VALUES(?1,?2,?3,?4)"
+                      " ON CONFLICT DO NOTHING"));
+    store_bind_blob(st, 1, m->session, 32);
+    store_bind_text(st, 2, m->slot);
+    store_bind_u64(st, 3, m->attempt);
+    store_bind_blob(st, 4, m->request, 32);
+    int changed;
+    TRY(store_run(s, st, &changed));
+    if (changed)
+        return RC_OK;
+    STATEMENT *get = NULL;
+    TRY(store_prepare(&get, s,
+                      "SELECT request FROM mark WHERE session=?1"
+                      " AND slot=?2 AND attempt=?3"));
+    store_bind_blob(get, 1, m->session, 32);
+    store_bind_text(get, 2, m->slot);
+    store_bind_u64(get, 3, m->attempt);
+    if (sqlite3_step(get) != SQLITE_ROW)
+        return store_broken(s, "read");
+    if (sqlite3_column_bytes(get, 0) != 32 ||
+        memcmp(sqlite3_column_blob(get, 0), m->request, 32) != 0)
+        m->rc = RC_CONFLICT;
+    return RC_OK;
+}
+
+static enum rc mark_one(struct store *s, struct store_mark *m)
+{
+    m->rc = RC_OK;
+    if (m->attempt == 0 || m->attempt > m->max_attempts) {
+        m->rc = RC_SLOT_BURNT;
+        return RC_OK;
+    }
+    TRY(mark_slot(s, m));
+    return m->rc == RC_OK ? mark_attempt(s, m) : RC_OK;
+}
+
+enum rc store_marks(struct store *s, struct store_mark *marks, unsigned n)
+{
+    LOCKED(s);
+    TRY(store_exec(s, "BEGIN IMMEDIATE"));
+    enum rc rc = RC_OK;
+    for (unsigned i = 0; rc == RC_OK && i < n; i++)
+        rc = mark_one(s, &marks[i]);
+    return store_end(s, rc);
+}
+
+enum rc store_expire(struct store *s, int64_t before)
+{
+    static const char *const sql[] = {
+        "DELETE FROM mark WHERE (session, slot) IN"
+        " (SELECT session, slot FROM slot WHERE expires < ?1)",
+        "DELETE FROM slot WHERE expires < ?1",
+        "DELETE FROM session WHERE expires < ?1",
+    };
+    LOCKED(s);
+    TRY(store_exec(s, "BEGIN IMMEDIATE"));
+    enum rc rc = RC_OK;
+    for (size_t i = 0; rc == RC_OK && i < sizeof(sql) / sizeof(*sql); i++) {
+        STATEMENT *st = NULL;
+        rc = store_prepare(&st, s, sql[i]);
+        if (rc != RC_OK)
+            break;
+        sqlite3_bind_int64(st, 1, before);
+        rc = store_run(s, st, NULL);
+    }
+    return store_end(s, rc);
+}
+
+/* ---- outbox --------------------------------------------------------------------------------------------- */
+
+enum rc store_outbox_add(struct store *s, const char *const *texts, unsigned n)
+{
+    LOCKED(s);
+    TRY(store_exec(s, "BEGIN IMMEDIATE"));
+    enum rc rc = RC_OK;
+    for (unsigned i = 0; rc == RC_OK && i < n; i++) {
+        STATEMENT *st = NULL;
+        rc = store_prepare(&st, s, "INSERT INTO outbox(entry) VALUES(?1)");
+        if (rc != RC_OK)
+            break;
+        store_bind_text(st, 1, texts[i]);
+        rc = store_run(s, st, NULL);
+    }
+    return store_end(s, rc);
+}
+
+enum rc store_outbox(struct store *s, unsigned max, store_row *row, void *ctx)
+{
+    char sql[128];
+    snprintf(sql, sizeof(sql),
+             "SELECT 'outbox', id, entry, x'' FROM outbox ORDER BY id"
+             " LIMIT %u",
+             max);
+    return store_each(s, sql, row, ctx);
+}
+
+enum rc store_outbox_done(struct store *s, uint64_t up_to)
+{
+    LOCKED(s);
+    STATEMENT *st = NULL;
+    TRY(store_prepare(&st, s, "DELETE FROM outbox WHERE id<=?1"));
+    store_bind_u64(st, 1, up_to);
+    return store_run(s, st, NULL);
+}
+
+/* ---- audit ------------------------------------------------------------------------------------------------ */
+
+static void audit_hash(uint8_t out[32], const void *prev, size_t prev_len,
+                       int64_t at, const char *line)
+{
+    char stamp[24];
+    int n = snprintf(stamp, sizeof(stamp), "%lld\n", (long long)at);
+    crypto_hash_sha256_state st;
+    crypto_hash_sha256_init(&st);
+    crypto_hash_sha256_update(&st, prev, prev_len);
+    crypto_hash_sha256_update(&st, (const uint8_t *)stamp, (size_t)n);
+    crypto_hash_sha256_update(&st, (const uint8_t *)line, strlen(line));
+    crypto_hash_sha256_final(&st, out);
+}
+
+enum rc store_audit(struct store *s, int64_t at, const char *line)
+{
+    LOCKED(s);
+    STATEMENT *last = NULL;
+    TRY(store_prepare(&last, s,
+                      "SELECT hash, seq FROM audit ORDER BY seq DESC"
+                      " LIMIT 1"));
+    uint8_t prev[32] = { 0 };
+    sqlite3_int64 seq = 0;
+    if (sqlite3_step(last) == SQLITE_ROW &&
+        sqlite3_column_bytes(last, 0) == 32) {
+        memcpy(prev, sqlite3_column_blob(last, 0), 32);
+        seq = sqlite3_column_int64(last, 1);
+    }
+    uint8_t hash[32];
+    audit_hash(hash, prev, 32, at, line);
+    STATEMENT *st = NULL;
+    TRY(store_prepare(&st, s, "INSERT INTO audit VALUES(?1,?2,?3,?4)"));
+    sqlite3_bind_int64(st, 1, seq + 1);
+    sqlite3_bind_int64(st, 2, at);
+    store_bind_text(st, 3, line);
+    store_bind_blob(st, 4, hash, 32);
+    return store_run(s, st, NULL);
+}
+
+enum rc store_audit_verify(struct store *s, uint64_t *n_lines)
+{
+    LOCKED(s);
+    STATEMENT *st = NULL;
+    TRY(store_prepare(&st, s,
+                      "SELECT seq, at, line, hash FROM audit ORDER BY seq"));
+    uint8_t prev[32] = { 0 };
+    uint64_t n = 0;
+    int step;
+    while ((step = sqlite3_step(st)) == SQLITE_ROW) {
+        uint8_t want[32];
+        audit_hash(want, prev, 32, sqlite3_column_int64(st, 1),
+                   (const char *)sqlite3_column_text(st, 2));
+        n++;
+        if ((uint64_t)sqlite3_column_int64(st, 0) != n ||
+            sqlite3_column_bytes(st, 3) != 32 ||
+            memcmp(sqlite3_column_blob(st, 3), want, 32) != 0)
+            return rc_raise(RC_VERIFY, "audit: line %llu was changed",
+                            (unsigned long long)n);
+        memcpy(prev, want, 32);
+    }
+    if (step != SQLITE_DONE)
+        return store_broken(s, "read");
+    *n_lines = n;
+    return RC_OK;
+}
