@@ -118,8 +118,9 @@ static void policy_text(struct text *t, const struct world *w, unsigned version,
     say(t, "{\"v\":1,\"cluster\":\"test\",\"version\":%u,\"prev\":\"%s\",",
         version, enc_hex(hex, prev, 32));
     say_persons(t);
-    say(t, "\"measurements\":{\"sidecar\":[],\"ca\":[\"%s\"],\"log\":[]},",
-        enc_hex(hex, w->ca_hash, 32));
+    say(t, "\"measurements\":{\"sidecar\":[\"%s\"],",
+        enc_hex(hex, w->sidecar_hash, 32));
+    say(t, "\"ca\":[\"%s\"],\"log\":[]},", enc_hex(hex, w->ca_hash, 32));
     say_nodes(t, w, version > 1);
     if (version > 1)
         say(t, "\"log\":\"%s\",", tlog_vkey_text(vkey, &w->log));
@@ -198,6 +199,33 @@ static void session_base(struct policy_session *s, const struct world *w,
     memset(s->nonce, 0x5a, 32);
 }
 
+static void proof_to_wire(struct wire_proof *out, const struct tlog_proof *in)
+{
+    assert_ok(wire_text_set(&out->entry, in->entry, in->entry_len));
+    assert_ok(wire_text_set(&out->checkpoint, in->checkpoint,
+                            strlen(in->checkpoint)));
+    assert_ok(wire_list_new(&out->path, in->path.n));
+    for (unsigned i = 0; i < in->path.n; i++)
+        memcpy(out->path.at[i].b, in->path.hash[i].b, 32);
+    out->index = in->index;
+}
+
+static void keep_second(struct world *w, const struct text *t,
+                        const struct tlog_blob *d, const struct tlog_blob *b,
+                        const struct tlog_proof *proof)
+{
+    struct wire_policy *p = &w->second;
+    assert_ok(wire_blob_set(&p->policy, t->at, t->n));
+    assert_ok(wire_blob_set(&p->session.descriptor, d->p, d->len));
+    assert_ok(wire_blob_set(&p->session.requester, b[0].p, b[0].len));
+    assert_ok(wire_list_new(&p->session.approvals, 2));
+    for (unsigned i = 0; i < 2; i++)
+        assert_ok(wire_blob_set(&p->session.approvals.at[i], b[1 + i].p,
+                                b[1 + i].len));
+    assert_ok(wire_list_new(&p->proof, 1));
+    proof_to_wire(&p->proof.at[0], proof);
+}
+
 /* Version 2: what was born inside. */
 static void second_version(struct world *w)
 {
@@ -227,6 +255,7 @@ static void second_version(struct world *w)
     assert_ok(tlog_policy_encode(entry, &len, &e));
     append(&proof, w, entry, len);
     assert_ok(policy_chain_take(w->chain, next, &by, &proof));
+    keep_second(w, t, &d, b, &proof);
     free(t);
 }
 
@@ -375,13 +404,7 @@ void world_birth(struct wire_birth *out, struct world *w,
         plan->spoil_entry(&e);
     assert_ok(tlog_birth_encode(text, &len, &e));
     append(&proof, w, text, len);
-    assert_ok(wire_text_set(&out->proof.entry, proof.entry, proof.entry_len));
-    assert_ok(wire_text_set(&out->proof.checkpoint, proof.checkpoint,
-                            strlen(proof.checkpoint)));
-    assert_ok(wire_list_new(&out->proof.path, proof.path.n));
-    for (unsigned i = 0; i < proof.path.n; i++)
-        memcpy(out->proof.path.at[i].b, proof.path.hash[i].b, 32);
-    out->proof.index = proof.index;
+    proof_to_wire(&out->proof, &proof);
     if (plan->spoil_birth)
         plan->spoil_birth(out);
 }
@@ -419,9 +442,10 @@ void world_leaf(uint8_t out[CA_DER_MAX], size_t *len, struct world *w,
 
 /* ---- the whole -------------------------------------------------------------------------------- */
 
-void world_open(struct world *w)
+void world_open_with(struct world *w, const uint8_t ca_hash[32],
+                     const uint8_t sidecar_hash[32])
 {
-    uint8_t genesis[32], tbs[CA_DER_MAX];
+    uint8_t genesis[32], zero[32] = { 0 }, tbs[CA_DER_MAX];
     size_t tbs_len;
     struct text *t = calloc(1, sizeof(*t));
     assert_true(sodium_init() >= 0);
@@ -430,21 +454,31 @@ void world_open(struct world *w)
         key_from(&w->node[i], "node", i);
     key_from(&w->log_key, "log", 0);
     key_from(&w->issuer, "issuer", 0);
-    memset(w->ca_hash, 0xca, 32);
+    memcpy(w->ca_hash, ca_hash, 32);
+    memcpy(w->sidecar_hash, sidecar_hash, 32);
     assert_ok(tlog_vkey_make(&w->log, "test/log", TLOG_SIG_ED25519,
                              w->log_key.pk));
-    uint8_t zero[32] = { 0 };
     policy_text(t, w, 1, zero);
-    hash256(genesis, t->at, t->n);
-    assert_ok(policy_chain_new(&w->chain, t->at, t->n, genesis));
+    w->genesis = strdup(t->at);
+    w->genesis_len = t->n;
     free(t);
+    hash256(genesis, w->genesis, w->genesis_len);
+    assert_ok(policy_chain_new(&w->chain, w->genesis, w->genesis_len, genesis));
     second_version(w);
     assert_ok(
             ca_root_tbs(tbs, &tbs_len, "test", w->issuer.pk, false, WORLD_NOW));
     world_sign(w->root, &w->root_len, w, tbs, tbs_len);
 }
 
+void world_open(struct world *w)
+{
+    static const uint8_t ca[32] = { 0xca }, sidecar[32] = { 0x5c };
+    world_open_with(w, ca, sidecar);
+}
+
 void world_close(struct world *w)
 {
     policy_chain_free(w->chain);
+    wire_policy_free(&w->second);
+    free(w->genesis);
 }

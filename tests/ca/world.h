@@ -30,12 +30,19 @@ struct world {
     struct tlog_hash leaf[64]; /* of the log's entries */
     unsigned n_leaves;
     uint8_t ca_hash[32]; /* the measurement that the policy allows the CA */
-    unsigned n_keys;     /* group keys made so far */
+    uint8_t sidecar_hash[32];
+    char *genesis;
+    size_t genesis_len;
+    struct wire_policy second; /* version 2, as it travels */
+    unsigned n_keys;           /* group keys made so far */
     uint8_t root[CA_DER_MAX];
     size_t root_len;
 };
 
 void world_open(struct world *w);
+/* With these measurements allowed. */
+void world_open_with(struct world *w, const uint8_t ca_hash[32],
+                     const uint8_t sidecar_hash[32]);
 void world_close(struct world *w);
 
 /* How a key is born. Zeros: honestly, for profile release. */
