@@ -54,7 +54,7 @@ MUST_CHECK enum rc attest_report_parse(struct attest_report *out,
 /* ---- judging ----------------------------------------------------------- */
 
 struct attest_check {
-    char id[8]; /* F1 … P15, notes attest.md section 1.3 */
+    char id[8]; /* F1..F7 C0..C7 B1..B5 P1..P15; C0: certificates read */
     bool ok;
     char what[48]; /* short name of the check */
     char expected[160];

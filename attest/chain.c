@@ -200,7 +200,9 @@ static const char *path_refuses(const struct attest_chain *c)
     X509_STORE_CTX_set_flags(ctx, X509_V_FLAG_NO_CHECK_TIME |
                                           X509_V_FLAG_CHECK_SS_SIGNATURE);
     if (X509_verify_cert(ctx) == 1)
-        return NULL;
+        return sk_X509_num(X509_STORE_CTX_get0_chain(ctx)) == 3
+                       ? NULL
+                       : "the VEK is not signed by the ASK";
     return X509_verify_cert_error_string(X509_STORE_CTX_get_error(ctx));
 }
 
