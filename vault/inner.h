@@ -39,7 +39,9 @@ enum vault_op {
     VAULT_OP_FORGET = 9,
     VAULT_OP_COMMIT = 10,
     VAULT_OP_SIGN = 11,
+#ifdef MPC_SIMULATED_TEE
     VAULT_OP_TRESPASS = 0xFE /* tests: a call the sandbox must not allow */
+#endif
 };
 enum vault_carrier { VAULT_NO_MESSAGE = 0, VAULT_INLINE = 1, VAULT_MEMFD = 2 };
 
@@ -233,7 +235,10 @@ typedef enum rc vault_handler(struct vault_core *core, struct bytes_writer *out,
 vault_handler vault_on_open, vault_on_roster, vault_on_head;
 vault_handler vault_on_dkg_begin, vault_on_dkg_deal, vault_on_dkg_finish;
 vault_handler vault_on_vote, vault_on_activate, vault_on_forget;
-vault_handler vault_on_commit, vault_on_sign, vault_on_trespass;
+vault_handler vault_on_commit, vault_on_sign;
+#ifdef MPC_SIMULATED_TEE
+vault_handler vault_on_trespass;
+#endif
 
 /* ---- its parts --------------------------------------------------------- */
 

@@ -62,8 +62,8 @@ static size_t take_sealed(struct bytes_reader *r, uint8_t *sealed)
 enum rc vault_open(struct vault *v, struct vault_keys *keys, uint8_t *sealed,
                    size_t *sealed_len)
 {
-    OUT o = { NULL };
-    OUT in = { NULL };
+    OUT o = { .buf = NULL };
+    OUT in = { .buf = NULL };
     struct bytes_reader r;
     struct vault_keys k = { .has_roster = false };
     TRY(out_new(&o, VAULT_SEALED_KEYS_MAX + 4));
@@ -88,8 +88,8 @@ enum rc vault_roster_set(struct vault *v, const char *text, size_t text_len,
                          size_t *sealed_len)
 {
     static const struct tlog_proof none;
-    OUT o = { NULL };
-    OUT in = { NULL };
+    OUT o = { .buf = NULL };
+    OUT in = { .buf = NULL };
     struct bytes_reader r;
     TRY(out_new(&o, TLOG_ROSTER_MAX + 16384));
     TRY(out_new(&in, VAULT_REPLY_MAX));
@@ -104,7 +104,7 @@ enum rc vault_roster_set(struct vault *v, const char *text, size_t text_len,
 
 enum rc vault_head_set(struct vault *v, const char *note, size_t note_len)
 {
-    OUT o = { NULL };
+    OUT o = { .buf = NULL };
     struct bytes_reader r;
     uint8_t reply[1];
     TRY(out_new(&o, TLOG_NOTE_MAX + 2));
@@ -138,7 +138,7 @@ enum rc vault_dkg_deal(struct vault *v, uint8_t (*boxes)[VAULT_BOX_LEN],
                        const struct frost_dkg_package *packages, unsigned n)
 {
     uint8_t reply[TLOG_MAX_NODES * VAULT_BOX_LEN];
-    OUT o = { NULL };
+    OUT o = { .buf = NULL };
     struct bytes_reader r;
     if (n > TLOG_MAX_NODES)
         return rc_raise(RC_ARG, "dkg: %u packages", n);
@@ -178,7 +178,7 @@ enum rc vault_dkg_finish(struct vault *v, struct vault_dkg_result *out,
                          const uint8_t (*boxes)[VAULT_BOX_LEN], unsigned n)
 {
     uint8_t reply[sizeof(struct vault_dkg_result) + 16];
-    OUT o = { NULL };
+    OUT o = { .buf = NULL };
     struct bytes_reader r;
     if (n > TLOG_MAX_NODES)
         return rc_raise(RC_ARG, "dkg: %u boxes", n);
@@ -219,7 +219,7 @@ enum rc vault_activate(struct vault *v, uint8_t ack[64],
                        const struct tlog_vote *votes, unsigned n,
                        const uint8_t *sealed, size_t sealed_len)
 {
-    OUT o = { NULL };
+    OUT o = { .buf = NULL };
     TRY(out_new(&o, 32768));
     vault_put_epoch_terms(&o.w, terms);
     vault_put_votes(&o.w, votes, n);
@@ -271,7 +271,7 @@ enum rc vault_sign(struct vault *v, struct vault_sign_reply *out,
                    const struct vault_sign_request *in)
 {
     uint8_t reply[VAULT_ANSWER_MAX];
-    OUT o = { NULL };
+    OUT o = { .buf = NULL };
     size_t len = 0;
     size_t line_len;
     struct vault_sign_reply s = { .cosigned = false };

@@ -89,15 +89,25 @@ MUST_CHECK enum rc vault_open(struct vault *v, struct vault_keys *keys,
 
 /*
  * Sets the first roster (before the first share), or a later one: then proof
- * is an mpc-policy/1 entry naming H(text), included under the log key held.
- * Our own row must hold our own keys. Returns the node keys sealed anew.
+ * is an mpc-policy/1 entry naming H(text), of a higher version than the one
+ * that named the roster held, included under the log key held, which stays.
+ * Our own row must hold our own keys. Returns the node keys sealed anew; the
+ * roster held already is RC_OK without proof. DKGs under way end.
+ *
+ * proof   NULL for the first one
+ * Fails   RC_PARSE RC_POLICY RC_LOG
  */
 MUST_CHECK enum rc vault_roster_set(struct vault *v, const char *text,
                                     size_t text_len,
                                     const struct tlog_proof *proof,
                                     uint8_t *sealed, size_t *sealed_len);
 
-/* The newest head we cosigned, from before a restart: never goes back. */
+/*
+ * The newest head we cosigned, from before a restart: the note carries our
+ * cosignature. Before the first signature of this life (RC_ORDER), because
+ * within a life heads move by consistency proofs only; never goes back
+ * (RC_HEAD_BEHIND, RC_LOG).
+ */
 MUST_CHECK enum rc vault_head_set(struct vault *v, const char *note,
                                   size_t note_len);
 
@@ -113,7 +123,11 @@ struct vault_dkg_terms {
     bool persistent; /* share is sealed and returned; else memory only */
 };
 
-/* Round one: our package. A session can be begun once per vault life. */
+/*
+ * Round one: our package. A session can be begun once per vault life
+ * (RC_EXISTS; the last 8192 are remembered). 64 DKGs may be under way; one
+ * more drops the oldest. RC_UNKNOWN: a node that is not in the roster.
+ */
 MUST_CHECK enum rc vault_dkg_begin(struct vault *v,
                                    struct frost_dkg_package *package,
                                    const struct vault_dkg_terms *terms);
@@ -124,6 +138,8 @@ MUST_CHECK enum rc vault_dkg_begin(struct vault *v,
  *
  * packages  [n] in the order of terms.ids; ours must be what we sent
  * boxes     out [n][VAULT_BOX_LEN]
+ * Fails     RC_CHEATER a bad package, its dealer named; RC_CONFLICT ours was
+ *           altered; RC_ORDER dealt already
  */
 MUST_CHECK enum rc vault_dkg_deal(struct vault *v,
                                   uint8_t (*boxes)[VAULT_BOX_LEN],
@@ -219,7 +235,14 @@ struct vault_sign_reply {
  * reserved to this lead, ours in the package, bound to this one (session,
  * slot, attempt, package) at first use, and erased before the share is made.
  * A byte-identical request again gives the same answer while it is
- * remembered; any other use of the nonce is RC_CONFLICT (spent: RC_ORDER).
+ * remembered (the last 256); any other use of the nonce is RC_CONFLICT, and
+ * RC_ORDER once its answer is no longer remembered. Only what is refused
+ * before the nonce is taken leaves it good.
+ *
+ * A checkpoint smaller than the newest head passes, without cosignature, if
+ * it is one of the last 64 heads or consistency leads from it to the newest;
+ * else RC_HEAD_BEHIND. So is a larger one whose consistency starts at an
+ * older head of ours; from none of ours is RC_LOG.
  *
  * Fails  RC_PARSE RC_VERIFY RC_EXPIRED RC_EPOCH_MOVED RC_POLICY (participants)
  *        RC_LOG RC_HEAD_BEHIND RC_UNKNOWN (key, nonce) RC_CONFLICT RC_ORDER

@@ -150,8 +150,10 @@ static void child_is_filtered_and_gains_nothing(void **state)
     assert_string_equal(line, "Seccomp:\t2\n");
     proc_line(line, vault_pid(v), "status", "NoNewPrivs:");
     assert_string_equal(line, "NoNewPrivs:\t1\n");
+#ifndef __SANITIZE_THREAD__ /* it has one of its own */
     proc_line(line, vault_pid(v), "status", "Threads:");
     assert_string_equal(line, "Threads:\t1\n");
+#endif
     if (geteuid() == 0) { /* of another user's, as it is not dumpable */
         unsigned n = 0;
         proc_line(line, vault_pid(v), "limits", "Max core file size");
@@ -164,8 +166,6 @@ static void child_is_filtered_and_gains_nothing(void **state)
 static void child_keeps_no_other_descriptor(void **state)
 {
     (void)state;
-    if (geteuid() != 0)
-        skip(); /* /proc/PID/fd of a closed process is root's */
     int pair[2];
     assert_int_equal(pipe(pair), 0); /* not even close-on-exec */
     struct vault *v = spawn();
@@ -174,7 +174,8 @@ static void child_keeps_no_other_descriptor(void **state)
     assert_int_equal(read(pair[0], &byte, 1), 0); /* nobody else has it */
     close(pair[0]);
     unsigned n = 0;
-    for (int fd = 0; fd < 1024; fd++) {
+    /* the list of a process that is not dumpable is root's to read */
+    for (int fd = 0; fd < 1024 && geteuid() == 0; fd++) {
         char path[64], to[64] = "";
         snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)vault_pid(v), fd);
         if (readlink(path, to, sizeof(to) - 1) < 0)
@@ -183,7 +184,8 @@ static void child_keeps_no_other_descriptor(void **state)
         if (fd > 2)
             assert_non_null(strstr(to, "socket:"));
     }
-    assert_int_equal(n, 4); /* three to nowhere, and our socket */
+    if (geteuid() == 0)
+        assert_int_equal(n, 4); /* three to nowhere, and our socket */
     vault_free(v);
 }
 

@@ -175,8 +175,11 @@ static void refuses_a_package_that_is_not_of_members(void **state)
     struct fixture *f = *state;
     attempt_publish(f->c, &f->a);
     const struct attempt good = f->a;
-    /* below the threshold */
+    /* below the threshold, with an intent that says so too */
     f->a.n = 1;
+    tlog_participants(f->a.intent.participants,
+                      (const uint8_t(*)[32])f->c->keys[0].identity, 1);
+    attempt_publish(f->c, &f->a);
     assert_rc(attempt_sign(f->c, &f->reply, &f->a, &f->key, 0), RC_POLICY);
     /* not in the roster */
     f->a = good;
