@@ -530,6 +530,27 @@ static void bad_root_is_refused_though_approved(void **state)
               RC_POLICY);
 }
 
+/* What the sidecar asks of the policy before it asks us. */
+static void policy_takes_both_for_x509(void **state)
+{
+    (void)state;
+    WIRE(birth) b = { 0 };
+    uint8_t tbs[CA_DER_MAX];
+    size_t len;
+    enum policy_kind kind;
+    struct policy_session root;
+    const struct policy_profile *ca = policy_profile_find(
+            policy_chain_head(w.chain), "ca");
+    world_birth(&b, &w, &(struct world_plan){ 0 });
+    world_leaf(tbs, &len, &w, &b, true);
+    assert_ok(policy_payload_check(&kind, ca, &sign, tbs, len));
+    assert_int_equal(kind, POLICY_X509);
+    assert_ok(ca_root_tbs(tbs, &len, "test", w.issuer.pk, true, WORLD_NOW));
+    world_session(&root, &w, POLICY_S_ROOT, tbs, len);
+    assert_ok(policy_payload_check(&kind, ca, &root, tbs, len));
+    assert_int_equal(kind, POLICY_X509);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -541,6 +562,7 @@ int main(void)
         cmocka_unit_test(approved_root_is_accepted),
         cmocka_unit_test(root_goes_only_in_its_own_session),
         cmocka_unit_test(bad_root_is_refused_though_approved),
+        cmocka_unit_test(policy_takes_both_for_x509),
     };
     return cmocka_run_group_tests(tests, open_world, close_world);
 }
