@@ -54,6 +54,8 @@ static void publish(struct http_call *c, int status, struct MHD_Response *r)
     if (c->suspended) {
         c->suspended = false;
         MHD_resume_connection(c->mhd);
+        if (c->server->loop) /* it may be about to wait */
+            http_loop_wake(c->server->loop);
     }
     pthread_mutex_unlock(&c->server->lock);
 }

@@ -42,9 +42,9 @@ static enum rc on_local(struct http_call *call, void *ctx)
         if (!body)
             body = (const uint8_t *)"";
     }
-    http_defer(call);
     node_on_local(sc->node, (uint64_t)(uintptr_t)call, peer.uid,
                   http_call_path(call), body, len);
+    http_defer(call); /* no wait for what was answered at once */
     return RC_OK;
 }
 
