@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The core: one table of operations, and the state that the child and the
- * local vault share. The secrets are out of reach between two requests.
+ * local vault share. Long-lived secrets are out of reach between two requests.
  */
 #include "vault/inner.h"
 
@@ -125,9 +125,11 @@ static enum rc core_start(struct vault_core *core,
         return rc;
     }
     core->secret = secret_new(sizeof(*core->secret));
-    if (!core->secret)
+    core->pool = secret_new(sizeof(*core->pool));
+    if (!core->secret || !core->pool)
         return RC_NOMEM;
     wipe_on_fork(core->secret, sizeof(*core->secret));
+    wipe_on_fork(core->pool, sizeof(*core->pool));
     core->state = VAULT_NEW;
     core->node = config->node;
     memcpy(core->cluster, config->cluster, 32);
@@ -173,6 +175,7 @@ void vault_core_free(struct vault_core *core)
         return;
     vault_dkg_drop_all(core);
     secret_free(core->secret);
+    secret_free(core->pool);
     free(core->roster);
     free(core);
 }

@@ -2,8 +2,8 @@
 /*
  * What the vault's own files share: frames, the core behind both the child
  * and the local vault, and its parts. Everything secret lives in `struct
- * vault_secrets` or a `struct vault_dkg`, both secret_new() memory; frames
- * and every other struct here are public or boxed.
+ * vault_secrets`, the `struct vault_pool` or a `struct vault_dkg`, all three
+ * secret_new() memory; frames and every other struct are public or boxed.
  */
 #ifndef VAULT_INNER_H
 #define VAULT_INNER_H
@@ -113,14 +113,20 @@ void vault_get_sign(struct bytes_reader *r, struct vault_sign_work *out);
 #define VAULT_MAX_HEADS   64
 #define VAULT_ANSWER_MAX  (32 + 1 + 2 + TLOG_SIG_LINE_MAX)
 
-/* Locked; out of reach (PROT_NONE) between two requests. */
+/* Long-lived: locked, and out of reach (PROT_NONE) between two requests. */
 struct vault_secrets {
     uint8_t root[32];         /* HKDF extract: sealing keys come from it */
     uint8_t identity[64];     /* Ed25519, libsodium's secret key */
     uint8_t box[32];          /* X25519 */
     uint8_t nonce_id_key[16]; /* marks the nonce ids we handed out */
     struct frost_scalar share[VAULT_MAX_SHARES]; /* beside core->share */
-    struct frost_nonce nonce[VAULT_MAX_NONCES];  /* beside core->nonce */
+};
+/*
+ * Short-lived: locked. Closing off this much memory as well would cost more
+ * than the rest of a call.
+ */
+struct vault_pool {
+    struct frost_nonce nonce[VAULT_MAX_NONCES]; /* beside core->nonces */
 };
 
 enum vault_state {
@@ -153,7 +159,7 @@ struct vault_dkg {
     uint64_t serial;
 };
 
-/* Unspent nonces, public side; slot i belongs to secrets->nonce[i]. */
+/* Unspent nonces, public side; slot i belongs to pool->nonce[i]. */
 struct vault_nonces {
     uint16_t lead[VAULT_MAX_NONCES];   /* 0: the slot is free */
     uint64_t serial[VAULT_MAX_NONCES]; /* order of making */
@@ -190,6 +196,7 @@ struct vault_roster {
 
 struct vault_core {
     struct vault_secrets *secret;
+    struct vault_pool *pool;
     bool child; /* in the sandbox, not local */
     enum vault_state state;
     uint8_t cluster[32];

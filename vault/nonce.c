@@ -51,7 +51,7 @@ static enum rc id_slot(unsigned *slot, const struct vault_core *core,
 static void slot_free(struct vault_core *core, unsigned slot)
 {
     core->nonces.lead[slot] = 0;
-    sodium_memzero(&core->secret->nonce[slot], sizeof(struct frost_nonce));
+    sodium_memzero(&core->pool->nonce[slot], sizeof(struct frost_nonce));
 }
 
 /* The oldest of a lead, or of all when lead is 0; VAULT_MAX_NONCES: none. */
@@ -141,7 +141,7 @@ static enum rc nonce_make(struct vault_core *core, unsigned slot, uint16_t lead,
     TRY(frost_id_from_u16(&id, core->node));
     TRY(hedged(rand_d, core, "d", lead));
     TRY(hedged(rand_e, core, "e", lead));
-    TRY(frost_commit(&core->secret->nonce[slot], &id,
+    TRY(frost_commit(&core->pool->nonce[slot], &id,
                      &core->secret->share[share_at], rand_d, rand_e));
     id_make(p->id[slot], core, slot, p->made);
     memcpy(p->key[slot], share->key, 32);
@@ -174,7 +174,7 @@ enum rc vault_on_commit(struct vault_core *core, struct bytes_writer *out,
     for (unsigned i = 0; i < count; i++) {
         unsigned slot = slot_get(core, lead, part);
         TRY(nonce_make(core, slot, lead, share, share_at));
-        const struct frost_nonce *n = &core->secret->nonce[slot];
+        const struct frost_nonce *n = &core->pool->nonce[slot];
         bytes_put(out, core->nonces.id[slot], VAULT_NONCE_ID_LEN);
         bytes_put(out, n->commitment.hiding.b, 32);
         bytes_put(out, n->commitment.binding.b, 32);
@@ -199,7 +199,7 @@ enum rc vault_nonce_take(struct vault_core *core, struct frost_nonce *out,
                         p->lead[slot]);
     if (p->epoch[slot] != req->epoch || memcmp(p->key[slot], req->key, 32) != 0)
         return rc_raise(RC_CONFLICT, "nonce: made for another key or epoch");
-    const struct frost_nonce *n = &core->secret->nonce[slot];
+    const struct frost_nonce *n = &core->pool->nonce[slot];
     if (memcmp(n->commitment.hiding.b, mine->hiding, 32) != 0 ||
         memcmp(n->commitment.binding.b, mine->binding, 32) != 0)
         return rc_raise(RC_CONFLICT,

@@ -200,6 +200,33 @@ static void a_bad_box_names_its_dealer(void **state)
     assert_rc(vault_dkg_finish(f->c->v[0], &r, session, boxes, 3), RC_UNKNOWN);
 }
 
+/* An honest box, so it opens; but its sub-share is of another polynomial. */
+static void a_box_of_another_session_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct made_key *k = &f->key;
+    struct made_key *other = calloc(1, sizeof(*other));
+    uint8_t in[NODES][VAULT_BOX_LEN];
+    const uint8_t(*boxes)[VAULT_BOX_LEN] = (const uint8_t(*)[VAULT_BOX_LEN])in;
+    struct vault_dkg_result r;
+    dkg_terms(other, 2, true);
+    dkg_run(f->c, other);
+    for (unsigned i = 0; i < NODES; i++)
+        assert_ok(vault_dkg_begin(f->c->v[i], &k->packages[i], &k->terms));
+    for (unsigned i = 0; i < NODES; i++)
+        assert_ok(vault_dkg_deal(f->c->v[i], k->boxes[i], k->terms.session,
+                                 k->packages, 3));
+    for (unsigned i = 0; i < NODES; i++)
+        memcpy(in[i], k->boxes[i][0], VAULT_BOX_LEN);
+    memcpy(in[2], other->boxes[2][0], VAULT_BOX_LEN);
+    assert_rc(vault_dkg_finish(f->c->v[0], &r, k->terms.session, boxes, 3),
+              RC_CHEATER);
+    assert_non_null(strstr(rc_text(), "node 3"));
+    memcpy(in[2], k->boxes[2][0], VAULT_BOX_LEN);
+    assert_ok(vault_dkg_finish(f->c->v[0], &r, k->terms.session, boxes, 3));
+    free(other);
+}
+
 static void too_many_dkgs_drop_the_oldest(void **state)
 {
     struct fixture *f = *state;
@@ -463,6 +490,7 @@ static const enum mode local = LOCAL;
             T(terms_out_of_bounds_are_refused, mode),                          \
             T(a_bad_package_names_its_dealer, mode),                           \
             T(a_bad_box_names_its_dealer, mode),                               \
+            T(a_box_of_another_session_is_refused, mode),                      \
             T(too_many_dkgs_drop_the_oldest, mode),                            \
             T(prepared_share_cannot_sign, mode),                               \
             T(prepared_share_signs_no_request, mode),                          \

@@ -396,28 +396,38 @@ static void refuses_a_log_that_forks(void **state)
     assert_rc(vault_sign(f->c->v[0], &f->reply, &q), RC_LOG);
 }
 
+/* The log's note of a size, with node 1's cosignature. */
+static void cosigned_note(struct fixture *f, char note[TLOG_NOTE_MAX],
+                          struct attempt *a)
+{
+    attempt_publish(f->c, a);
+    assert_ok(attempt_sign(f->c, &f->reply, a, &f->key, 0));
+    assert_true(f->reply.cosigned);
+    log_note(&f->c->log, note, f->c->log.n);
+    assert_ok(tlog_note_add(note, TLOG_NOTE_MAX, f->reply.cosignature));
+}
+
 static void head_from_before_a_restart_never_goes_back(void **state)
 {
     struct fixture *f = *state;
-    char note[TLOG_NOTE_MAX];
-    char bare[TLOG_NOTE_MAX];
+    char one[TLOG_NOTE_MAX], two[TLOG_NOTE_MAX], bare[TLOG_NOTE_MAX];
     struct attempt b;
+    struct vault *v;
     attempt_make(f->c, &b, &f->key, MSG);
-    attempt_publish(f->c, &f->a);
-    attempt_publish(f->c, &b);
-    assert_ok(attempt_sign(f->c, &f->reply, &b, &f->key, 0));
+    cosigned_note(f, one, &f->a);
+    cosigned_note(f, two, &b);
     log_note(&f->c->log, bare, 2);
-    memcpy(note, bare, sizeof(note));
-    assert_ok(tlog_note_add(note, sizeof(note), f->reply.cosignature));
     /* restart: keys and roster come back, the head does not by itself */
     node_start(f->c, 0);
     node_open(f->c, 0);
-    assert_rc(vault_head_set(f->c->v[0], bare, strlen(bare)), RC_VERIFY);
-    note[0] ^= 1;
-    assert_true(vault_head_set(f->c->v[0], note, strlen(note)) != RC_OK);
-    note[0] ^= 1;
-    assert_ok(vault_head_set(f->c->v[0], note, strlen(note)));
-    assert_ok(vault_head_set(f->c->v[0], note, strlen(note)));
+    v = f->c->v[0];
+    assert_rc(vault_head_set(v, bare, strlen(bare)), RC_VERIFY);
+    two[0] ^= 1;
+    assert_rc(vault_head_set(v, two, strlen(two)), RC_LOG);
+    two[0] ^= 1;
+    assert_ok(vault_head_set(v, two, strlen(two)));
+    assert_ok(vault_head_set(v, two, strlen(two)));
+    assert_rc(vault_head_set(v, one, strlen(one)), RC_HEAD_BEHIND);
     f->c->head[0] = 2;
     /* another root of that size is a fork from the first request on */
     struct made_key *k = calloc(1, sizeof(*k));
@@ -427,6 +437,12 @@ static void head_from_before_a_restart_never_goes_back(void **state)
     attempt_publish(f->c, &b);
     assert_rc(attempt_sign(f->c, &f->reply, &b, k, 0), RC_LOG);
     free(k);
+    /* once there is a head, only proofs move it */
+    node_start(f->c, 0);
+    node_open(f->c, 0);
+    v = f->c->v[0];
+    assert_ok(vault_head_set(v, one, strlen(one)));
+    assert_rc(vault_head_set(v, two, strlen(two)), RC_ORDER);
 }
 
 /* ---- pool --------------------------------------------------------------- */
