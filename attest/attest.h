@@ -121,10 +121,17 @@ MUST_CHECK enum rc attest_guest_report(struct wire_evidence *out, int fd,
                                        const uint8_t report_data[64]);
 
 /*
- * A key bound to this chip, firmware level, guest policy and measurement;
+ * A key bound to this chip, measurement, guest policy and firmware level;
  * secret, the caller wipes it.
+ *
+ * tcb_version  a level not above our report's committed_tcb: older firmware
+ *              than that cannot derive the key. Keep it beside what is sealed.
  */
-MUST_CHECK enum rc attest_guest_derive(uint8_t key[32], int fd, bool simulated);
+MUST_CHECK enum rc attest_guest_derive(uint8_t key[32], int fd, bool simulated,
+                                       uint64_t tcb_version);
+/* committed_tcb of our own report, as the firmware writes it. */
+MUST_CHECK enum rc attest_guest_committed_tcb(uint64_t *tcb, int fd,
+                                              bool simulated);
 
 /* ---- the channel mpc-attest/1 ------------------------------------------ */
 /*

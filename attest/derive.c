@@ -20,10 +20,12 @@
 #define MIX            (GUEST_MIX_POLICY | GUEST_MIX_MEASUREMENT | GUEST_MIX_TCB)
 #define KEY_AT         32 /* in snp_derived_key_resp.data */
 #define SIM_TIMEOUT_MS 10000
+#define COMMITTED_AT   0x1E0 /* in a report */
 
-static enum rc sev_derive(uint8_t key[32], int fd)
+static enum rc sev_derive(uint8_t key[32], int fd, uint64_t tcb_version)
 {
-    struct snp_derived_key_req req = { .guest_field_select = MIX };
+    struct snp_derived_key_req req = { .guest_field_select = MIX,
+                                       .tcb_version = tcb_version };
     struct snp_derived_key_resp resp = { .data = { 0 } };
     struct snp_guest_request_ioctl call = {
         .msg_version = 1,
@@ -44,7 +46,7 @@ static enum rc sev_derive(uint8_t key[32], int fd)
 }
 
 #ifdef MPC_SIMULATED_TEE
-static enum rc sim_derive(uint8_t key[32], int fd)
+static enum rc sim_derive(uint8_t key[32], int fd, uint64_t tcb_version)
 {
     uint8_t req[GUEST_HEAD_LEN + GUEST_KEY_BODY];
     struct bytes_writer w = bytes_writer(req, sizeof(req));
@@ -54,7 +56,7 @@ static enum rc sim_derive(uint8_t key[32], int fd)
     bytes_put_u64(&w, MIX);
     bytes_put_u32(&w, 0); /* VMPL */
     bytes_put_u32(&w, 0); /* guest SVN, not mixed */
-    bytes_put_u64(&w, 0); /* TCB: the current one */
+    bytes_put_u64(&w, tcb_version);
     TRY(bytes_written(&w));
     int64_t deadline = clock_mono_ms() + SIM_TIMEOUT_MS;
     TRY(sock_write(fd, req, sizeof(req), deadline));
@@ -70,14 +72,30 @@ static enum rc sim_derive(uint8_t key[32], int fd)
 }
 #endif
 
-enum rc attest_guest_derive(uint8_t key[32], int fd, bool simulated)
+enum rc attest_guest_derive(uint8_t key[32], int fd, bool simulated,
+                            uint64_t tcb_version)
 {
 #ifdef MPC_SIMULATED_TEE
     if (simulated)
-        return sim_derive(key, fd);
+        return sim_derive(key, fd, tcb_version);
 #else
     if (simulated)
         return rc_raise(RC_ARG, "this build knows no simulated device");
 #endif
-    return sev_derive(key, fd);
+    return sev_derive(key, fd, tcb_version);
+}
+
+enum rc attest_guest_committed_tcb(uint64_t *tcb, int fd, bool simulated)
+{
+    static const uint8_t no_data[64];
+    WIRE(evidence) e = { 0 };
+    TRY(attest_guest_report(&e, fd, simulated, no_data));
+    if (e.report.len != ATTEST_REPORT_LEN)
+        return rc_raise(RC_PARSE, "report: %zu bytes, want %d", e.report.len,
+                        ATTEST_REPORT_LEN);
+    uint64_t v = 0;
+    for (unsigned i = 8; i-- > 0;) /* little-endian */
+        v = v << 8 | e.report.p[COMMITTED_AT + i];
+    *tcb = v;
+    return RC_OK;
 }

@@ -60,6 +60,8 @@ MUST_CHECK enum rc daemon_open(struct daemon *d, bool *done, int *status,
  */
 MUST_CHECK enum rc daemon_sealed_seed(const struct daemon *d, const char *path,
                                       uint8_t sk[64]);
+/* The firmware level that what we seal is bound to; made on first use. */
+MUST_CHECK enum rc daemon_seal_tcb(const struct daemon *d, uint64_t *tcb);
 /* The attested channel; host answers for policy. */
 MUST_CHECK enum rc daemon_channel(struct daemon *d,
                                   const struct attest_channel_host *host);

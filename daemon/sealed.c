@@ -9,9 +9,11 @@
  */
 #include "daemon/daemon.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/enc.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/own.h"
@@ -57,6 +59,36 @@ static enum rc unseal(uint8_t seed[32], const struct daemon *d,
     return RC_OK;
 }
 
+/*
+ * The firmware level sealing is bound to: that of the first start, kept in
+ * the clear. After a firmware upgrade the old level still derives the key;
+ * older firmware than it never does.
+ */
+enum rc daemon_seal_tcb(const struct daemon *d, uint64_t *tcb)
+{
+    char path[600];
+    OWNED_MEM uint8_t *text = NULL;
+    size_t len;
+    snprintf(path, sizeof(path), "%s/seal.tcb", d->state_dir);
+    enum rc rc = file_read(&text, &len, path, 16);
+    if (rc == RC_OK) {
+        uint8_t be[8];
+        TRY(enc_unhex(be, sizeof(be), (const char *)text, len));
+        struct bytes_reader r = bytes_reader(be, sizeof(be));
+        *tcb = bytes_get_u64(&r);
+        return RC_OK;
+    }
+    if (rc != RC_UNKNOWN)
+        return rc;
+    uint64_t now;
+    char out[17];
+    TRY(attest_guest_committed_tcb(&now, d->guest_fd, d->guest_simulated));
+    snprintf(out, sizeof(out), "%016llx", (unsigned long long)now);
+    TRY(file_write(path, out, 16, 0600));
+    *tcb = now;
+    return RC_OK;
+}
+
 enum rc daemon_sealed_seed(const struct daemon *d, const char *path,
                            uint8_t sk[64])
 {
@@ -67,7 +99,9 @@ enum rc daemon_sealed_seed(const struct daemon *d, const char *path,
     size_t len;
     if (!crypto_aead_aes256gcm_is_available())
         return rc_raise(RC_STORE, "this processor has no AES instructions");
-    TRY(attest_guest_derive(key, d->guest_fd, d->guest_simulated));
+    uint64_t tcb;
+    TRY(daemon_seal_tcb(d, &tcb));
+    TRY(attest_guest_derive(key, d->guest_fd, d->guest_simulated, tcb));
     enum rc rc = file_read(&file, &len, path, FILE_LEN);
     if (rc == RC_OK) {
         TRY(unseal(seed, d, key, file, len));

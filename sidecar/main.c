@@ -134,6 +134,7 @@ static enum rc fork_vault(struct sidecar *sc)
     struct vault_config c = { .node = sc->id };
     OWNED_FD fd = -1;
     TRY(attest_guest_open(&fd, &c.seal_simulated, device));
+    TRY(daemon_seal_tcb(&sc->d, &c.tcb_version));
     TRY(attest_measure_file(c.measurement, "/proc/self/exe"));
     memcpy(c.cluster, sc->d.genesis_sha256, 32);
     c.seal_fd = fd;
