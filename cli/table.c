@@ -16,6 +16,15 @@ const struct cli_verb cli_verbs[] = {
     { "log fsck",      cmd_log_fsck,      "read a whole log and recompute it" },
     { "attest verify", cmd_attest_verify, "judge an SEV-SNP report" },
     { "frost vectors", cmd_frost_vectors, "recompute a file of test vectors" },
+#ifdef MPC_SIMULATED_TEE
+    { "dev up",        cmd_dev_up,        "start a whole cluster in one directory" },
+    { "dev down",      cmd_dev_down,      "end all its processes" },
+    { "dev status",    cmd_dev_status,    "which of them run" },
+    { "dev env",       cmd_dev_env,       "print its environment again" },
+    { "dev kill",      cmd_dev_kill,      "end one hard (node1 …, log, ca)" },
+    { "dev start",     cmd_dev_start,     "start one" },
+    { "dev restart",   cmd_dev_restart,   "end one and start it" },
+#endif
     { 0 },
 };
 /* clang-format on */
