@@ -34,6 +34,7 @@ struct heard {
 struct reach {
     uint32_t id; /* node id, WORLD_LOG or WORLD_CA */
     struct http_peer *peer;
+    enum rc last; /* of the last call: a change is worth an event */
 };
 
 struct sidecar {

@@ -125,6 +125,29 @@ void peers_send(void *ctx, uint32_t to, const char *path, const void *body,
         http_loop_wake(sc->loop); /* it may be about to wait for a tick */
 }
 
+static struct reach *reach_of(struct sidecar *sc, uint32_t id)
+{
+    for (unsigned i = 0; i < sc->n_reach; i++)
+        if (sc->reach[i].id == id)
+            return &sc->reach[i];
+    return NULL;
+}
+
+/* Says when a peer fails, fails differently, or is back; not each time. */
+static void note_change(struct sidecar *sc, uint32_t to, const char *path,
+                        enum rc rc)
+{
+    struct reach *r = reach_of(sc, to);
+    if (!r || r->last == rc)
+        return;
+    r->last = rc;
+    if (rc == RC_OK)
+        log_info("peer.back", "peer=%s", http_peer_uri(r->peer));
+    else
+        log_warn("peer.failed", "peer=%s path=%s code=%s why=\"%s\"",
+                 http_peer_uri(r->peer), path, rc_slug(rc), rc_text());
+}
+
 static void came_back(const struct http_reply_view *reply, void *arg)
 {
     struct outgoing *o = arg;
@@ -137,21 +160,19 @@ static void came_back(const struct http_reply_view *reply, void *arg)
                                                  : "no readable answer");
         if (reply->hint && *reply->hint)
             rc_hint("%s", reply->hint);
-        log_debug("peer.failed", "to=%u path=%s code=%s why=\"%s\"", o->to,
-                  o->path, rc_slug(rc), rc_text());
     }
+    note_change(o->sc, o->to, o->path, rc);
     node_on_reply(o->sc->node, o->ticket, rc, reply->body, reply->body_len);
     free(o);
 }
 
 static void start(struct sidecar *sc, struct outgoing *o)
 {
-    for (unsigned i = 0; i < sc->n_reach; i++) {
-        if (sc->reach[i].id != o->to)
-            continue;
+    const struct reach *r = reach_of(sc, o->to);
+    if (r) {
         OWNED_MEM void *body = TAKE(o->body);
-        http_send(sc->reach[i].peer, body ? "POST" : "GET", o->path, body,
-                  o->len, MAX_REPLY, o->deadline_ms, came_back, o);
+        http_send(r->peer, body ? "POST" : "GET", o->path, body, o->len,
+                  MAX_REPLY, o->deadline_ms, came_back, o);
         return;
     }
     (void)rc_raise(RC_UNREACHABLE, "node%u: no address configured", o->to);
