@@ -38,10 +38,10 @@ static void print_row(const struct cli_arg *row)
     else
         snprintf(left, sizeof(left), "%s%s%s%s", row->brief ? row->brief : "",
                  row->brief ? ", " : "", row->name,
-                 row->flag   ? ""
-                 : row->list ? " WORD…"
-                             : " VALUE");
-    printf("  %-24s %s%s\n", left, row->help, row->need ? " (needed)" : "");
+                 row->flag                 ? ""
+                 : row->list && !row->once ? " NAMES"
+                                           : " VALUE");
+    printf("  %-26s %s%s\n", left, row->help, row->need ? " (needed)" : "");
 }
 
 static void print_help(const char *verb, const struct cli_arg *rows)
@@ -53,7 +53,7 @@ static void print_help(const char *verb, const struct cli_arg *rows)
     puts(" [OPTIONS]");
     for (const struct cli_arg *r = rows; r->name; r++)
         print_row(r);
-    puts("  -o, --output text|json   how results and errors are said");
+    puts("  -o, --output text|json     how results and errors are said");
 }
 
 /* ---- reading ---------------------------------------------------------------- */
@@ -75,6 +75,8 @@ static enum rc take_list(struct reading *r, const struct cli_arg *row)
             return rc_raise(RC_ARG, "%s: more than %d words", row->name,
                             CLI_LIST_MAX);
         row->list->at[row->list->n++] = r->argv[r->at++];
+        if (row->once)
+            break;
     }
     if (row->list->n > before)
         return RC_OK;

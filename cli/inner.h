@@ -71,7 +71,7 @@ struct cli_list {
  * One row a word. "FILE" (no dash) is a positional, in the order of rows;
  * "--name" an option; brief its one-letter form. Exactly one of text, flag,
  * list says what it takes. A list takes every following word up to the next
- * that begins with a dash.
+ * that begins with a dash; with `once` just one, and the option may repeat.
  */
 struct cli_arg {
     const char *name;
@@ -79,6 +79,7 @@ struct cli_arg {
     const char **text;
     bool *flag;
     struct cli_list *list;
+    bool once; /* a list: one word an option */
     bool need; /* RC_ARG without it */
     const char *help;
 };

@@ -8,6 +8,7 @@
 /* clang-format off */
 const struct cli_verb cli_verbs[] = {
     { "sign",          cmd_sign,          "sign a file, keep the evidence" },
+    { "verify",        cmd_verify,        "judge a signature and its evidence, offline" },
     { "status",        cmd_status,        "this node, its peers, keys and policy" },
     { "key list",      cmd_key_list,      "the keys of the cluster" },
     { "key show",      cmd_key_show,      "one key" },

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The certificate that came along: the leaf is the signing key's and was valid
+ * when the log's witnesses cosigned; its root is trusted because the birth of
+ * the root's key names an issuer profile of the policy, and for nothing else.
+ */
+#include "cli/verify.h"
+
+#include <string.h>
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
+#include "base/clock.h"
+#include "ca/ca.h"
+
+OWNED_BY(X509, X509_free);
+OWNED_BY(ASN1_OBJECT, ASN1_OBJECT_free);
+
+static enum rc open_one(X509 **out, const struct wire_blob *der)
+{
+    const unsigned char *at = der->p;
+    X509 *x = d2i_X509(NULL, &at, (long)der->len);
+    ERR_clear_error();
+    if (!x || at != der->p + der->len) {
+        X509_free(x);
+        return rc_raise(RC_PARSE, "a certificate is not DER");
+    }
+    *out = x;
+    return RC_OK;
+}
+
+static bool has_key(X509 *x, const uint8_t want[32])
+{
+    uint8_t got[32];
+    size_t len = sizeof(got);
+    EVP_PKEY *key = X509_get0_pubkey(x);
+    bool ok = key && EVP_PKEY_get_raw_public_key(key, got, &len) == 1 &&
+              len == sizeof(got) && memcmp(got, want, sizeof(got)) == 0;
+    ERR_clear_error();
+    return ok;
+}
+
+static bool is_simulated(const X509 *x)
+{
+    OWNED(ASN1_OBJECT) *oid = OBJ_txt2obj(CA_OID_SIMULATED, 1);
+    return oid && X509_get_ext_by_OBJ(x, oid, -1) >= 0;
+}
+
+static enum rc check_signed(X509 *leaf, X509 *root)
+{
+    EVP_PKEY *key = X509_get0_pubkey(root);
+    bool ok = key && X509_verify(leaf, key) == 1 &&
+              X509_verify(root, key) == 1 &&
+              X509_NAME_cmp(X509_get_issuer_name(leaf),
+                            X509_get_subject_name(root)) == 0 &&
+              X509_check_ca(root) == 1 && X509_check_ca(leaf) == 0;
+    ERR_clear_error();
+    return ok ? RC_OK
+              : rc_raise(RC_VERIFY, "the root did not sign the leaf, or is no "
+                                    "root");
+}
+
+/* At every cosigner's time: their word is the only clock here. */
+static enum rc check_time(const struct verify *v, X509 *leaf)
+{
+    if (v->n_cosigned == 0)
+        return rc_raise(RC_VERIFY, "no cosignature tells the time");
+    time_t first = (time_t)v->first_s;
+    time_t last = (time_t)v->last_s;
+    if (X509_cmp_time(X509_get0_notBefore(leaf), &first) >= 0 ||
+        X509_cmp_time(X509_get0_notAfter(leaf), &last) <= 0)
+        return rc_raise(RC_VERIFY, "the certificate was not valid when the "
+                                   "checkpoint was cosigned");
+    return RC_OK;
+}
+
+static enum rc check_names(const struct verify *v, X509 *leaf)
+{
+    uint64_t birth;
+    unsigned char *der = NULL;
+    int len = i2d_re_X509_tbs(leaf, &der);
+    if (len <= 0)
+        return rc_raise(RC_NOMEM, "leaf: out of memory");
+    enum rc rc = ca_tbs_birth(&birth, der, (size_t)len);
+    OPENSSL_free(der);
+    TRY(rc);
+    if (birth != v->bundle.birth.proof.index)
+        return rc_raise(RC_VERIFY,
+                        "the leaf names birth %llu, the key's is "
+                        "%llu",
+                        (unsigned long long)birth,
+                        (unsigned long long)v->bundle.birth.proof.index);
+    return RC_OK;
+}
+
+static enum rc check(struct verify *v, X509 *leaf, X509 *root)
+{
+    const struct wire_bundle *b = &v->bundle;
+    if (!has_key(leaf, b->group_key))
+        return rc_raise(RC_VERIFY, "the leaf is of another key");
+    TRY(check_signed(leaf, root));
+    if (b->issuer.n != 1 || !has_key(root, b->issuer.at[0].cert.group_key))
+        return rc_raise(RC_VERIFY, "no birth of the root's key came along");
+    TRY(check_names(v, leaf));
+    return check_time(v, leaf);
+}
+
+static void check_two(struct verify *v)
+{
+    OWNED(X509) *leaf = NULL;
+    OWNED(X509) *root = NULL;
+    enum rc rc = open_one(&leaf, &v->bundle.chain.at[0]);
+    if (rc == RC_OK)
+        rc = open_one(&root, &v->bundle.chain.at[1]);
+    if (rc == RC_OK)
+        rc = check(v, leaf, root);
+    if (leaf && root)
+        v->simulated = v->simulated || is_simulated(leaf) || is_simulated(root);
+    verify_mark_rc(v, "certificate", rc, "the key's, valid when cosigned");
+}
+
+void verify_chain(struct verify *v)
+{
+    const struct wire_bundle *b = &v->bundle;
+    if (b->chain.n == 0)
+        verify_mark(v, "certificate", true, "none in the bundle");
+    else if (b->chain.n != 2)
+        verify_mark(v, "certificate", false,
+                    "%zu certificates, want leaf and "
+                    "root",
+                    b->chain.n);
+    else
+        check_two(v);
+    if (b->issuer.n)
+        verify_birth(v, "issuer", &b->issuer.at[0],
+                     b->issuer.at[0].cert.group_key, "issuer", NULL);
+}
