@@ -27,6 +27,7 @@ struct drive {
     uint16_t node[TLOG_MAX_NODES];
     int64_t deadline_ms;
     unsigned waiting;
+    unsigned acks;
     enum rc rc; /* first failure of the phase */
     char why[400];
     struct wire_package package[TLOG_MAX_NODES]; /* owned */
@@ -104,7 +105,9 @@ static enum rc take_reply(struct drive *d, unsigned i, const uint8_t *body,
                        : rc_raise(RC_PARSE, "vote of another node");
     case P_ACTIVATE: {
         struct wire_ack ack;
-        return wire_ack_decode(&ack, json, len);
+        TRY(wire_ack_decode(&ack, json, len));
+        d->acks++;
+        return RC_OK;
     }
     default:
         return rc_raise(RC_INTERNAL, "reply in the wrong phase");
@@ -126,7 +129,9 @@ static void replied(struct node *n, void *arg, uint32_t from, enum rc rc,
     }
     if (--d->waiting > 0)
         return;
-    if (d->rc != RC_OK) {
+    /* The birth is logged: a member that missed it is told when it is asked to
+     * sign. The key lives when it can sign. */
+    if (d->rc != RC_OK && (d->phase != P_ACTIVATE || d->acks < d->t)) {
         char why[sizeof(d->why)];
         memcpy(why, d->why, sizeof(why));
         fail(n, d->rc, why);
@@ -320,6 +325,38 @@ static enum rc log_birth(struct node *n)
     return RC_OK;
 }
 
+static void heard(struct node *n, void *arg, uint32_t extra, enum rc rc,
+                  const uint8_t *body, size_t len)
+{
+    (void)n;
+    (void)arg;
+    (void)extra;
+    (void)rc;
+    (void)body;
+    (void)len;
+}
+
+/* Nodes that hold no share keep the birth too: they may lead. */
+static void tell_others(struct node *n)
+{
+    const struct drive *d = n->drive;
+    OWNED_MEM char *json = NULL;
+    size_t len;
+    uint16_t to[POLICY_MAX_NODES];
+    unsigned n_to = 0;
+    if (wire_birth_encode(&json, &len, &d->birth) != RC_OK)
+        return;
+    node_lock(n);
+    const struct policy *p = policy_chain_head(n->chain);
+    for (unsigned i = 0; i < p->n_nodes; i++)
+        if (index_of(d, p->node[i].id) == d->n)
+            to[n_to++] = p->node[i].id;
+    node_unlock(n);
+    for (unsigned i = 0; i < n_to; i++)
+        node_send(n, to[i], "/v1/epoch/activate", json, len, d->deadline_ms,
+                  heard, NULL, to[i]);
+}
+
 static void next_phase(struct node *n)
 {
     static const char *const paths[] = { [P_START] = "/v1/epoch/start",
@@ -331,6 +368,8 @@ static void next_phase(struct node *n)
         return;
     }
     n->drive->phase++;
+    if (n->drive->phase == P_ACTIVATE)
+        tell_others(n);
     if (n->drive->phase != P_LOG) {
         tell_all(n, paths[n->drive->phase]);
         return;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/enc.h"
+#include "base/hash.h"
 
 /* ---- start ------------------------------------------------------------------- */
 
@@ -56,8 +57,8 @@ static enum rc package_to_wire(struct wire_package *out, uint16_t node,
     return RC_OK;
 }
 
-enum rc epoch_on_start(struct node *n, const uint8_t *body, size_t len,
-                       char **reply, size_t *reply_len)
+static enum rc on_start(struct node *n, const uint8_t *body, size_t len,
+                        char **reply, size_t *reply_len)
 {
     WIRE(epoch_start) in = { 0 };
     struct vault_dkg_terms terms;
@@ -97,8 +98,8 @@ static enum rc package_from_wire(struct frost_dkg_package *out,
     return RC_OK;
 }
 
-enum rc epoch_on_deal(struct node *n, const uint8_t *body, size_t len,
-                      char **reply, size_t *reply_len)
+static enum rc on_deal(struct node *n, const uint8_t *body, size_t len,
+                       char **reply, size_t *reply_len)
 {
     WIRE(epoch_deal) in = { 0 };
     TRY(wire_epoch_deal_decode(&in, (const char *)body, len));
@@ -155,8 +156,8 @@ static enum rc prepare(struct wire_epoch_vote *out, struct node *n,
     return RC_OK;
 }
 
-enum rc epoch_on_finish(struct node *n, const uint8_t *body, size_t len,
-                        char **reply, size_t *reply_len)
+static enum rc on_finish(struct node *n, const uint8_t *body, size_t len,
+                         char **reply, size_t *reply_len)
 {
     WIRE(epoch_finish) in = { 0 };
     struct wire_epoch_vote out = { 0 };
@@ -169,39 +170,75 @@ enum rc epoch_on_finish(struct node *n, const uint8_t *body, size_t len,
 
 /* ---- activate ---------------------------------------------------------------------- */
 
-/* Under lock. The birth is judged like anything else that comes in. */
+/*
+ * Under lock. By the policy of its time: the log proves that it was in force,
+ * and whoever missed the birth must still be able to take it.
+ */
+static enum rc judge_session(struct judged *j, struct node *n,
+                             const struct policy *p,
+                             const struct wire_birth *in)
+{
+    struct tlog_blob approvals[POLICY_MAX_APPROVALS];
+    struct tlog_blob requester = { in->requester.p, in->requester.len };
+    if (in->approvals.n > POLICY_MAX_APPROVALS)
+        return rc_raise(RC_PARSE, "birth: %zu approvals", in->approvals.n);
+    for (size_t i = 0; i < in->approvals.n; i++)
+        approvals[i] = (struct tlog_blob){ in->approvals.at[i].p,
+                                           in->approvals.at[i].len };
+    TRY(policy_session_parse(&j->s, in->descriptor.p, in->descriptor.len));
+    if (j->s.type != POLICY_S_KEY_CREATE)
+        return rc_raise(RC_POLICY, "birth: its session is no key-create");
+    return policy_judge(&j->approved, p, policy_chain_genesis(n->chain), &j->s,
+                        &requester, approvals, (unsigned)in->approvals.n,
+                        POLICY_AT_ITS_TIME);
+}
+
+/* The entry is of this certificate, and the certificate is whole. */
+static enum rc check_entry(const struct tlog_birth *b,
+                           const struct tlog_epoch_terms *terms,
+                           const struct tlog_vote *votes, unsigned n_votes,
+                           const struct judged *j,
+                           const struct policy_profile *profile)
+{
+    uint8_t root[32];
+    uint8_t key[32];
+    TRY(tlog_votes_check(terms, TLOG_VOTE_PREPARED, votes, n_votes));
+    tlog_endorsements_root(root, votes, n_votes);
+    hash256(key, terms->group_key, 32);
+    if (memcmp(root, b->endorsements, 32) != 0 ||
+        memcmp(key, b->key, 32) != 0 || memcmp(b->session, j->s.id, 32) != 0 ||
+        memcmp(b->approvals, j->approved.root, 32) != 0 ||
+        b->threshold != terms->t ||
+        strcmp(b->class, policy_class_name(profile->class)) != 0)
+        return rc_raise(RC_LOG, "birth: entry is of another birth");
+    return RC_OK;
+}
+
+/* Under lock. */
 static enum rc judge_birth(char *name, bool *member, struct node *n,
                            const struct wire_birth *in)
 {
-    struct wire_session s = { .descriptor = in->descriptor,
-                              .requester = in->requester };
-    s.approvals.at = in->approvals.at;
-    s.approvals.n = in->approvals.n;
+    struct tlog_proof proof;
+    struct tlog_birth b;
     struct judged j;
-    TRY(session_judge(&j, n, &s));
-    const struct policy *p = policy_chain_head(n->chain);
+    TRY(proof_from_wire(&proof, &in->proof));
+    TRY(tlog_proof_check(&proof, &n->log, NULL));
+    TRY(tlog_birth_decode(&b, proof.entry, proof.entry_len));
+    const struct policy *p = policy_chain_by_hash(n->chain, b.policy);
+    if (!p)
+        return rc_raise(RC_ORDER, "birth: of a policy this node has not got");
+    TRY(judge_session(&j, n, p, in));
     const struct policy_profile *profile = policy_profile_find(p, j.s.profile);
     if (!profile || memcmp(j.s.id, in->cert.session, 32) != 0)
         return rc_raise(RC_POLICY, "birth: session and certificate differ");
     if (in->cert.threshold != profile->threshold ||
         in->cert.votes.n != profile->n_nodes)
         return rc_raise(RC_POLICY, "birth: not the profile's threshold");
-    struct tlog_proof proof;
-    struct tlog_birth b;
-    TRY(proof_from_wire(&proof, &in->proof));
-    TRY(tlog_proof_check(&proof, &n->log, NULL));
-    TRY(tlog_birth_decode(&b, proof.entry, proof.entry_len));
     struct tlog_epoch_terms terms;
     struct tlog_vote votes[TLOG_MAX_NODES];
     unsigned n_votes;
-    uint8_t root[32];
     TRY(cert_terms(&terms, votes, &n_votes, &in->cert));
-    TRY(tlog_votes_check(&terms, TLOG_VOTE_PREPARED, votes, n_votes));
-    tlog_endorsements_root(root, votes, n_votes);
-    if (memcmp(root, b.endorsements, 32) != 0 ||
-        memcmp(b.session, j.s.id, 32) != 0 ||
-        memcmp(b.approvals, j.approved.root, 32) != 0)
-        return rc_raise(RC_LOG, "birth: entry is of another birth");
+    TRY(check_entry(&b, &terms, votes, n_votes, &j, profile));
     *member = false;
     for (unsigned i = 0; i < n_votes; i++) {
         const struct policy_node *node = policy_node_find(p, votes[i].node);
@@ -230,8 +267,8 @@ static enum rc activate(struct wire_ack *out, struct node *n,
                                 in->cert.session, (const char *)body, len);
 }
 
-enum rc epoch_on_activate(struct node *n, const uint8_t *body, size_t len,
-                          char **reply, size_t *reply_len)
+static enum rc on_activate(struct node *n, const uint8_t *body, size_t len,
+                           char **reply, size_t *reply_len)
 {
     WIRE(birth) in = { 0 };
     char name[POLICY_NAME_MAX];
@@ -253,4 +290,108 @@ enum rc epoch_on_activate(struct node *n, const uint8_t *body, size_t len,
     node_unlock(n);
     TRY(rc);
     return wire_ack_encode(reply, reply_len, &out);
+}
+
+/* ---- repeats ------------------------------------------------------------------------- */
+/*
+ * A POST may come twice (a connection died before its answer). The vault does
+ * each step once; a byte-identical repeat gets the answer that was given.
+ */
+
+typedef enum rc epoch_step(struct node *n, const uint8_t *body, size_t len,
+                           char **reply, size_t *reply_len);
+
+static bool given_before(struct node *n, const uint8_t request[32],
+                         char **reply, size_t *reply_len)
+{
+    char *copy = NULL;
+    node_lock(n);
+    for (size_t i = 0; i < sizeof(n->answer) / sizeof(*n->answer); i++) {
+        const struct epoch_answer *a = &n->answer[i];
+        if (copy || !a->json || memcmp(a->request, request, 32) != 0)
+            continue;
+        copy = malloc(a->len + 1);
+        if (!copy)
+            break;
+        memcpy(copy, a->json, a->len + 1);
+        *reply_len = a->len;
+    }
+    node_unlock(n);
+    if (copy)
+        *reply = copy;
+    return copy != NULL;
+}
+
+static void remember(struct node *n, const uint8_t request[32],
+                     const char *json, size_t len)
+{
+    char *copy = malloc(len + 1);
+    if (!copy)
+        return;
+    memcpy(copy, json, len);
+    copy[len] = '\0';
+    node_lock(n);
+    struct epoch_answer *a =
+            &n->answer[n->next_answer++ %
+                       (sizeof(n->answer) / sizeof(*n->answer))];
+    free(a->json);
+    *a = (struct epoch_answer){ .json = copy, .len = len };
+    memcpy(a->request, request, 32);
+    node_unlock(n);
+}
+
+void epoch_answers_free(struct node *n)
+{
+    for (size_t i = 0; i < sizeof(n->answer) / sizeof(*n->answer); i++)
+        free(n->answer[i].json);
+}
+
+enum rc epoch_on_peer(struct node *n, const char *step, const uint8_t *body,
+                      size_t len, char **reply, size_t *reply_len)
+{
+    static const struct {
+        const char *name;
+        epoch_step *fn;
+    } steps[] = { { "start", on_start },
+                  { "deal", on_deal },
+                  { "finish", on_finish },
+                  { "activate", on_activate } };
+    uint8_t request[32];
+    for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
+        if (strcmp(step, steps[i].name) != 0)
+            continue;
+        const struct hash_part parts[] = { { step, strlen(step) + 1 },
+                                           { body, len } };
+        hash256_parts(request, parts, 2);
+        if (given_before(n, request, reply, reply_len))
+            return RC_OK;
+        TRY(steps[i].fn(n, body, len, reply, reply_len));
+        remember(n, request, *reply, *reply_len);
+        return RC_OK;
+    }
+    return rc_raise(RC_UNKNOWN, "no such path");
+}
+
+/* ---- a birth that was missed --------------------------------------------------------- */
+
+static void told(struct node *n, void *arg, uint32_t to, enum rc rc,
+                 const uint8_t *body, size_t len)
+{
+    (void)arg;
+    (void)body;
+    (void)len;
+    struct peer *p = rc == RC_OK ? node_peer(n, (uint16_t)to) : NULL;
+    if (!p)
+        return; /* it is tried again when it is asked to sign again */
+    p->down_until_ms = 0;
+    lead_pump(n);
+}
+
+void epoch_tell(struct node *n, uint16_t to, const struct key *key)
+{
+    OWNED_MEM char *json = NULL;
+    size_t len;
+    if (wire_birth_encode(&json, &len, &key->evidence) == RC_OK)
+        node_send(n, to, "/v1/epoch/activate", json, len,
+                  n->w.now_ms(n->w.ctx) + ROUND_MS, told, NULL, to);
 }

@@ -64,13 +64,11 @@ static void see_boot(struct peer *p, const uint8_t boot[16])
 
 /* ---- choosing ------------------------------------------------------------------- */
 
-static bool usable(const struct node *n, const struct key *k, unsigned i,
-                   int64_t now)
+static bool usable(struct node *n, const struct key *k, unsigned i, int64_t now)
 {
     if (k->node[i] == n->id)
         return k->have_share;
-    struct node *m = (struct node *)(uintptr_t)n; /* node_peer may add */
-    const struct peer *p = node_peer(m, k->node[i]);
+    const struct peer *p = node_peer(n, k->node[i]);
     return p && p->down_until_ms <= now;
 }
 
@@ -181,9 +179,10 @@ static void gathered(struct node *n, void *arg, uint32_t from, enum rc rc,
         rc = fill_pool(n, r, (uint16_t)from, body, len);
     if (rc != RC_OK) {
         peer_down(n, from, DOWN_MS, rc);
-        r->failed = true;
-        r->rc = rc;
-        snprintf(r->why, sizeof(r->why), "node%u: %.380s", from, rc_text());
+        (void)rc_prefix(rc, "node%u: ", from);
+        round_fail(r, rc);
+        if (rc == RC_UNKNOWN)
+            epoch_tell(n, (uint16_t)from, r->key);
     }
     if (--r->waiting > 0)
         return;
@@ -246,6 +245,7 @@ void round_start(struct node *n, struct key *k)
         r->shot[i].results = calloc(r->n_signers, sizeof(*r->shot->results));
         if (!r->shot[i].results) {
             k->round = r;
+            k->rest_until_ms = n->w.now_ms(n->w.ctx) + LOG_REST_MS;
             r->rc = rc_raise(RC_NOMEM, "round: out of memory");
             round_abandon(n, r);
             return;
@@ -292,6 +292,10 @@ void round_requeue(struct node *n, struct round *r, unsigned s)
     r->shot[s].job = NULL;
     if (!job)
         return; /* answered already */
+    if (job->answered) {
+        job_free(job);
+        return;
+    }
     job->last_rc = r->rc;
     snprintf(job->last_why, sizeof(job->last_why), "%s", r->why);
     snprintf(job->last_hint, sizeof(job->last_hint), "%s", r->hint);
@@ -303,7 +307,13 @@ void round_requeue(struct node *n, struct round *r, unsigned s)
         char why[500];
         snprintf(why, sizeof(why), "slot_burnt after %llu attempts: %s",
                  (unsigned long long)job->attempt, r->why);
-        lead_job_failed(n, job, RC_SLOT_BURNT, why, "request a new session");
+        if (r->rc == RC_LOG)
+            lead_job_failed(n, job, RC_LOG, why,
+                            "the log did not show every node the same history: "
+                            "compare with mpcsign log fsck");
+        else
+            lead_job_failed(n, job, RC_SLOT_BURNT, why,
+                            "request a new session");
         return;
     }
     job->next = job->key->queue;

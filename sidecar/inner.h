@@ -24,6 +24,9 @@
 #define NOBODY_MS        3000  /* without t nodes: say so after this */
 #define SEEN_MAX         64    /* finished signatures kept for their bundle */
 #define CALL_WAIT_MAX_MS 60000
+#define MAX_RESENDS      16     /* of one attempt, to signers ahead of it */
+#define KEEP_EXPIRED_S   604800 /* marks outlive clocks that step back */
+#define EXPIRE_EVERY_MS  600000
 
 /* ---- keys ---------------------------------------------------------------- */
 
@@ -79,7 +82,8 @@ struct job {
     int64_t started_ms;
     int64_t deadline_ms;
     const struct wire_birth *birth; /* issuer: of the key to certify */
-    enum rc last_rc;                /* why the last attempt failed */
+    bool answered;   /* its deadline passed while it was in flight */
+    enum rc last_rc; /* why the last attempt failed */
     char last_why[400];
     char last_hint[200];
 };
@@ -95,7 +99,9 @@ struct round {
     struct key *key;
     enum round_state state;
     uint16_t signer[TLOG_MAX_NODES]; /* ascending */
-    bool answered[TLOG_MAX_NODES];
+    uint64_t from[TLOG_MAX_NODES];   /* sizes their growth starts at */
+    bool ask[TLOG_MAX_NODES];        /* who gets round two, or gets it again */
+    unsigned resends;
     unsigned n_signers;
     unsigned waiting; /* replies outstanding */
     struct shot shot[WIRE_MAX_BATCH];
@@ -130,6 +136,13 @@ struct ticket {
     uint32_t extra;
 };
 
+/* What a step of making a key was answered; a repeat gets it again. */
+struct epoch_answer {
+    uint8_t request[32];
+    char *json; /* owned; NULL: unused */
+    size_t len;
+};
+
 struct node {
     pthread_mutex_t lock;
     struct world w;
@@ -144,10 +157,21 @@ struct node {
     struct tlog_vkey log;
     struct key key[POLICY_MAX_PROFILES];
     unsigned n_keys;
-    uint64_t head;      /* newest size we cosigned */
+    uint64_t head; /* newest size we cosigned */
+    struct tlog_hash head_root;
     uint64_t heads[64]; /* and the ones before it, a ring */
     unsigned next_head;
-    char head_note[TLOG_NOTE_MAX];
+    char head_note[TLOG_NOTE_MAX]; /* the newest that is stored */
+    uint64_t stored_head;          /* its size */
+    /* Heads reach the disk in the order they grow; taken before lock. */
+    pthread_mutex_t head_lock;
+    struct epoch_answer answer[16]; /* ring: repeats get the same bytes */
+    unsigned next_answer;
+    /* Versions reach the disk in order; taken before lock. */
+    pthread_mutex_t policy_lock;
+    char *unstored; /* taken, but the disk refused it; owned */
+    size_t unstored_len;
+    uint64_t unstored_version;
     /* leads only */
     struct peer peer[POLICY_MAX_NODES];
     unsigned n_peers;
@@ -158,6 +182,7 @@ struct node {
     bool asking_log;
     bool flushing;
     int64_t ask_after_ms;
+    int64_t expire_after_ms;
     struct seen seen[SEEN_MAX];
     unsigned next_seen;
 };
@@ -245,8 +270,13 @@ void round_free(struct round *r);
 void round_requeue(struct node *n, struct round *r, unsigned s);
 /* The same for all that are left; frees r. */
 void round_abandon(struct node *n, struct round *r);
-void round_log(struct node *n, struct round *r);    /* append the intents */
-void round_sign(struct node *n, struct round *r);   /* send round two */
+void round_fail(struct round *r, enum rc rc);    /* with the thread's text */
+void round_log(struct node *n, struct round *r); /* append the intents */
+/* The same entries once more: a newer checkpoint for signers ahead of it. */
+void round_log_again(struct node *n, struct round *r);
+/* Sends round two to those of r->ask. */
+void round_sign(struct node *n, struct round *r,
+                const struct wire_appended *proofs);
 void round_finish(struct node *n, struct round *r); /* all replies are in */
 void peer_down(struct node *n, uint32_t id, int64_t for_ms, enum rc rc);
 struct pool *peer_pool(struct peer *p, const struct key *key);
@@ -266,21 +296,33 @@ MUST_CHECK enum rc follow_on_round2(struct node *n, uint16_t from,
 unsigned max_attempts(const struct key *key);
 
 /* epoch.c: a member's part in making a key; drive.c: the driver's */
-MUST_CHECK enum rc epoch_on_start(struct node *n, const uint8_t *body,
-                                  size_t len, char **reply, size_t *reply_len);
-MUST_CHECK enum rc epoch_on_deal(struct node *n, const uint8_t *body,
-                                 size_t len, char **reply, size_t *reply_len);
-MUST_CHECK enum rc epoch_on_finish(struct node *n, const uint8_t *body,
-                                   size_t len, char **reply, size_t *reply_len);
-MUST_CHECK enum rc epoch_on_activate(struct node *n, const uint8_t *body,
-                                     size_t len, char **reply,
-                                     size_t *reply_len);
+/* step: start, deal, finish or activate */
+MUST_CHECK enum rc epoch_on_peer(struct node *n, const char *step,
+                                 const uint8_t *body, size_t len, char **reply,
+                                 size_t *reply_len);
+/* Hands a key's birth to a node that missed it. */
+void epoch_tell(struct node *n, uint16_t to, const struct key *key);
+void epoch_answers_free(struct node *n);
 void drive_on_create(struct node *n, uint64_t call, const uint8_t *body,
                      size_t len);
 void drive_tick(struct node *n);
 void drive_free(struct node *n);
 
-/* govern.c: policy versions, the log's key, receipts */
+/* govern.c: judging and taking versions; govern_put.c: making and handing on;
+ * govern_log.c: the log's key, and what is owed to the log */
+#define GOVERN_MS 8000
+struct govern_checked {
+    struct policy *next;
+    struct policy_approved approved;
+};
+/* Under lock. */
+MUST_CHECK enum rc govern_check(struct govern_checked *out, struct node *n,
+                                const struct wire_policy *in, int64_t now_s);
+/* Takes a version with its proof; one that is in force already is fine. */
+MUST_CHECK enum rc govern_adopt(struct node *n, const struct wire_policy *in);
+/* A version as it is at rest. */
+MUST_CHECK enum rc govern_version(struct wire_policy *out, struct node *n,
+                                  uint64_t version);
 void govern_on_policy(struct node *n, uint64_t call, const uint8_t *body,
                       size_t len);
 void govern_on_policies(struct node *n, uint64_t call);
@@ -289,9 +331,8 @@ MUST_CHECK enum rc govern_take(struct node *n, const uint8_t *body, size_t len,
 MUST_CHECK enum rc govern_chain(struct node *n, char **reply,
                                 size_t *reply_len);
 MUST_CHECK enum rc govern_load(struct node *n);
-/* Under lock: chain's roster into the vault when it changed. */
-MUST_CHECK enum rc govern_roster(struct node *n,
-                                 const struct tlog_proof *proof);
+/* Hands the newest policy to a node that is behind. */
+void govern_tell(struct node *n, uint16_t to);
 void govern_tick(struct node *n);
 void govern_free(struct node *n);
 

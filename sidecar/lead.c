@@ -23,13 +23,22 @@ void job_free(struct job *job)
 
 /* ---- ends ------------------------------------------------------------------- */
 
-void lead_job_failed(struct node *n, struct job *job, enum rc rc,
-                     const char *why, const char *hint)
+static void answer_failed(struct node *n, struct job *job, enum rc rc,
+                          const char *why, const char *hint)
 {
+    if (job->answered)
+        return;
+    job->answered = true;
     (void)rc_raise(rc, "%s", why);
     if (hint && *hint)
         rc_hint("%s", hint);
     node_answer(n, job->call, rc, NULL, 0);
+}
+
+void lead_job_failed(struct node *n, struct job *job, enum rc rc,
+                     const char *why, const char *hint)
+{
+    answer_failed(n, job, rc, why, hint);
     job_free(job);
 }
 
@@ -45,8 +54,10 @@ void lead_job_done(struct node *n, struct job *job, const uint8_t signature[64],
     snprintf(out.slot, sizeof(out.slot), "%s", policy_kind_name(job->kind));
     char *json = NULL;
     size_t len = 0;
-    enum rc rc = wire_signed_encode(&json, &len, &out);
-    node_answer(n, job->call, rc, json, len);
+    if (!job->answered) {
+        enum rc rc = wire_signed_encode(&json, &len, &out);
+        node_answer(n, job->call, rc, json, len);
+    }
     job_free(job);
 }
 
@@ -213,7 +224,23 @@ void lead_pump(struct node *n)
             round_start(n, &n->key[i]);
 }
 
-/* Jobs whose time is over fail with the best reason known. */
+/* The best reason known. */
+static void expire(struct node *n, struct job *job)
+{
+    if (job->last_rc == RC_OK)
+        answer_failed(n, job, RC_TIMEOUT, "signing: the deadline passed", "");
+    else
+        answer_failed(n, job, job->last_rc, job->last_why, job->last_hint);
+}
+
+/* In flight: the round still needs the job, its caller does not. */
+static void expire_shots(struct node *n, const struct round *r, int64_t now)
+{
+    for (unsigned i = 0; r && i < r->n_shots; i++)
+        if (r->shot[i].job && now >= r->shot[i].job->deadline_ms)
+            expire(n, r->shot[i].job);
+}
+
 static void expire_jobs(struct node *n, struct key *k, int64_t now)
 {
     struct job **at = &k->queue;
@@ -226,12 +253,8 @@ static void expire_jobs(struct node *n, struct key *k, int64_t now)
             continue;
         }
         *at = job->next;
-        if (job->last_rc == RC_OK)
-            lead_job_failed(n, job, RC_TIMEOUT, "signing: the deadline passed",
-                            "");
-        else
-            lead_job_failed(n, job, job->last_rc, job->last_why,
-                            job->last_hint);
+        expire(n, job);
+        job_free(job);
     }
 }
 
@@ -239,7 +262,9 @@ void lead_tick(struct node *n)
 {
     int64_t now = n->w.now_ms(n->w.ctx);
     unsigned n_keys = node_n_keys(n);
-    for (unsigned i = 0; i < n_keys; i++)
+    for (unsigned i = 0; i < n_keys; i++) {
         expire_jobs(n, &n->key[i], now);
+        expire_shots(n, n->key[i].round, now);
+    }
     lead_pump(n);
 }

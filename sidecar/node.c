@@ -116,6 +116,9 @@ enum rc node_key_take(struct node *n, const char *name,
 {
     const struct wire_cert *c = &birth->cert;
     struct key *k = node_key_by_name(n, name);
+    if (k && memcmp(k->group_key, c->group_key, 32) != 0)
+        return rc_raise(RC_CONFLICT, "key %s: its group key never changes",
+                        name);
     if (k && k->epoch >= c->epoch) {
         *out = k;
         return RC_OK;
@@ -209,7 +212,8 @@ static enum rc load_head(struct node *n)
     struct tlog_checkpoint cp;
     TRY(tlog_checkpoint_open(&cp, (const char *)note, len, &n->log));
     memcpy(n->head_note, note, len + 1);
-    n->head = cp.size;
+    n->head = n->stored_head = cp.size;
+    n->head_root = cp.root;
     return RC_OK;
 }
 
@@ -231,7 +235,6 @@ static enum rc load_all(struct node *n)
     TRY(load_vault(n));
     TRY(load_log_key(n));
     TRY(govern_load(n));
-    TRY(govern_roster(n, NULL));
     if (n->has_log && n->keys.has_roster)
         TRY(load_head(n));
     return store_epochs(n->w.store, load_epoch, n);
@@ -244,6 +247,8 @@ enum rc node_new(struct node **out, const struct node_config *c,
     if (!n)
         return rc_raise(RC_NOMEM, "node: out of memory");
     pthread_mutex_init(&n->lock, NULL);
+    pthread_mutex_init(&n->head_lock, NULL);
+    pthread_mutex_init(&n->policy_lock, NULL);
     n->w = *world;
     n->id = c->id;
     snprintf(n->deployment, sizeof(n->deployment), "%s", c->deployment);
@@ -297,7 +302,11 @@ void node_free(struct node *n)
     drive_free(n);
     govern_free(n);
     policy_chain_free(n->chain);
+    epoch_answers_free(n);
+    free(n->unstored);
     pthread_mutex_destroy(&n->lock);
+    pthread_mutex_destroy(&n->head_lock);
+    pthread_mutex_destroy(&n->policy_lock);
     free(n);
 }
 
@@ -306,6 +315,14 @@ void node_tick(struct node *n)
     govern_tick(n);
     drive_tick(n);
     lead_tick(n);
+    int64_t now = n->w.now_ms(n->w.ctx);
+    if (now < n->expire_after_ms)
+        return;
+    n->expire_after_ms = now + EXPIRE_EVERY_MS;
+    /* a disk that fails here fails louder where something is kept */
+    if (store_expire(n->w.store, n->w.now_s(n->w.ctx) - KEEP_EXPIRED_S) !=
+        RC_OK)
+        n->expire_after_ms = now + EXPIRE_EVERY_MS / 10;
 }
 
 /* ---- events ---------------------------------------------------------------------------- */
@@ -374,14 +391,8 @@ enum rc node_on_peer(struct node *n, uint32_t from, const char *path,
         return follow_commit(n, id, body, len, reply, reply_len);
     if (strcmp(path, "/v1/frost/round2") == 0)
         return follow_on_round2(n, id, body, len, reply, reply_len);
-    if (strcmp(path, "/v1/epoch/start") == 0)
-        return epoch_on_start(n, body, len, reply, reply_len);
-    if (strcmp(path, "/v1/epoch/deal") == 0)
-        return epoch_on_deal(n, body, len, reply, reply_len);
-    if (strcmp(path, "/v1/epoch/finish") == 0)
-        return epoch_on_finish(n, body, len, reply, reply_len);
-    if (strcmp(path, "/v1/epoch/activate") == 0)
-        return epoch_on_activate(n, body, len, reply, reply_len);
+    if (strncmp(path, "/v1/epoch/", 10) == 0)
+        return epoch_on_peer(n, path + 10, body, len, reply, reply_len);
     return rc_raise(RC_UNKNOWN, "no such path");
 }
 
@@ -410,9 +421,11 @@ void node_policy_head(struct node *n, struct wire_policy_head *out)
     node_unlock(n);
 }
 
-void node_keys(const struct node *n, struct vault_keys *out)
+void node_keys(struct node *n, struct vault_keys *out)
 {
+    node_lock(n);
     *out = n->keys;
+    node_unlock(n);
 }
 
 enum rc node_log_later(struct node *n, const char *entry)

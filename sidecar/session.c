@@ -107,6 +107,53 @@ enum rc session_load(struct wire_session *out, struct node *n,
     return wire_session_decode(out, (const char *)json, len);
 }
 
+static bool holds(const struct wire_session *s, const struct wire_blob *record)
+{
+    for (size_t i = 0; i < s->approvals.n; i++)
+        if (s->approvals.at[i].len == record->len &&
+            memcmp(s->approvals.at[i].p, record->p, record->len) == 0)
+            return true;
+    return false;
+}
+
+/* a, and of b's records those that a does not hold. */
+static enum rc merge(struct wire_session *out, const struct wire_session *a,
+                     const struct wire_session *b)
+{
+    const struct wire_blob *requester = a->requester.len ? &a->requester
+                                                         : &b->requester;
+    size_t n = a->approvals.n;
+    for (size_t i = 0; i < b->approvals.n; i++)
+        n += !holds(a, &b->approvals.at[i]);
+    TRY(wire_blob_set(&out->descriptor, a->descriptor.p, a->descriptor.len));
+    TRY(wire_blob_set(&out->requester, requester->p, requester->len));
+    TRY(wire_list_new(&out->approvals, n));
+    n = 0;
+    for (size_t i = 0; i < a->approvals.n; i++, n++)
+        TRY(wire_blob_set(&out->approvals.at[n], a->approvals.at[i].p,
+                          a->approvals.at[i].len));
+    for (size_t i = 0; i < b->approvals.n; i++) {
+        const struct wire_blob *record = &b->approvals.at[i];
+        if (!holds(a, record))
+            TRY(wire_blob_set(&out->approvals.at[n++], record->p, record->len));
+    }
+    return RC_OK;
+}
+
+/* Approvals that came before stay: the session is the same, bytes for bytes. */
+static enum rc keep_more(struct node *n, const struct policy_session *s,
+                         const struct wire_session *in)
+{
+    WIRE(session) have = { 0 };
+    WIRE(session) both = { 0 };
+    enum rc rc = session_load(&have, n, s->id);
+    if (rc == RC_UNKNOWN)
+        return session_keep(n, s->id, s->expires, in);
+    TRY(rc);
+    TRY(merge(&both, &have, in));
+    return session_keep(n, s->id, s->expires, &both);
+}
+
 static enum rc accept_session(struct node *n, const uint8_t *body, size_t len,
                               struct wire_session_id *id)
 {
@@ -122,7 +169,7 @@ static enum rc accept_session(struct node *n, const uint8_t *body, size_t len,
     if (rc != RC_OK && rc != RC_NOT_APPROVED)
         return rc;
     memcpy(id->session, s.id, 32);
-    return session_keep(n, s.id, s.expires, &in);
+    return keep_more(n, &s, &in);
 }
 
 static void answer_id(struct node *n, uint64_t call, enum rc rc,
@@ -158,18 +205,11 @@ static enum rc accept_approval(struct node *n, const uint8_t *body, size_t len,
                                      in.session, in.record.p, in.record.len);
     node_unlock(n);
     TRY(rc);
-    WIRE(session) next = { 0 };
-    TRY(wire_blob_set(&next.descriptor, have.descriptor.p,
-                      have.descriptor.len));
-    TRY(wire_blob_set(&next.requester, have.requester.p, have.requester.len));
-    TRY(wire_list_new(&next.approvals, have.approvals.n + 1));
-    for (size_t i = 0; i < have.approvals.n; i++)
-        TRY(wire_blob_set(&next.approvals.at[i], have.approvals.at[i].p,
-                          have.approvals.at[i].len));
-    TRY(wire_blob_set(&next.approvals.at[have.approvals.n], in.record.p,
-                      in.record.len));
+    struct wire_session one = { .descriptor = have.descriptor };
+    one.approvals.at = &in.record; /* lent */
+    one.approvals.n = 1;
     memcpy(id->session, in.session, 32);
-    return session_keep(n, in.session, s.expires, &next);
+    return keep_more(n, &s, &one);
 }
 
 void session_on_approval(struct node *n, uint64_t call, const uint8_t *body,

@@ -198,7 +198,7 @@ void node_policy_head(struct node *n, struct wire_policy_head *out);
 /* A peer told its head: fetch the chain from it when it is ahead. */
 void node_peer_head(struct node *n, uint32_t from,
                     const struct wire_policy_head *head);
-void node_keys(const struct node *n, struct vault_keys *out);
+void node_keys(struct node *n, struct vault_keys *out);
 /* Adds text entry to the outbox: evidence at boot. */
 MUST_CHECK enum rc node_log_later(struct node *n, const char *entry);
 /* JSON object for `status`; heap. */

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What passes between a node and the log besides signing: the log's key is
+ * learnt once and held, and entries that are owed to it are sent until it has
+ * them.
+ */
+#include "sidecar/inner.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ASK_EVERY_MS 1000
+
+/* ---- the log's key, and what is owed to the log ------------------------------------------------ */
+
+static enum rc hold_log_key(struct node *n, const uint8_t *body, size_t len)
+{
+    WIRE(vkey) in = { 0 };
+    struct tlog_vkey key;
+    TRY(wire_vkey_decode(&in, (const char *)body, len));
+    TRY(tlog_vkey_parse(&key, in.vkey.p));
+    char want[TLOG_NAME_MAX];
+    snprintf(want, sizeof(want), "%s/log", n->deployment);
+    if (strcmp(key.name, want) != 0)
+        return rc_raise(RC_LOG, "log: calls itself %s, want %s", key.name,
+                        want);
+    TRY(store_put(n->w.store, "log_vkey", in.vkey.p, in.vkey.len));
+    node_lock(n);
+    if (!n->has_log) {
+        n->log = key;
+        n->has_log = true;
+    }
+    node_unlock(n);
+    return RC_OK;
+}
+
+static void log_key_came(struct node *n, void *arg, uint32_t extra, enum rc rc,
+                         const uint8_t *body, size_t len)
+{
+    (void)arg;
+    (void)extra;
+    n->asking_log = false;
+    if (rc == RC_OK)
+        rc = hold_log_key(n, body, len);
+    n->ask_after_ms = n->w.now_ms(n->w.ctx) + (rc == RC_OK ? 0 : ASK_EVERY_MS);
+}
+
+struct owed {
+    struct wire_append ask;
+    uint64_t last;
+};
+static enum rc owe_one(void *ctx, const char *name, uint64_t number,
+                       const uint8_t *text, size_t len, const uint8_t *b,
+                       size_t b_len)
+{
+    struct owed *o = ctx;
+    (void)name;
+    (void)b;
+    (void)b_len;
+    o->last = number;
+    return wire_text_set(&o->ask.entries.at[o->ask.entries.n++],
+                         (const char *)text, len);
+}
+
+static void flushed(struct node *n, void *arg, uint32_t extra, enum rc rc,
+                    const uint8_t *body, size_t len)
+{
+    (void)extra;
+    (void)body;
+    (void)len;
+    n->flushing = false;
+    if (rc == RC_OK)
+        rc = store_outbox_done(n->w.store, (uint64_t)(uintptr_t)arg);
+    if (rc != RC_OK)
+        n->ask_after_ms = n->w.now_ms(n->w.ctx) + ASK_EVERY_MS;
+}
+
+static enum rc flush(struct node *n)
+{
+    struct owed o = { 0 };
+    WIRE(append) ask = { 0 };
+    TRY(wire_list_new(&ask.entries, WIRE_MAX_APPEND));
+    o.ask = ask;
+    o.ask.entries.n = 0;
+    enum rc rc = store_outbox(n->w.store, WIRE_MAX_APPEND, owe_one, &o);
+    ask = o.ask;
+    TRY(rc);
+    if (ask.entries.n == 0)
+        return RC_OK;
+    OWNED_MEM char *json = NULL;
+    size_t len;
+    TRY(wire_append_encode(&json, &len, &ask));
+    n->flushing = true;
+    node_send(n, WORLD_LOG, "/v1/log/append", json, len,
+              n->w.now_ms(n->w.ctx) + GOVERN_MS, flushed,
+              (void *)(uintptr_t)o.last, 0);
+    return RC_OK;
+}
+
+void govern_tick(struct node *n)
+{
+    int64_t now = n->w.now_ms(n->w.ctx);
+    if (now < n->ask_after_ms)
+        return;
+    if (!n->has_log && !n->asking_log) {
+        n->asking_log = true;
+        node_send(n, WORLD_LOG, "/v1/log/vkey", NULL, 0, now + GOVERN_MS,
+                  log_key_came, NULL, 0);
+    } else if (n->has_log && !n->flushing && flush(n) != RC_OK) {
+        n->ask_after_ms = now + ASK_EVERY_MS;
+    }
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Leading, part five: all replies of a round are in. The shares are summed
+ * and verified, and only then does a caller hear of it; what was refused
+ * tries again or ends with the reason and the node's name.
+ */
+#include "sidecar/inner.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/hash.h"
+
+/* ---- summing ------------------------------------------------------------- */
+
+static enum rc sum_shares(uint8_t sig[64], struct node *n,
+                          const struct round *r, unsigned s)
+{
+    struct frost_commitment list[TLOG_MAX_NODES];
+    struct frost_sig_share shares[TLOG_MAX_NODES];
+    struct frost_point ys[TLOG_MAX_NODES];
+    struct frost_point group;
+    struct frost_id bad[TLOG_MAX_NODES];
+    unsigned n_bad = 0;
+    const struct shot *shot = &r->shot[s];
+    for (unsigned i = 0; i < r->n_signers; i++) {
+        const struct wire_signer *w = &shot->item.signers.at[i];
+        TRY(frost_id_from_u16(&list[i].id, r->signer[i]));
+        memcpy(list[i].hiding.b, w->hiding, 32);
+        memcpy(list[i].binding.b, w->binding, 32);
+        shares[i].id = list[i].id;
+        memcpy(shares[i].z.le, shot->results[i].share, 32);
+        for (unsigned k = 0; k < r->key->n; k++)
+            if (r->key->node[k] == r->signer[i])
+                ys[i] = r->key->y[k];
+    }
+    memcpy(group.b, r->key->group_key, 32);
+    enum rc rc = frost_aggregate(sig, &group, shot->job->msg,
+                                 shot->job->msg_len, list, shares, ys, bad,
+                                 &n_bad, r->n_signers);
+    if (rc != RC_CHEATER)
+        return rc;
+    char who[64] = "";
+    for (unsigned i = 0; i < n_bad; i++) {
+        uint16_t id = frost_id_to_u16(&bad[i]);
+        size_t at = strlen(who);
+        snprintf(who + at, sizeof(who) - at, " node%u", id);
+        (void)rc_raise(RC_CHEATER, "wrong signature share");
+        peer_down(n, id, CHEATER_DOWN_MS, RC_CHEATER);
+    }
+    return rc_raise(RC_CHEATER, "wrong signature share from%s", who);
+}
+
+/* ---- refusals ---------------------------------------------------------------------------- */
+
+/* Nonces of a vault that is gone, or that it has dropped. */
+static void drop_pool(struct node *n, const struct round *r, unsigned i)
+{
+    struct peer *p = node_peer(n, r->signer[i]);
+    struct pool *pool = p ? peer_pool(p, r->key) : NULL;
+    if (pool)
+        pool->n = 0;
+}
+
+/* It judges by another policy than ours: is it the one that is behind? */
+static enum rc other_policy(struct node *n, const struct round *r, unsigned s,
+                            unsigned i)
+{
+    struct wire_policy_head own;
+    node_policy_head(n, &own);
+    if (r->signer[i] == n->id ||
+        memcmp(own.sha256, r->shot[s].job->parsed.policy, 32) != 0)
+        return RC_POLICY_CHANGED;
+    char why[300];
+    snprintf(why, sizeof(why), "%.299s", rc_text());
+    (void)rc_raise(RC_ORDER, "is behind on the policy");
+    peer_down(n, r->signer[i], DOWN_MS, RC_ORDER);
+    govern_tell(n, r->signer[i]);
+    return rc_raise(RC_ORDER, "%s", why);
+}
+
+/* RC_OK, or the first refusal, with the node's name in front. */
+static enum rc first_refusal(struct node *n, const struct round *r, unsigned s)
+{
+    enum rc first = RC_OK;
+    unsigned at = 0;
+    for (unsigned i = 0; i < r->n_signers; i++) {
+        enum rc rc = rc_from_slug(r->shot[s].results[i].code);
+        if (rc == RC_UNKNOWN || rc == RC_ORDER)
+            drop_pool(n, r, i);
+        if (first == RC_OK && rc != RC_OK) {
+            first = rc;
+            at = i;
+        }
+    }
+    if (first == RC_OK)
+        return RC_OK;
+    const struct wire_round2_result *res = &r->shot[s].results[at];
+    (void)rc_raise(first, "node%u: %s", r->signer[at],
+                   res->message.p ? res->message.p : res->code);
+    return first == RC_POLICY_CHANGED ? other_policy(n, r, s, at) : first;
+}
+
+/* ---- signers that know a newer head -------------------------------------------------------- */
+
+/* Its size by the log's own signature, or 0. */
+static uint64_t size_of(struct node *n, const struct wire_text *note)
+{
+    struct tlog_checkpoint cp;
+    if (!note->p ||
+        tlog_checkpoint_open(&cp, note->p, note->len, &n->log) != RC_OK)
+        return 0;
+    return cp.size;
+}
+
+/* Marks in r->ask who is to be asked again; false when nobody is. */
+static bool ask_again(struct node *n, struct round *r)
+{
+    bool any = false;
+    for (unsigned i = 0; i < r->n_signers; i++) {
+        r->ask[i] = false;
+        for (unsigned s = 0; s < r->n_shots; s++) {
+            const struct wire_round2_result *res = &r->shot[s].results[i];
+            if (rc_from_slug(res->code) != RC_HEAD_BEHIND)
+                continue;
+            r->ask[i] = any = true;
+            r->from[i] = size_of(n, &res->head);
+        }
+    }
+    return any;
+}
+
+/* Lines over the checkpoint that is about to be replaced. */
+static void drop_cosignatures(struct round *r)
+{
+    for (unsigned s = 0; s < r->n_shots; s++)
+        for (unsigned i = 0; i < r->n_signers; i++) {
+            struct wire_text *line = &r->shot[s].results[i].cosignature;
+            if (line->p) {
+                line->p[0] = '\0';
+                line->len = 0;
+            }
+        }
+}
+
+/* ---- the end ------------------------------------------------------------------------------- */
+
+static enum rc add_receipt(struct node *n, uint64_t intent,
+                           const uint8_t sig[64])
+{
+    struct tlog_receipt receipt = { .intent = intent };
+    char text[TLOG_ENTRY_MAX + 1];
+    size_t len;
+    hash256(receipt.signature, sig, 64);
+    TRY(tlog_receipt_encode(text, &len, &receipt));
+    const char *one = text;
+    return store_outbox_add(n->w.store, &one, 1);
+}
+
+/* Keeps the evidence of a finished signature for GET /v1/bundle. */
+static void keep_seen(struct node *n, struct round *r, unsigned s,
+                      const uint8_t sig[64])
+{
+    struct seen *seen = &n->seen[n->next_seen++ % SEEN_MAX];
+    wire_round2_item_free(&seen->item);
+    for (unsigned i = 0; seen->results && i < seen->n_signers; i++)
+        wire_round2_result_free(&seen->results[i]);
+    free(seen->results);
+    *seen = (struct seen){ .used = true,
+                           .item = r->shot[s].item,
+                           .results = r->shot[s].results,
+                           .n_signers = r->n_signers,
+                           .key = r->key };
+    memcpy(seen->signer, r->signer, sizeof(seen->signer));
+    memcpy(seen->signature, sig, 64);
+    memset(&r->shot[s].item, 0, sizeof(r->shot[s].item));
+    r->shot[s].results = NULL;
+}
+
+static enum rc finish_shot(struct node *n, struct round *r, unsigned s)
+{
+    uint8_t sig[64];
+    struct job *job = r->shot[s].job;
+    TRY(first_refusal(n, r, s));
+    TRY(sum_shares(sig, n, r, s));
+    uint64_t intent = r->shot[s].item.intent.index;
+    keep_seen(n, r, s, sig);
+    r->shot[s].job = NULL;
+    lead_job_done(n, job, sig, intent); /* reply first */
+    return add_receipt(n, intent, sig);
+}
+
+void round_finish(struct node *n, struct round *r)
+{
+    if (r->failed) {
+        round_abandon(n, r);
+        return;
+    }
+    if (r->resends < MAX_RESENDS && ask_again(n, r)) {
+        r->resends++;
+        drop_cosignatures(r);
+        round_log_again(n, r); /* may end and free r */
+        return;
+    }
+    for (unsigned s = r->n_shots; s-- > 0;) {
+        enum rc rc = finish_shot(n, r, s);
+        if (rc == RC_OK || !r->shot[s].job)
+            continue;
+        round_fail(r, rc);
+        round_requeue(n, r, s);
+    }
+    round_abandon(n, r); /* nothing is left in it */
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Leading, part four: round two to the signers, ourselves included, through
+ * the same follow_round2 as everyone. Whoever knows a newer head than the
+ * checkpoint sent is asked again with a better proof; nothing was marked
+ * there and no nonce bound.
+ */
+#include "sidecar/inner.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+
+#define WANT_NEXT WIRE_MAX_BATCH
+
+/* ---- results ------------------------------------------------------------------------------- */
+
+static unsigned index_of(const struct round *r, uint16_t node)
+{
+    unsigned at = 0;
+    while (at < r->n_signers && r->signer[at] != node)
+        at++;
+    return at;
+}
+
+static bool is_ok(const struct wire_round2_result *res)
+{
+    return rc_from_slug(res->code) == RC_OK;
+}
+
+static enum rc take_results(struct node *n, struct round *r, uint16_t from,
+                            struct wire_round2_reply *in)
+{
+    unsigned at = index_of(r, from);
+    if (at == r->n_signers || in->items.n != r->n_shots)
+        return rc_raise(RC_PARSE, "round 2: %zu results for %u items",
+                        in->items.n, r->n_shots);
+    for (unsigned s = 0; s < r->n_shots; s++) {
+        struct wire_round2_result *mine = &r->shot[s].results[at];
+        if (is_ok(mine))
+            continue; /* asked again for the others of its batch */
+        wire_round2_result_free(mine);
+        *mine = in->items.at[s];
+        memset(&in->items.at[s], 0, sizeof(in->items.at[s])); /* moved */
+    }
+    if (from == n->id)
+        return RC_OK;
+    struct peer *p = node_peer(n, from);
+    struct pool *pool = p ? peer_pool(p, r->key) : NULL;
+    if (!pool)
+        return RC_OK;
+    p->head = in->head;
+    p->why[0] = '\0';
+    for (size_t i = 0; i < in->next.n && pool->n < POOL_CAP; i++)
+        pool->at[pool->n++] = in->next.at[i];
+    return RC_OK;
+}
+
+static void replied(struct node *n, void *arg, uint32_t from, enum rc rc,
+                    const uint8_t *body, size_t len)
+{
+    struct round *r = arg;
+    WIRE(round2_reply) in = { 0 };
+    if (rc == RC_OK)
+        rc = wire_round2_reply_decode(&in, (const char *)body, len);
+    if (rc == RC_OK)
+        rc = take_results(n, r, (uint16_t)from, &in);
+    if (rc != RC_OK) {
+        peer_down(n, from, DOWN_MS, rc);
+        (void)rc_prefix(rc, "node%u: ", from);
+        round_fail(r, rc);
+    }
+    if (--r->waiting == 0)
+        round_finish(n, r);
+}
+
+/* ---- sending ------------------------------------------------------------------------------- */
+
+static const struct wire_growth *growth_from(const struct wire_appended *in,
+                                             uint64_t size)
+{
+    for (size_t i = 0; i < in->growth.n; i++)
+        if (in->growth.at[i].from == size)
+            return &in->growth.at[i];
+    return NULL;
+}
+
+/* What one signer gets: every item, with growth from its own last size. */
+static enum rc set_growth(struct round *r, unsigned at,
+                          const struct wire_appended *in)
+{
+    const struct wire_growth *g = r->from[at] ? growth_from(in, r->from[at])
+                                              : NULL;
+    for (unsigned s = 0; s < r->n_shots; s++) {
+        struct wire_growth *to = &r->shot[s].item.growth;
+        wire_growth_free(to);
+        if (!g)
+            continue;
+        to->from = g->from;
+        to->to = g->to;
+        TRY(wire_list_new(&to->path, g->path.n));
+        if (g->path.n)
+            memcpy(to->path.at, g->path.at, g->path.n * sizeof(*g->path.at));
+    }
+    return RC_OK;
+}
+
+/* The shots' items, lent. */
+static void lend(struct wire_round2_item *items, const struct round *r)
+{
+    for (unsigned s = 0; s < r->n_shots; s++)
+        items[s] = r->shot[s].item;
+}
+
+static enum rc encode_round2(uint8_t **out, size_t *out_len,
+                             const struct round *r)
+{
+    struct wire_round2_item items[WIRE_MAX_BATCH];
+    unsigned n_items = r->n_shots;
+    struct wire_round2 m = { .want_next = WANT_NEXT };
+    lend(items, r);
+    m.items.at = items;
+    m.items.n = n_items;
+    OWNED_MEM char *json = NULL;
+    size_t json_len;
+    size_t raw = 0;
+    TRY(wire_round2_encode(&json, &json_len, &m));
+    for (unsigned s = 0; s < n_items; s++)
+        raw += r->shot[s].job->msg_len;
+    OWNED_MEM uint8_t *buf = malloc(4 + json_len + raw);
+    if (!buf)
+        return rc_raise(RC_NOMEM, "round 2: out of memory");
+    struct bytes_writer w = bytes_writer(buf, 4 + json_len + raw);
+    bytes_put_lp32(&w, json, json_len);
+    for (unsigned s = 0; s < n_items; s++)
+        bytes_put(&w, r->shot[s].job->msg, r->shot[s].job->msg_len);
+    TRY(bytes_written(&w));
+    *out_len = w.len;
+    *out = TAKE(buf);
+    return RC_OK;
+}
+
+static enum rc send_round2(struct node *n, struct round *r, unsigned at,
+                           const struct wire_appended *in)
+{
+    OWNED_MEM uint8_t *body = NULL;
+    size_t len;
+    TRY(set_growth(r, at, in));
+    TRY(encode_round2(&body, &len, r));
+    node_send(n, r->signer[at], "/v1/frost/round2", (const char *)body, len,
+              r->deadline_ms, replied, r, r->signer[at]);
+    return RC_OK;
+}
+
+static enum rc join_messages(uint8_t **out, size_t *out_len,
+                             const struct round *r)
+{
+    size_t len = 0;
+    for (unsigned s = 0; s < r->n_shots; s++)
+        len += r->shot[s].job->msg_len;
+    OWNED_MEM uint8_t *raw = malloc(len + 1);
+    if (!raw)
+        return rc_raise(RC_NOMEM, "round 2: out of memory");
+    struct bytes_writer w = bytes_writer(raw, len);
+    for (unsigned s = 0; s < r->n_shots; s++)
+        bytes_put(&w, r->shot[s].job->msg, r->shot[s].job->msg_len);
+    TRY(bytes_written(&w));
+    *out_len = len;
+    *out = TAKE(raw);
+    return RC_OK;
+}
+
+/* Our own part: judged, marked and signed like anybody's. */
+static enum rc sign_ourselves(struct node *n, struct round *r, unsigned at,
+                              const struct wire_appended *in)
+{
+    struct wire_round2_item items[WIRE_MAX_BATCH];
+    struct wire_round2 m = { .want_next = 0 };
+    OWNED_MEM uint8_t *raw = NULL;
+    size_t raw_len;
+    WIRE(round2_reply) out = { 0 };
+    TRY(set_growth(r, at, in));
+    TRY(join_messages(&raw, &raw_len, r));
+    lend(items, r);
+    m.items.at = items;
+    m.items.n = r->n_shots;
+    TRY(follow_round2(n, n->id, &m, raw, raw_len, &out));
+    return take_results(n, r, n->id, &out);
+}
+
+void round_sign(struct node *n, struct round *r, const struct wire_appended *in)
+{
+    unsigned own = r->n_signers;
+    r->state = ROUND_SIGN;
+    r->deadline_ms = n->w.now_ms(n->w.ctx) + ROUND_MS;
+    r->waiting = 1; /* ours: no reply can end the round before we are through */
+    for (unsigned i = 0; i < r->n_signers; i++) {
+        if (!r->ask[i])
+            continue;
+        if (r->signer[i] == n->id) {
+            own = i;
+            continue;
+        }
+        r->waiting++;
+        enum rc rc = send_round2(n, r, i, in);
+        if (rc != RC_OK)
+            replied(n, r, r->signer[i], rc, NULL, 0);
+    }
+    enum rc rc = own < r->n_signers ? sign_ourselves(n, r, own, in) : RC_OK;
+    if (rc != RC_OK) {
+        (void)rc_prefix(rc, "node%u (leading): ", n->id);
+        round_fail(r, rc);
+    }
+    if (--r->waiting == 0)
+        round_finish(n, r);
+}

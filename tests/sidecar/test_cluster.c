@@ -1,0 +1,755 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Named scenarios of a whole cluster: one story each, no chance in them. */
+#include "test.h"
+
+#include "sim.h"
+
+#include <sodium.h>
+
+#include "base/bytes.h"
+#include "base/enc.h"
+
+static const char *const release[] = { "release", NULL };
+static const char *const two_keys[] = { "release", "second", NULL };
+static const char *const small[] = { "small", NULL };
+static const char *const guarded[] = { "guarded", NULL };
+static const char *const none[] = { NULL };
+
+static struct sim *cluster(const char *const *keys)
+{
+    struct sim *s = sim_new(1, 3);
+    sim_ready(s, keys);
+    return s;
+}
+
+static void done(struct sim *s)
+{
+    sim_check(s);
+    sim_free(s);
+}
+
+static unsigned sign(struct sim *s, unsigned id, const char *text)
+{
+    return sim_sign(s, id, "release", "", text, strlen(text), 10000);
+}
+
+static int64_t took(const struct sim *s, unsigned call)
+{
+    return s->call[call].answered_ms - s->call[call].asked_ms;
+}
+
+static void says(struct sim *s, unsigned call, const char *part)
+{
+    if (!strstr(s->call[call].why, part))
+        sim_fail(s, "\"%s\" does not say %s", s->call[call].why, part);
+}
+
+/* ---- signing ---------------------------------------------------------------- */
+
+static void three_nodes_sign(void **state)
+{
+    (void)state;
+    struct sim *s = cluster(release);
+    struct wire_signed out;
+    for (unsigned id = 1; id <= 3; id++) {
+        char msg[32];
+        snprintf(msg, sizeof(msg), "message of node%u", id);
+        unsigned call = sign(s, id, msg);
+        sim_want_ok(s, call);
+        assert_true(sim_signature(s, call, &out));
+        assert_int_equal(out.attempt, 1);
+        assert_int_equal(out.epoch, 1);
+        assert_string_equal(out.slot, "raw");
+    }
+    /* the message may be empty */
+    sim_want_ok(s, sim_sign(s, 1, "release", "", "", 0, 10000));
+    done(s);
+}
+
+static void the_bundle_opens_the_intent(void **state)
+{
+    (void)state;
+    struct sim *s = cluster(release);
+    struct wire_signed out;
+    char path[128], hex[65];
+    unsigned call = sign(s, 2, "bundle me");
+    sim_want_ok(s, call);
+    assert_true(sim_signature(s, call, &out));
+    snprintf(path, sizeof(path), "/v1/bundle/%s",
+             enc_hex(hex, out.session, 32));
+    unsigned get = sim_ask(s, 2, path, NULL, 0);
+    sim_want_ok(s, get);
+    WIRE(bundle) b = { 0 };
+    struct policy_session session;
+    struct tlog_intent in;
+    uint8_t commitment[32];
+    assert_ok(wire_bundle_decode(&b, s->call[get].json, s->call[get].len));
+    assert_ok(policy_session_parse(&session, b.session.descriptor.p,
+                                   b.session.descriptor.len));
+    assert_ok(tlog_intent_decode(&in, b.intent.entry.p, b.intent.entry.len));
+    tlog_commitment(commitment, session.nonce, (const uint8_t *)"bundle me", 9);
+    assert_memory_equal(commitment, in.commitment, 32);
+    assert_memory_equal(b.signature, out.signature, 64);
+    assert_int_equal(b.signers.n, 2);
+    sim_want(s, sim_ask(s, 1, path, NULL, 0), RC_UNKNOWN);
+    done(s);
+}
+
+static void one_dead_node_costs_a_retry_not_a_failure(void **state)
+{
+    (void)state;
+    struct sim *s = cluster(release);
+    struct wire_signed out;
+    for (unsigned dead = 1; dead <= 3; dead++) {
+        sim_crash(s, dead);
+        for (unsigned i = 0; i < 6; i++) {
+            unsigned lead = dead % 3 + 1;
+            unsigned call = sign(s, lead, "with one node dead");
+            sim_want_ok(s, call);
+            assert_true(sim_signature(s, call, &out));
+            assert_true(took(s, call) < 1000);
+        }
+        sim_start(s, dead);
+        sim_run(s, 2000);
+    }
+    done(s);
+}
+
+static void two_dead_nodes_are_named_in_the_error_within_the_deadline(void **st)
+{
+    (void)st;
+    struct sim *s = cluster(release);
+    sim_crash(s, 2);
+    sim_crash(s, 3);
+    unsigned call = sign(s, 1, "nobody helps");
+    unsigned short_one = sim_sign(s, 1, "release", "", "hurry", 5, 500);
+    sim_want(s, call, RC_NODES);
+    says(s, call, "node2");
+    says(s, call, "node3");
+    says(s, call, "needs 2 of 3 nodes, has 1");
+    assert_true(strlen(s->call[call].hint) > 0);
+    assert_true(took(s, call) < 5000);
+    sim_want(s, short_one, RC_NODES);
+    assert_true(took(s, short_one) < 1000);
+    /* and again when they hang instead of refusing */
+    sim_start(s, 2);
+    sim_start(s, 3);
+    s->node[2].hung = s->node[3].hung = true;
+    sim_run(s, 15000);
+    call = sign(s, 1, "nobody answers");
+    sim_want(s, call, RC_NODES);
+    says(s, call, "node2");
+    says(s, call, "node3");
+    assert_true(took(s, call) <= 10500);
+    done(s);
+}
+
+static void work_resumes_when_they_are_back(void **state)
+{
+    (void)state;
+    struct sim *s = cluster(release);
+    sim_crash(s, 2);
+    sim_crash(s, 3);
+    unsigned call = sign(s, 1, "patience");
+    sim_run(s, 1500);
+    assert_int_equal(s->call[call].answers, 0);
+    sim_start(s, 3);
+    sim_want_ok(s, call);
+    sim_start(s, 2);
+    for (unsigned id = 1; id <= 3; id++)
+        sim_want_ok(s, sign(s, id, "all back"));
+    done(s);
+}
+
+static void dead_log_means_no_signature_and_says_so(void **state)
+{
+    (void)state;
+    struct sim *s = cluster(release);
+    sim_want_ok(s, sign(s, 1, "before"));
+    unsigned shares = s->n_shares;
+    s->log_down = true;
+    unsigned call = sim_sign(s, 1, "release", "", "dark", 4, 3000);
+    sim_want(s, call, RC_LOG);
+    says(s, call, "log");
+    assert_non_null(strstr(s->call[call].hint, "mpc-log"));
+    assert_true(took(s, call) <= 3500);
+    s->log_down = false;
+    s->log_hung = true;
+    call = sim_sign(s, 1, "release", "", "slow", 4, 3000);
+    assert_true(sim_wait(s, call, 4000));
+    assert_true(s->call[call].rc == RC_LOG || s->call[call].rc == RC_TIMEOUT);
+    assert_int_equal(s->n_shares, shares);
+    s->log_hung = false;
+    call = sign(s, 1, "light");
+    sim_want_ok(s, call);
+    done(s);
+}
+
+static void hung_peer_is_passed_over(void **state)
+{
+    (void)state;
+    struct sim *s = cluster(release);
+    s->node[2].hung = true;
+    for (unsigned i = 0; i < 8; i++) {
+        unsigned call = sign(s, 1, "past it");
+        sim_want_ok(s, call);
+        assert_true(took(s, call) < 3500);
+        /* it rests after the first time, so later ones do not wait for it */
+        if (i > 1)
+            assert_true(took(s, call) < 100);
+    }
+    done(s);
+}
+
+static void sixteen_callers_are_batched(void **state)
+{
+    (void)state;
+    struct sim *s = cluster(release);
+    sim_want_ok(s, sign(s, 1, "first"));
+    unsigned before = s->n_rounds;
+    unsigned calls[17];
+    for (unsigned i = 0; i < 17; i++) {
+        char msg[32];
+        snprintf(msg, sizeof(msg), "caller %u", i);
+        calls[i] = sign(s, 1, msg);
+    }
+    for (unsigned i = 0; i < 17; i++)
+        sim_want_ok(s, calls[i]);
+    assert_int_equal(s->n_rounds - before, 2); /* one, then the sixteen */
+    done(s);
+}
+
+static void message_over_the_limit_is_refused(void **state)
+{
+    (void)state;
+    struct sim *s = cluster(small);
+    char msg[101];
+    memset(msg, 'x', sizeof(msg));
+    sim_want_ok(s, sim_sign(s, 1, "small", "", msg, 100, 10000));
+    unsigned call = sim_sign(s, 1, "small", "", msg, 101, 10000);
+    sim_want(s, call, RC_TOO_LARGE);
+    says(s, call, "101");
+    assert_int_equal(took(s, call), 0);
+    done(s);
+}
+
+static void callers_mistakes_are_answered_at_once(void **state)
+{
+    (void)state;
+    struct sim *s = cluster(release);
+    const struct {
+        const char *why, *path, *body;
+        size_t len;
+        enum rc want;
+    } cases[] = {
+        { "no such path", "/v1/nothing", "{}", 2, RC_UNKNOWN },
+        { "no such path, read", "/v1/nothing", NULL, 0, RC_UNKNOWN },
+        { "an empty frame", "/v1/sign", "", 0, RC_PARSE },
+        { "a frame shorter than it says", "/v1/sign", "\0\0\0\011{}", 6,
+          RC_PARSE },
+        { "no JSON", "/v1/session", "x", 1, RC_PARSE },
+        { "no JSON", "/v1/approval", "x", 1, RC_PARSE },
+        { "no JSON", "/v1/policy", "x", 1, RC_PARSE },
+        { "no JSON", "/v1/key/create", "x", 1, RC_PARSE },
+        { "a key of no profile", "/v1/key/nobody", NULL, 0, RC_UNKNOWN },
+        { "a session nobody knows",
+          "/v1/session/"
+          "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
+          NULL, 0, RC_UNKNOWN },
+        { "a session that is no hash", "/v1/session/xyz", NULL, 0, RC_PARSE },
+        { "a certificate of a profile without", "/v1/cert/release", NULL, 0,
+          RC_POLICY },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        unsigned call = sim_ask(s, 1, cases[i].path, cases[i].body,
+                                cases[i].len);
+        if (!s->call[call].answers || s->call[call].rc != cases[i].want)
+            sim_fail(s, "%s: %s", cases[i].why, rc_slug(s->call[call].rc));
+    }
+    sim_want(s, sim_sign(s, 1, "second", "", "x", 1, 1000), RC_UNKNOWN);
+    sim_want(s, sim_sign(s, 1, "nobody", "", "x", 1, 1000), RC_UNKNOWN);
+    done(s);
+}
+
+/* ---- repeats and heads ---------------------------------------------------------- */
+
+struct caught {
+    uint32_t to;
+    uint8_t *body;
+    size_t len;
+    uint8_t *reply;
+    size_t reply_len;
+};
+static void catch_round2(struct sim *s, uint32_t from, uint32_t to,
+                         const char *path, bool reply, uint8_t **body,
+                         size_t *len)
+{
+    struct caught *c = s->tamper_ctx;
+    (void)from;
+    if (strcmp(path, "/v1/frost/round2") != 0 || (reply ? c->reply : c->body))
+        return;
+    uint8_t *copy = malloc(*len);
+    assert_non_null(copy);
+    memcpy(copy, *body, *len);
+    c->to = to;
+    *(reply ? &c->reply : &c->body) = copy;
+    *(reply ? &c->reply_len : &c->len) = *len;
+}
+
+static void repeat_of_round_two_gets_the_same_answer(void **state)
+{
+    (void)state;
+    struct sim *s = cluster(release);
+    struct caught c = { 0 };
+    s->tamper = catch_round2;
+    s->tamper_ctx = &c;
+    sim_want_ok(s, sign(s, 1, "once"));
+    sim_want_ok(s, sign(s, 1, "twice"));
+    assert_non_null(c.body);
+    WIRE(round2_reply) first = { 0 };
+    WIRE(round2_reply) again = { 0 };
+    OWNED_MEM char *reply = NULL;
+    size_t len;
+    struct node *n = s->node[c.to].node;
+    assert_ok(wire_round2_reply_decode(&first, (char *)c.reply, c.reply_len));
+    assert_ok(node_on_peer(n, 1, "/v1/frost/round2", c.body, c.len, &reply,
+                           &len));
+    assert_ok(wire_round2_reply_decode(&again, reply, len));
+    assert_string_equal(again.items.at[0].code, "ok");
+    assert_memory_equal(first.items.at[0].share, again.items.at[0].share, 32);
+    /* another lead cannot have it */
+    char *stolen = NULL;
+    assert_ok(node_on_peer(n, 6 - 1 - c.to, "/v1/frost/round2", c.body, c.len,
+                           &stolen, &len));
+    WIRE(round2_reply) refused = { 0 };
+    assert_ok(wire_round2_reply_decode(&refused, stolen, len));
+    assert_string_not_equal(refused.items.at[0].code, "ok");
+    free(stolen);
+    free(c.body);
+    free(c.reply);
+    done(s);
+}
+
+static void head_behind_is_resent(void **state)
+{
+    (void)state;
+    struct sim *s = cluster(two_keys);
+    struct wire_signed out;
+    unsigned calls[60];
+    for (unsigned i = 0; i < 60; i++) {
+        char msg[32];
+        snprintf(msg, sizeof(msg), "crossing %u", i);
+        calls[i] = sim_sign(s, i % 3 + 1, i % 2 ? "second" : "release", "", msg,
+                            strlen(msg), 10000);
+        sim_run(s, 3);
+    }
+    for (unsigned i = 0; i < 60; i++) {
+        sim_want_ok(s, calls[i]);
+        assert_true(sim_signature(s, calls[i], &out));
+        if (out.attempt != 1)
+            sim_fail(s, "call %u took attempt %llu", i,
+                     (unsigned long long)out.attempt);
+    }
+    assert_true(s->n_behind > 0); /* or this tested nothing */
+    done(s);
+}
+
+static char *status_of(struct sim *s, unsigned id)
+{
+    char *json = NULL;
+    size_t len;
+    assert_ok(node_status(s->node[id].node, &json, &len));
+    char *peers = strstr(json, "\"peers\"");
+    assert_non_null(peers);
+    *peers = '\0'; /* what a lead thinks of others does not survive */
+    return json;
+}
+
+static void restart_of_every_node_keeps_keys_policy_and_head(void **state)
+{
+    (void)state;
+    struct sim *s = cluster(two_keys);
+    char *before[4];
+    for (unsigned id = 1; id <= 3; id++)
+        sim_want_ok(s, sign(s, id, "before"));
+    sim_want_ok(s, sim_policy_next(s, 2, "\"max_message\":100",
+                                   "\"max_message\":200"));
+    sim_run(s, 1000);
+    for (unsigned id = 1; id <= 3; id++)
+        sim_want_ok(s, sign(s, id, "after the change"));
+    for (unsigned id = 1; id <= 3; id++)
+        before[id] = status_of(s, id);
+    for (unsigned id = 1; id <= 3; id++)
+        sim_crash(s, id);
+    for (unsigned id = 1; id <= 3; id++)
+        sim_start(s, id);
+    for (unsigned id = 1; id <= 3; id++) {
+        char *after = status_of(s, id);
+        assert_string_equal(after, before[id]);
+        free(after);
+        free(before[id]);
+    }
+    for (unsigned id = 1; id <= 3; id++)
+        sim_want_ok(s, sign(s, id, "after"));
+    done(s);
+}
+
+static void a_forked_log_gets_no_second_cosignature(void **state)
+{
+    (void)state;
+    struct sim *s = cluster(release);
+    for (unsigned i = 0; i < 4; i++)
+        sim_want_ok(s, sign(s, 1, "one history"));
+    sim_log_fork(s, 3);
+    for (unsigned i = 0; i < 4; i++)
+        sim_want_ok(s, sign(s, 1, "still the first"));
+    unsigned call = sim_sign(s, 3, "release", "", "the other", 9, 3000);
+    assert_true(sim_wait(s, call, 3500));
+    assert_int_equal(s->call[call].rc, RC_LOG);
+    says(s, call, "log: two histories");
+    assert_true(s->n_cosigned > 0);
+    done(s);
+}
+
+/* ---- approvals --------------------------------------------------------------------- */
+
+static const char *put_session(struct sim *s, unsigned id, char hex[65],
+                               const char *msg, const char *const *people)
+{
+    WIRE(session) wire = { 0 };
+    OWNED_MEM char *json = NULL;
+    size_t len;
+    struct policy_session session = sim_session(s, POLICY_S_SIGN, "guarded");
+    unsigned get = sim_ask(s, id, "/v1/key/guarded", NULL, 0);
+    WIRE(key) key = { 0 };
+    sim_want_ok(s, get);
+    assert_ok(wire_key_decode(&key, s->call[get].json, s->call[get].len));
+    session.has_key = true;
+    crypto_hash_sha256(session.key, key.group_key, 32);
+    session.slot[POLICY_RAW] = true;
+    session.n_slots = 1;
+    session.has_artifact = true;
+    policy_session_artifact(&session, "app", msg, strlen(msg));
+    sim_session_wire(s, &wire, &session, "steward", people);
+    assert_ok(wire_session_encode(&json, &len, &wire));
+    sim_want_ok(s, sim_ask(s, id, "/v1/session", json, len));
+    enc_hex(hex, session.id, 32);
+    return hex;
+}
+
+static unsigned approve(struct sim *s, unsigned id, const char *hex,
+                        enum policy_decision decision, const char *role,
+                        const char *person)
+{
+    WIRE(approval) a = { 0 };
+    OWNED_MEM char *json = NULL;
+    size_t len;
+    assert_ok(enc_unhex(a.session, 32, hex, 64));
+    sim_record(&a.record, a.session, decision, role, person);
+    assert_ok(wire_approval_encode(&json, &len, &a));
+    return sim_ask(s, id, "/v1/approval", json, len);
+}
+
+static void guarded_answers_not_approved(void **state)
+{
+    (void)state;
+    struct sim *s = cluster(guarded);
+    char hex[65], path[128];
+    unsigned call = sim_sign(s, 1, "guarded", "", "app", 3, 5000);
+    sim_want(s, call, RC_NOT_APPROVED);
+    says(s, call, "1 engineers and 2 stewards");
+    put_session(s, 1, hex, "app", none);
+    sim_want(s, sim_sign(s, 1, "guarded", hex, "app", 3, 5000),
+             RC_NOT_APPROVED);
+    snprintf(path, sizeof(path), "/v1/session/%s", hex);
+    sim_want_ok(s, sim_ask(s, 1, path, NULL, 0));
+    sim_want_ok(s, approve(s, 1, hex, POLICY_D_APPROVE, "steward", "bob"));
+    sim_want_ok(s, approve(s, 1, hex, POLICY_D_APPROVE, "engineer", "alice"));
+    sim_want(s, sim_sign(s, 1, "guarded", hex, "app", 3, 5000),
+             RC_NOT_APPROVED);
+    /* the same person again is not a second one */
+    sim_want_ok(s, approve(s, 1, hex, POLICY_D_APPROVE, "steward", "bob"));
+    sim_want(s, sim_sign(s, 1, "guarded", hex, "app", 3, 5000),
+             RC_NOT_APPROVED);
+    sim_want(s, approve(s, 1, hex, POLICY_D_APPROVE, "steward", "alice"),
+             RC_POLICY);
+    sim_want_ok(s, approve(s, 1, hex, POLICY_D_APPROVE, "steward", "carol"));
+    sim_want(s, sim_sign(s, 1, "guarded", hex, "lie", 3, 5000), RC_POLICY);
+    assert_int_equal(s->n_shares, 0);
+    sim_want_ok(s, sim_sign(s, 1, "guarded", hex, "app", 3, 5000));
+    done(s);
+}
+
+static void approvals_survive_a_second_request_of_the_same_session(void **state)
+{
+    (void)state;
+    struct sim *s = cluster(guarded);
+    char hex[65];
+    put_session(s, 1, hex, "app", sim_stewards);
+    sim_want_ok(s, approve(s, 1, hex, POLICY_D_APPROVE, "engineer", "alice"));
+    /* the requester sends the bare session once more */
+    uint8_t id[32];
+    char path[128];
+    assert_ok(enc_unhex(id, 32, hex, 64));
+    snprintf(path, sizeof(path), "/v1/session/%s", hex);
+    unsigned get = sim_ask(s, 1, path, NULL, 0);
+    sim_want_ok(s, get);
+    WIRE(session) bare = { 0 };
+    OWNED_MEM char *json = NULL;
+    size_t len;
+    assert_ok(wire_blob_set(&bare.descriptor, s->call[get].json,
+                            s->call[get].len));
+    sim_record(&bare.requester, id, POLICY_D_REQUEST, "requester", "dev");
+    assert_ok(wire_session_encode(&json, &len, &bare));
+    sim_want_ok(s, sim_ask(s, 1, "/v1/session", json, len));
+    sim_want_ok(s, sim_sign(s, 1, "guarded", hex, "app", 3, 5000));
+    done(s);
+}
+
+static void a_denial_stops_what_was_approved(void **state)
+{
+    (void)state;
+    struct sim *s = cluster(guarded);
+    char hex[65];
+    put_session(s, 1, hex, "app", sim_stewards);
+    sim_want_ok(s, approve(s, 1, hex, POLICY_D_APPROVE, "engineer", "alice"));
+    sim_want_ok(s, approve(s, 1, hex, POLICY_D_DENY, "engineer", "dave"));
+    sim_want(s, sim_sign(s, 1, "guarded", hex, "app", 3, 5000), RC_DENIED);
+    assert_int_equal(s->n_shares, 0);
+    done(s);
+}
+
+/* ---- keys --------------------------------------------------------------------------- */
+
+static void approvals_of_stewards_create_keys_only(void **state)
+{
+    (void)state;
+    static const char *const one[] = { "bob", NULL };
+    struct sim *s = sim_new(1, 3);
+    sim_boot(s);
+    sim_want(s, sim_key_create(s, 1, "release", none), RC_NOT_APPROVED);
+    sim_want(s, sim_key_create(s, 1, "release", one), RC_NOT_APPROVED);
+    /* a driver that does not care finds no member that obeys */
+    struct policy_session session = sim_session(s, POLICY_S_KEY_CREATE,
+                                                "release");
+    WIRE(epoch_start) start = { .epoch = 1 };
+    OWNED_MEM char *json = NULL;
+    size_t len;
+    sim_session_wire(s, &start.session, &session, "steward", one);
+    assert_ok(wire_epoch_start_encode(&json, &len, &start));
+    for (unsigned id = 1; id <= 3; id++) {
+        char *reply = NULL;
+        size_t reply_len;
+        assert_rc(node_on_peer(s->node[id].node, 2, "/v1/epoch/start",
+                               (uint8_t *)json, len, &reply, &reply_len),
+                  RC_NOT_APPROVED);
+        assert_null(reply);
+    }
+    sim_want_ok(s, sim_key_create(s, 1, "release", sim_stewards));
+    done(s);
+}
+
+static void key_created_twice_is_refused(void **state)
+{
+    (void)state;
+    struct sim *s = cluster(release);
+    for (unsigned id = 1; id <= 3; id++)
+        sim_want(s, sim_key_create(s, id, "release", sim_stewards), RC_EXISTS);
+    sim_want(s, sim_key_create(s, 1, "nobody", sim_stewards), RC_UNKNOWN);
+    sim_want_ok(s, sign(s, 1, "still the first"));
+    done(s);
+}
+
+/* ctx: "deal" changes a package on its way to node3, "finish" a box. */
+static void flip_for_node3(struct sim *s, uint32_t from, uint32_t to,
+                           const char *path, bool reply, uint8_t **body,
+                           size_t *len)
+{
+    const char *what = s->tamper_ctx;
+    char *json = NULL;
+    (void)from;
+    if (reply || to != 3 || !strstr(path, what))
+        return;
+    if (strcmp(what, "deal") == 0) {
+        WIRE(epoch_deal) m = { 0 };
+        assert_ok(wire_epoch_deal_decode(&m, (char *)*body, *len));
+        struct wire_hash other = m.packages.at[1].commitment.at[1];
+        m.packages.at[0].commitment.at[1] = other;
+        assert_ok(wire_epoch_deal_encode(&json, len, &m));
+    } else {
+        WIRE(epoch_finish) m = { 0 };
+        assert_ok(wire_epoch_finish_decode(&m, (char *)*body, *len));
+        m.boxes.at[1].box[40] ^= 1; /* dealt by node2 */
+        assert_ok(wire_epoch_finish_encode(&json, len, &m));
+    }
+    free(*body);
+    *body = (uint8_t *)json;
+}
+
+static void equivocating_dealer_is_caught(void **state)
+{
+    (void)state;
+    static const char *const ways[] = { "deal", "finish" };
+    for (unsigned i = 0; i < 2; i++) {
+        struct sim *s = sim_new(1, 3);
+        sim_boot(s);
+        s->tamper = flip_for_node3;
+        s->tamper_ctx = (void *)(uintptr_t)ways[i];
+        unsigned call = sim_key_create(s, 1, "release", sim_stewards);
+        assert_true(sim_wait(s, call, 30000));
+        assert_int_not_equal(s->call[call].rc, RC_OK);
+        says(s, call, "node3");
+        if (i == 1) {
+            assert_int_equal(s->call[call].rc, RC_CHEATER);
+            says(s, call, "node 2");
+        }
+        for (unsigned id = 1; id <= 3; id++)
+            sim_want(s, sim_ask(s, id, "/v1/key/release", NULL, 0), RC_UNKNOWN);
+        /* honest again, with a new session: the key is made */
+        s->tamper = NULL;
+        sim_want_ok(s, sim_key_create(s, 1, "release", sim_stewards));
+        sim_want_ok(s, sign(s, 2, "after all"));
+        done(s);
+    }
+}
+
+/* Whoever misses the end of it gets the birth when it is asked to sign. */
+static void a_member_that_missed_the_birth_catches_up(void **state)
+{
+    (void)state;
+    struct sim *s = sim_new(1, 3);
+    sim_boot(s);
+    unsigned call = sim_key_create(s, 1, "release", sim_stewards);
+    while (s->log.n < 2) /* the birth is logged, its bearer is on his way */
+        sim_run(s, 1);
+    sim_crash(s, 3);
+    assert_true(sim_wait(s, call, 30000));
+    sim_start(s, 3);
+    sim_crash(s, 2);
+    sim_want_ok(s, sign(s, 1, "with the late one"));
+    sim_want_ok(s, sign(s, 3, "by the late one"));
+    done(s);
+}
+
+/* ---- policy ------------------------------------------------------------------------- */
+
+static void policy_change_mid_signing(void **state)
+{
+    (void)state;
+    struct sim *s = cluster(release);
+    unsigned calls[40];
+    unsigned change = 0;
+    unsigned good = 0;
+    for (unsigned i = 0; i < 40; i++) {
+        char msg[32];
+        snprintf(msg, sizeof(msg), "while it changes %u", i);
+        calls[i] = sign(s, i % 3 + 1, msg);
+        sim_run(s, 1);
+        if (i == 10)
+            change = sim_policy_next(s, 2, NULL, NULL);
+    }
+    sim_want_ok(s, change);
+    for (unsigned i = 0; i < 40; i++) {
+        assert_true(sim_wait(s, calls[i], 20000));
+        if (s->call[calls[i]].rc != RC_OK &&
+            s->call[calls[i]].rc != RC_POLICY_CHANGED)
+            sim_fail(s, "call %u: %s", i, s->call[calls[i]].why);
+        good += s->call[calls[i]].rc == RC_OK;
+    }
+    assert_true(good > 10);
+    for (unsigned id = 1; id <= 3; id++)
+        sim_want_ok(s, sign(s, id, "under the new one"));
+    done(s);
+}
+
+static void a_node_that_missed_a_policy_is_passed_over(void **state)
+{
+    (void)state;
+    struct sim *s = cluster(release);
+    sim_crash(s, 2);
+    sim_want_ok(s, sim_policy_next(s, 1, NULL, NULL));
+    sim_run(s, 9000);
+    sim_start(s, 2);
+    for (unsigned i = 0; i < 6; i++)
+        sim_want_ok(s, sign(s, 1, "one node is behind"));
+    sim_gossip(s);
+    sim_run(s, 1000);
+    struct wire_policy_head head;
+    node_policy_head(s->node[2].node, &head);
+    assert_int_equal(head.version, 3);
+    sim_want_ok(s, sign(s, 2, "caught up"));
+    done(s);
+}
+
+/* ---- a cheater ------------------------------------------------------------------------ */
+
+static void flip_shares_of_node2(struct sim *s, uint32_t from, uint32_t to,
+                                 const char *path, bool reply, uint8_t **body,
+                                 size_t *len)
+{
+    (void)s;
+    (void)from;
+    if (!reply || to != 2 || strcmp(path, "/v1/frost/round2") != 0)
+        return;
+    WIRE(round2_reply) m = { 0 };
+    char *json = NULL;
+    assert_ok(wire_round2_reply_decode(&m, (char *)*body, *len));
+    m.items.at[0].share[3] ^= 4;
+    assert_ok(wire_round2_reply_encode(&json, len, &m));
+    free(*body);
+    *body = (uint8_t *)json;
+}
+
+static void a_cheater_is_named_and_passed_over(void **state)
+{
+    (void)state;
+    struct sim *s = cluster(release);
+    struct wire_signed out;
+    s->tamper = flip_shares_of_node2;
+    bool retried = false;
+    for (unsigned i = 0; i < 4; i++) {
+        unsigned call = sign(s, 1, "in spite of it");
+        sim_want_ok(s, call);
+        assert_true(sim_signature(s, call, &out));
+        retried = retried || out.attempt > 1;
+    }
+    assert_true(retried);
+    sim_crash(s, 3);
+    unsigned call = sign(s, 1, "only the cheater is left");
+    sim_want(s, call, RC_NODES);
+    says(s, call, "node2: wrong signature share");
+    done(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_teardown(name, sim_teardown)
+
+        T(three_nodes_sign),
+        T(the_bundle_opens_the_intent),
+        T(one_dead_node_costs_a_retry_not_a_failure),
+        T(two_dead_nodes_are_named_in_the_error_within_the_deadline),
+        T(work_resumes_when_they_are_back),
+        T(dead_log_means_no_signature_and_says_so),
+        T(hung_peer_is_passed_over),
+        T(sixteen_callers_are_batched),
+        T(message_over_the_limit_is_refused),
+        T(callers_mistakes_are_answered_at_once),
+        T(repeat_of_round_two_gets_the_same_answer),
+        T(head_behind_is_resent),
+        T(restart_of_every_node_keeps_keys_policy_and_head),
+        T(a_forked_log_gets_no_second_cosignature),
+        T(guarded_answers_not_approved),
+        T(approvals_survive_a_second_request_of_the_same_session),
+        T(a_denial_stops_what_was_approved),
+        T(approvals_of_stewards_create_keys_only),
+        T(key_created_twice_is_refused),
+        T(equivocating_dealer_is_caught),
+        T(a_member_that_missed_the_birth_catches_up),
+        T(policy_change_mid_signing),
+        T(a_node_that_missed_a_policy_is_passed_over),
+        T(a_cheater_is_named_and_passed_over),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
