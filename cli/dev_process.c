@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -157,7 +158,8 @@ static void become(const struct start *s)
     if (s->ready >= 0 && s->ready != READY_FD && dup2(s->ready, READY_FD) < 0)
         _exit(127);
     int rest = s->ready >= 0 ? READY_FD + 1 : READY_FD;
-    (void)close_range((unsigned)rest, ~0u, 0);
+    /* gone with exec, not before: spawn() waits for that */
+    (void)close_range((unsigned)rest, ~0u, CLOSE_RANGE_CLOEXEC);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -171,14 +173,27 @@ static void become(const struct start *s)
     _exit(127);
 }
 
+/* Returns once the child is that program (or could not become it): from then
+ * on its command line tells that it is ours. */
 static enum rc spawn(pid_t *out, const struct start *s)
 {
+    int ends[2];
+    char c;
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return rc_raise(RC_IO, "pipe: %s", strerror(errno));
+    OWNED_FD in = ends[0];
+    OWNED_FD low = ends[1];
+    OWNED_FD high = fcntl(low, F_DUPFD_CLOEXEC, READY_FD + 1);
     fflush(stdout);
-    pid_t pid = fork();
+    pid_t pid = high < 0 ? -1 : fork();
     if (pid < 0)
         return rc_raise(RC_IO, "fork: %s", strerror(errno));
     if (pid == 0)
         become(s);
+    close(TAKE_FD(low));
+    close(TAKE_FD(high));
+    while (read(in, &c, 1) < 0 && errno == EINTR)
+        ;
     *out = pid;
     return RC_OK;
 }
