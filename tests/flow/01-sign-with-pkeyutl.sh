@@ -35,7 +35,7 @@ cmp -s "$tmp/pub.pem" "$tmp/pub2.pem" || fail "public keys differ"
 
 # a changed file does not verify
 printf y >"$tmp/other"
-refuse . verify "$tmp/pub.pem" "$tmp/other" "$tmp/1.sig"
+refuse '' verify "$tmp/pub.pem" "$tmp/other" "$tmp/1.sig"
 
 # one byte more than the limit: one clear error that names both sizes
 refuse '16777217.*16777216' psign "$tmp/over" "$tmp/over.sig"

@@ -15,7 +15,7 @@ must verify "$tmp/b.pem" "$tmp/f" "$tmp/b.sig"
 eval "$("$mpcsign" dev env --dir "$tmp/a")"
 must psign "$tmp/f" "$tmp/a.sig"
 must verify "$tmp/a.pem" "$tmp/f" "$tmp/a.sig"
-refuse . verify "$tmp/a.pem" "$tmp/f" "$tmp/b.sig"
+refuse '' verify "$tmp/a.pem" "$tmp/f" "$tmp/b.sig"
 
 # a second up on a running cluster prints the same environment
 same "$("$mpcsign" dev up --dir "$tmp/a" 2>/dev/null)" \

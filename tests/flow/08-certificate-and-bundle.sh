@@ -15,7 +15,7 @@ must stock verify -purpose any -CAfile "$MPC_DEV/ca.pem" "$tmp/chain.pem"
 stock x509 -in "$tmp/chain.pem" -pubkey -noout >"$tmp/leaf.pub"
 cmp -s "$tmp/pub.pem" "$tmp/leaf.pub" || fail "the leaf is of another key"
 must stock x509 -in "$tmp/chain.pem" -noout -checkend 1
-refuse . stock x509 -in "$tmp/chain.pem" -noout -checkend 301
+refuse '' stock x509 -in "$tmp/chain.pem" -noout -checkend 301
 stock x509 -in "$tmp/chain.pem" -noout -ext subjectAltName,extendedKeyUsage \
     >"$tmp/ext"
 grep -q 'mpc://simulated' "$tmp/ext" || fail "the leaf does not say simulated"

@@ -53,7 +53,7 @@ must() {
         fail "$*"
     }
 }
-# refuse PATTERN COMMAND: it must fail, and say PATTERN
+# refuse PATTERN COMMAND: it must fail, and say PATTERN ("": anything)
 refuse() {
     local pattern=$1
     shift
@@ -61,7 +61,7 @@ refuse() {
         cat "$tmp/out"
         fail "accepted: $*"
     fi
-    grep -qE -- "$pattern" "$tmp/out" || {
+    [ -z "$pattern" ] || grep -qE -- "$pattern" "$tmp/out" || {
         cat "$tmp/out"
         fail "$*: said nothing of $pattern"
     }

@@ -19,6 +19,7 @@
 
 #define MAX_POINTS 64
 #define CHUNK      (1u << 20)
+#define CLOSED_MAX (4u << 20) /* larger ones are reservations */
 
 static uint8_t points[MAX_POINTS][32];
 static unsigned n_points;
@@ -127,9 +128,11 @@ static bool scan_pid(const char *pid)
         uint64_t from;
         uint64_t to;
         char perms[8];
-        if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s", &from, &to, perms) !=
-                    3 ||
-            perms[1] != 'w')
+        if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s", &from, &to, perms) != 3)
+            continue;
+        /* closed pages too: libsodium shuts what it is not using */
+        bool closed = strncmp(perms, "---p", 4) == 0 && to - from < CLOSED_MAX;
+        if (perms[1] != 'w' && !closed)
             continue;
         n_ranges++;
         found = scan_range(mem, from, to, pid) || found;
