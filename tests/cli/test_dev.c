@@ -1,0 +1,550 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A real cluster, all processes of it: brought up, used, hurt and taken down;
+ * and its bundle, changed in every way, refused by the check that it concerns.
+ */
+#include "run.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include <sodium.h>
+
+#define FILE_BYTES 4000
+
+static struct {
+    char top[64];
+    char dir[80]; /* of the cluster */
+    char file[96];
+    char bundle[96];
+    char policy[112];
+} at;
+
+static const char *in(const char *name)
+{
+    static char path[4][160];
+    static unsigned next;
+    char *out = path[next++ % 4];
+    snprintf(out, sizeof(path[0]), "%s/%s", at.top, name);
+    return out;
+}
+
+static void write_bytes(const char *path, const void *p, size_t len)
+{
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(p, 1, len, f), len);
+    assert_int_equal(fclose(f), 0);
+}
+
+/* What `dev up` prints, and nothing else, into our environment. */
+static void take_environment(const char *text)
+{
+    unsigned n = 0;
+    const char *p = text;
+    while (*p) {
+        char name[64];
+        char value[4096];
+        int used = 0;
+        if (sscanf(p, "export %63[A-Z_]='%4095[^'\n]'\n%n", name, value,
+                   &used) == 2 &&
+            used > 0) {
+            setenv(name, value, 1);
+        } else if (sscanf(p, "export %63[A-Z_]=''\n%n", name, &used) == 1 &&
+                   used > 0) {
+            setenv(name, "", 1);
+        } else {
+            fail_msg("not an export line: %.80s", p);
+        }
+        p += used;
+        n++;
+    }
+    assert_int_equal(n, 9);
+}
+
+static void up(void)
+{
+    struct run r;
+    RUN(&r, "dev", "up", "--dir", at.dir);
+    assert_code(&r, 0);
+    take_environment(r.out);
+    assert_non_null(strstr(r.err, "SIMULATED"));
+    run_free(&r);
+    /* OpenSSL in this very process shall not load mpc.so */
+    unsetenv("OPENSSL_CONF");
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    uint8_t bytes[FILE_BYTES];
+    struct run r;
+    assert_true(sodium_init() >= 0);
+    dir_make(at.top);
+    snprintf(at.dir, sizeof(at.dir), "%s/c", at.top);
+    snprintf(at.file, sizeof(at.file), "%s/app.bin", at.top);
+    snprintf(at.bundle, sizeof(at.bundle), "%s/app.mpc.json", at.top);
+    snprintf(at.policy, sizeof(at.policy), "%s/policy.json", at.dir);
+    randombytes_buf(bytes, sizeof(bytes));
+    write_bytes(at.file, bytes, sizeof(bytes));
+    /* some other cluster's wish must not be in the way */
+    setenv("TEE_POLICY_HASH", "00", 1);
+    up();
+    RUN(&r, "sign", at.file, "--bundle", at.bundle, "--cert", in("app.pem"));
+    assert_code(&r, 0);
+    run_free(&r);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    struct run r;
+    RUN(&r, "dev", "down", "--purge", "--dir", at.dir);
+    assert_code(&r, 0);
+    run_free(&r);
+    assert_int_not_equal(access(at.dir, F_OK), 0);
+    dir_remove(at.top);
+    return 0;
+}
+
+/* ---- a cluster ----------------------------------------------------------------------- */
+
+static void second_up_changes_nothing(void **state)
+{
+    (void)state;
+    struct run first;
+    struct run second;
+    RUN(&first, "dev", "env", "--dir", at.dir);
+    RUN(&second, "dev", "up", "--dir", at.dir);
+    assert_code(&first, 0);
+    assert_code(&second, 0);
+    assert_string_equal(first.out, second.out);
+    run_free(&first);
+    run_free(&second);
+}
+
+static void status_and_keys_are_told(void **state)
+{
+    (void)state;
+    struct run r;
+    RUN(&r, "status", "-o", "json");
+    assert_code(&r, 0);
+    json_t *o = run_json(&r);
+    assert_true(json_is_true(json_object_get(o, "simulated")));
+    json_decref(o);
+    run_free(&r);
+    RUN(&r, "status");
+    assert_non_null(strstr(r.out, "SIMULATED"));
+    run_free(&r);
+    RUN(&r, "key", "show", "release", "-o", "json");
+    assert_code(&r, 0);
+    o = run_json(&r);
+    assert_int_equal(json_string_length(json_object_get(o, "group_key")), 64);
+    assert_int_equal(json_integer_value(json_object_get(o, "epoch")), 1);
+    assert_int_equal(json_integer_value(json_object_get(o, "threshold")), 2);
+    assert_int_equal(json_array_size(json_object_get(o, "nodes")), 3);
+    json_decref(o);
+    run_free(&r);
+    RUN(&r, "policy", "show");
+    assert_non_null(strstr(r.out, "any single sidecar's caller may use it"));
+    run_free(&r);
+}
+
+static void keys_are_made_once_and_by_stewards(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *words[10];
+        int code;
+        const char *why;
+    } cases[] = {
+        { { "key", "create", "release", "--as", "dev", "--approve", "bob",
+            "carol" },
+          1,
+          "it exists" },
+        { { "key", "create", "nothing", "--as", "dev", "--approve", "bob",
+            "carol" },
+          1,
+          "no such profile" },
+        { { "key", "create", "release", "--as", "dev", "--approve", "bob" },
+          3,
+          "one steward is not two" },
+        { { "key", "create", "release", "--as", "dev", "--approve", "bob",
+            "alice" },
+          6,
+          "an engineer is no steward" },
+        { { "key", "create", "release", "--as", "bob", "--approve", "bob",
+            "carol" },
+          3,
+          "who asks does not approve" },
+        { { "key", "create", "release", "--as", "dev", "--approve", "../bob" },
+          2,
+          "a path is no person" },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct run r;
+        print_message("%s\n", cases[i].why);
+        run_mpcsign(&r, cases[i].words);
+        assert_code(&r, cases[i].code);
+        run_free(&r);
+    }
+}
+
+static void a_guarded_key_wants_a_session(void **state)
+{
+    (void)state;
+    struct run r;
+    RUN(&r, "sign", at.file, "--profile", "guarded");
+    assert_code(&r, 3);
+    run_free(&r);
+}
+
+static void the_log_is_whole(void **state)
+{
+    (void)state;
+    struct run r;
+    RUN(&r, "log", "fsck", getenv("MPC_LOG_URL"), "--vkey",
+        getenv("MPC_LOG_VKEY"));
+    assert_code(&r, 0);
+    run_free(&r);
+    RUN(&r, "log", "fsck", getenv("MPC_LOG_URL"), "--vkey",
+        "dev/log+b1d09365+ATaX3h1kXmz6lxX1WnPOnzW4rfksfI8U+24fXgEcFB3w");
+    assert_code(&r, 12);
+    run_free(&r);
+}
+
+static void one_node_may_be_gone_and_come_back(void **state)
+{
+    (void)state;
+    struct run r;
+    RUN(&r, "dev", "kill", "node2");
+    assert_code(&r, 0);
+    run_free(&r);
+    RUN(&r, "sign", at.file, "-s", in("two.sig"));
+    assert_code(&r, 0);
+    run_free(&r);
+    RUN(&r, "dev", "kill", "node3");
+    assert_code(&r, 0);
+    run_free(&r);
+    RUN(&r, "sign", at.file, "-s", in("one.sig"));
+    assert_code(&r, 8);
+    assert_int_not_equal(access(in("one.sig"), F_OK), 0);
+    run_free(&r);
+    RUN(&r, "dev", "start", "node2");
+    assert_code(&r, 0);
+    run_free(&r);
+    RUN(&r, "sign", at.file, "-s", in("back.sig"));
+    assert_code(&r, 0);
+    run_free(&r);
+    RUN(&r, "dev", "up", "--dir", at.dir); /* brings node3 back */
+    assert_code(&r, 0);
+    run_free(&r);
+}
+
+static void down_and_up_keeps_keys(void **state)
+{
+    (void)state;
+    struct run before;
+    struct run after;
+    struct run r;
+    RUN(&before, "key", "show", "release", "-o", "json");
+    RUN(&r, "dev", "down", "--dir", at.dir);
+    assert_code(&r, 0);
+    run_free(&r);
+    RUN(&r, "dev", "status", "--dir", at.dir, "-o", "json");
+    assert_null(strstr(r.out, "ready"));
+    run_free(&r);
+    RUN(&r, "status");
+    assert_code(&r, 8);
+    run_free(&r);
+    up();
+    RUN(&after, "key", "show", "release", "-o", "json");
+    assert_string_equal(before.out, after.out);
+    run_free(&before);
+    run_free(&after);
+}
+
+static void an_interrupted_up_leaves_nothing(void **state)
+{
+    (void)state;
+    char dir[96];
+    int status;
+    snprintf(dir, sizeof(dir), "%s/interrupted", at.top);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        int null = open("/dev/null", O_RDWR);
+        dup2(null, 1);
+        dup2(null, 2);
+        execl(MPC_BUILD_DIR "/bin/mpcsign", "mpcsign", "dev", "up", "--dir",
+              dir, (char *)NULL);
+        _exit(127);
+    }
+    char sign[128];
+    snprintf(sign, sizeof(sign), "%s/lock", dir);
+    while (access(sign, F_OK) != 0 && waitpid(pid, &status, WNOHANG) == 0)
+        usleep(1000);
+    kill(pid, SIGINT);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 1);
+    assert_int_not_equal(access(dir, F_OK), 0);
+}
+
+static void a_foreign_directory_is_left_alone(void **state)
+{
+    (void)state;
+    struct run r;
+    RUN(&r, "dev", "up", "--dir", at.top); /* holds files, no cluster */
+    assert_code(&r, 1);
+    run_free(&r);
+    RUN(&r, "dev", "down", "--purge", "--dir", at.top);
+    assert_code(&r, 1);
+    run_free(&r);
+    assert_int_equal(access(at.file, R_OK), 0);
+    RUN(&r, "dev", "up", "--dir", "/tmp/a$b");
+    assert_code(&r, 2);
+    run_free(&r);
+    RUN(&r, "dev", "kill", "node9");
+    assert_code(&r, 2);
+    run_free(&r);
+}
+
+/* ---- a bundle, as it is -------------------------------------------------------------- */
+
+static void the_bundle_verifies_offline(void **state)
+{
+    (void)state;
+    struct run r;
+    const char *sidecar = getenv("MPC_SIDECAR");
+    char kept[256];
+    snprintf(kept, sizeof(kept), "%s", sidecar);
+    setenv("MPC_SIDECAR", "/nonexistent", 1);
+    RUN(&r, "verify", at.file, "--bundle", at.bundle, "--policy", at.policy,
+        "--allow-simulated");
+    assert_code(&r, 0);
+    assert_null(strstr(r.out, "FAIL"));
+    run_free(&r);
+    setenv("MPC_SIDECAR", kept, 1);
+}
+
+static void simulated_is_refused_without_a_word(void **state)
+{
+    (void)state;
+    struct run r;
+    RUN(&r, "verify", at.file, "--bundle", at.bundle, "--policy", at.policy,
+        "-o", "json");
+    assert_code(&r, 7);
+    json_t *o = run_json(&r);
+    assert_true(json_is_false(json_object_get(o, "ok")));
+    assert_true(json_is_true(json_object_get(o, "simulated")));
+    json_decref(o);
+    run_free(&r);
+}
+
+/* ---- and changed ---------------------------------------------------------------------- */
+
+/* "signers.0.evidence": the value there, NULL when missing. */
+static json_t *walk(json_t *o, const char *path, char last[64])
+{
+    char copy[160];
+    char *save = NULL;
+    snprintf(copy, sizeof(copy), "%s", path);
+    char *word = strtok_r(copy, ".", &save);
+    for (;;) {
+        char *next = strtok_r(NULL, ".", &save);
+        if (!next) {
+            snprintf(last, 64, "%s", word);
+            return o;
+        }
+        o = json_is_array(o) ? json_array_get(o, strtoul(word, NULL, 10))
+                             : json_object_get(o, word);
+        assert_non_null(o);
+        word = next;
+    }
+}
+
+static json_t *get(json_t *o, const char *last)
+{
+    json_t *v = json_is_array(o) ? json_array_get(o, strtoul(last, NULL, 10))
+                                 : json_object_get(o, last);
+    assert_non_null(v);
+    return v;
+}
+
+/* Another character at this place, of the same alphabet as hex and base64. */
+static void twist(json_t *text, size_t at_char)
+{
+    char *copy = strdup(json_string_value(text));
+    assert_true(at_char < strlen(copy));
+    copy[at_char] = copy[at_char] == '1' ? '2' : '1';
+    assert_int_equal(json_string_set(text, copy), 0);
+    free(copy);
+}
+
+/* The first line of an entry that begins with word gets another value. */
+static void twist_line(json_t *text, const char *word)
+{
+    const char *s = json_string_value(text);
+    const char *at_line = strstr(s, word);
+    assert_non_null(at_line);
+    twist(text, (size_t)(at_line - s) + strlen(word) + 1);
+}
+
+struct change {
+    const char *path;
+    size_t at_char;     /* to twist; or */
+    const char *line;   /* the line of an entry whose value to twist; or */
+    const char *cut;    /* "cut": the list becomes empty */
+    const char *failed; /* the check that says so */
+};
+
+static void apply(json_t *root, const struct change *c)
+{
+    char last[64];
+    json_t *o = walk(root, c->path, last);
+    json_t *v = get(o, last);
+    if (c->cut)
+        assert_int_equal(json_array_clear(v), 0);
+    else if (c->line)
+        twist_line(v, c->line);
+    else if (json_is_integer(v))
+        assert_int_equal(json_integer_set(v, json_integer_value(v) + 1), 0);
+    else
+        twist(v, c->at_char);
+}
+
+static bool has_failed(const json_t *result, const char *id)
+{
+    size_t i;
+    json_t *c;
+    json_array_foreach (json_object_get(result, "checks"), i, c)
+        if (json_is_false(json_object_get(c, "ok")) &&
+            strcmp(json_string_value(json_object_get(c, "id")), id) == 0)
+            return true;
+    return false;
+}
+
+static void every_change_is_seen_by_its_check(void **state)
+{
+    (void)state;
+    /* clang-format off */
+    static const struct change changes[] = {
+        { "signature", 4, NULL, NULL, "signature" },
+        { "group_key", 4, NULL, NULL, "signature" },
+        { "policy", 4, NULL, NULL, "intent" },
+        { "profile", 0, NULL, NULL, "intent" },
+        { "kind", 0, NULL, NULL, "kind" },
+        { "v", 0, NULL, NULL, "bundle" },
+        { "session.descriptor", 400, NULL, NULL, NULL },
+        { "intent.entry", 0, "commitment", NULL, "commitment" },
+        { "intent.entry", 0, "\nkey", NULL, "intent" },
+        { "intent.entry", 0, "\nsession", NULL, "intent" },
+        { "intent.entry", 0, "approvals", NULL, "approvals" },
+        { "intent.entry", 0, "participants", NULL, "signers" },
+        { "intent.entry", 0, "\npolicy", NULL, "policy" },
+        { "intent.entry", 0, "birth", NULL, "intent" },
+        { "intent.entry", 0, "expires", NULL, "log" },
+        { "intent.index", 0, NULL, NULL, "log" },
+        { "intent.path.0", 4, NULL, NULL, "log" },
+        { "intent.path", 0, NULL, "cut", "log" },
+        { "intent.checkpoint", 12, NULL, NULL, "log" },
+        { "signers", 0, NULL, "cut", "signers" },
+        { "signers.0.node", 0, NULL, NULL, "signers" },
+        { "signers.0.cosignature", 40, NULL, NULL, "cosigned" },
+        { "signers.0.ak_signature", 4, NULL, NULL, "attested" },
+        { "signers.0.evidence.0.ak", 4, NULL, NULL, "attested" },
+        { "signers.0.evidence.0.report", 200, NULL, NULL, "attested" },
+        { "signers.0.evidence.0.chain", 0, NULL, "cut", "attested" },
+        { "signers.0.evidence", 0, NULL, "cut", "attested" },
+        { "birth.proof.entry", 0, "threshold", NULL, "birth" },
+        { "birth.proof.index", 0, NULL, NULL, "birth" },
+        { "birth.descriptor", 400, NULL, NULL, "birth" },
+        { "birth.requester", 300, NULL, NULL, "birth" },
+        { "birth.approvals.0", 300, NULL, NULL, "birth" },
+        { "birth.approvals", 0, NULL, "cut", "birth" },
+        { "birth.cert.votes.1.sig", 4, NULL, NULL, "birth" },
+        { "birth.cert.votes.1.identity", 4, NULL, NULL, "birth" },
+        { "birth.cert.votes.1.y", 4, NULL, NULL, "birth" },
+        { "birth.cert.transcript", 4, NULL, NULL, "birth" },
+        { "birth.cert.group_key", 4, NULL, NULL, "birth" },
+        { "issuer.0.proof.entry", 0, "approvals", NULL, "issuer" },
+        { "issuer.0.cert.group_key", 4, NULL, NULL, "certificate" },
+        { "issuer", 0, NULL, "cut", "certificate" },
+        { "chain.0", 300, NULL, NULL, "certificate" },
+        { "chain.1", 300, NULL, NULL, "certificate" },
+    };
+    /* clang-format on */
+    const char *changed = in("changed.json");
+    for (size_t i = 0; i < sizeof(changes) / sizeof(*changes); i++) {
+        const struct change *c = &changes[i];
+        json_t *root = json_load_file(at.bundle, 0, NULL);
+        assert_non_null(root);
+        apply(root, c);
+        assert_int_equal(json_dump_file(root, changed, 0), 0);
+        json_decref(root);
+        struct run r;
+        print_message("%s %s%s\n", c->path, c->line ? c->line : "",
+                      c->cut ? c->cut : "");
+        RUN(&r, "verify", at.file, "--bundle", changed, "--policy", at.policy,
+            "--allow-simulated", "-o", "json");
+        assert_code(&r, 10);
+        json_t *o = run_json(&r);
+        if (c->failed && !has_failed(o, c->failed))
+            fail_msg("%s passed: %s", c->failed, r.out);
+        json_decref(o);
+        run_free(&r);
+    }
+}
+
+static void another_file_or_policy_fails(void **state)
+{
+    (void)state;
+    struct run r;
+    const char *other = in("other.bin");
+    const char *genesis = in("c/genesis.json");
+    write_bytes(other, "other", 5);
+    RUN(&r, "verify", other, "--bundle", at.bundle, "--policy", at.policy,
+        "--allow-simulated");
+    assert_code(&r, 10);
+    assert_non_null(strstr(r.out, "FAIL signature"));
+    assert_non_null(strstr(r.out, "FAIL artifact"));
+    assert_non_null(strstr(r.out, "FAIL commitment"));
+    run_free(&r);
+    RUN(&r, "verify", at.file, "--bundle", at.bundle, "--policy", genesis,
+        "--allow-simulated");
+    assert_code(&r, 10);
+    assert_non_null(strstr(r.out, "FAIL policy"));
+    assert_non_null(strstr(r.out, "FAIL log"));
+    run_free(&r);
+    /* with the version before it, all the same */
+    RUN(&r, "verify", at.file, "--bundle", at.bundle, "--policy", at.policy,
+        "--policy", genesis, "--allow-simulated");
+    assert_code(&r, 0);
+    run_free(&r);
+    RUN(&r, "verify", at.file, "--bundle", at.file, "--policy", at.policy);
+    assert_code(&r, 10);
+    run_free(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_bundle_verifies_offline),
+        cmocka_unit_test(simulated_is_refused_without_a_word),
+        cmocka_unit_test(every_change_is_seen_by_its_check),
+        cmocka_unit_test(another_file_or_policy_fails),
+        cmocka_unit_test(second_up_changes_nothing),
+        cmocka_unit_test(status_and_keys_are_told),
+        cmocka_unit_test(keys_are_made_once_and_by_stewards),
+        cmocka_unit_test(a_guarded_key_wants_a_session),
+        cmocka_unit_test(the_log_is_whole),
+        cmocka_unit_test(one_node_may_be_gone_and_come_back),
+        cmocka_unit_test(down_and_up_keeps_keys),
+        cmocka_unit_test(an_interrupted_up_leaves_nothing),
+        cmocka_unit_test(a_foreign_directory_is_left_alone),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
