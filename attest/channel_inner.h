@@ -98,10 +98,11 @@ void attest_binder(uint8_t out[64], const struct attest_binding *b);
 
 /*
  * The hashes a peer may have: the policy's, narrowed by TEE_POLICY_HASH.
- * RC_AUTH: no node of the policy. RC_POLICY_HASH: none is left.
+ * RC_AUTH: no node of the policy. RC_POLICY_HASH: none is left; the text
+ * shows `seen`, what that peer says or proves of itself (NULL: nothing).
  */
 MUST_CHECK enum rc attest_channel_allowed(struct attest_channel *ch,
-                                          const char *uri,
+                                          const char *uri, const char *seen,
                                           uint8_t (*hashes)[32], unsigned *n,
                                           enum attest_role *role);
 /* Our evidence for the other end of this connection. */

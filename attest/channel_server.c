@@ -49,7 +49,9 @@ static enum rc admit_hello(struct wire_hello *hello, struct http_call *call,
     size_t len;
     const uint8_t *body = http_call_body(call, &len);
     TRY(wire_hello_decode(hello, (const char *)body, len));
-    TRY(attest_channel_allowed(ch, tls->peer_uri, hashes, &n, &role));
+    TRY(attest_channel_allowed(ch, tls->peer_uri,
+                               http_call_header(call, CHANNEL_HEADER), hashes,
+                               &n, &role));
     TRY(attest_channel_first(ch, hello->nonce));
     if (ch->host.peer_head)
         ch->host.peer_head(ch->host.ctx, tls->peer_uri, &hello->policy);
@@ -145,13 +147,15 @@ enum rc attest_channel_peer(struct attest_peer *out,
 }
 
 /* An empty set is said before anything else: no hello can help. */
-static enum rc not_attested(struct attest_channel *ch, const char *uri,
+static enum rc not_attested(struct attest_channel *ch,
+                            const struct http_call *call, const char *uri,
                             const char *why)
 {
     uint8_t hashes[ATTEST_MAX_HASHES][32];
     unsigned n;
     enum attest_role role;
-    TRY(attest_channel_allowed(ch, uri, hashes, &n, &role));
+    TRY(attest_channel_allowed(ch, uri, http_call_header(call, CHANNEL_HEADER),
+                               hashes, &n, &role));
     enum rc rc = rc_raise(RC_ATTEST, "%s: %s", uri, why);
     rc_hint("attest on this connection first: POST " CHANNEL_HELLO);
     return rc;
@@ -165,7 +169,7 @@ static enum rc check(struct http_call *call, void *ctx)
     if (attest_channel_peer(&peer, call) != RC_OK) {
         char why[64];
         snprintf(why, sizeof(why), "%s", rc_text());
-        return not_attested(ctx, tls->peer_uri, why);
+        return not_attested(ctx, call, tls->peer_uri, why);
     }
     return attest_channel_header(&peer, http_call_header(call, CHANNEL_HEADER));
 }

@@ -11,7 +11,8 @@
 
 #include "base/clock.h"
 
-#define SHOWN_HASHES 4
+#define SHOWN_HASHES   4
+#define MEASUREMENT_AT 0x90 /* in a report */
 
 /* ---- the allowed set --------------------------------------------------- */
 
@@ -23,37 +24,66 @@ static bool in_set(const uint8_t hash[32], uint8_t (*set)[32], unsigned n)
     return hits != 0;
 }
 
-static enum rc no_hash(const struct attest_channel *ch, const char *uri)
+static void list_hashes(char *out, size_t size, uint8_t (*set)[32], unsigned n)
 {
-    enum rc rc = rc_raise(RC_POLICY_HASH, "%s: no measurement is allowed: %s",
-                          uri,
-                          ch->narrowed ? "TEE_POLICY_HASH and the policy share "
-                                         "none for its role"
-                                       : "the policy lists none for its role");
+    char hex[ENC_HEX_SIZE(32)];
+    size_t at = 0;
+    out[0] = '\0';
+    for (unsigned i = 0; i < n && i < SHOWN_HASHES; i++)
+        at += (size_t)snprintf(out + at, size - at, "%s%s", i ? "," : "",
+                               enc_hex(hex, set[i], 32));
+    if (n > SHOWN_HASHES)
+        snprintf(out + at, size - at, " and %u more", n - SHOWN_HASHES);
+}
+
+/* What the other end says of itself: 64 hex digits, or nothing to show. */
+static bool is_hash(const char *text)
+{
+    return text && strlen(text) == 64 && strspn(text, "0123456789abcdef") == 64;
+}
+
+static enum rc no_hash(struct attest_channel *ch, const char *uri,
+                       const char *seen, uint8_t (*policy)[32], unsigned n)
+{
+    char by_policy[SHOWN_HASHES * 65 + 32];
+    char by_env[SHOWN_HASHES * 65 + 32];
+    list_hashes(by_policy, sizeof(by_policy), policy, n);
+    list_hashes(by_env, sizeof(by_env), ch->narrow, ch->n_narrow);
+    enum rc rc = rc_raise(
+            RC_POLICY_HASH,
+            "%s: TEE_POLICY_HASH mismatch: seen %s, the policy allows %s%s%s",
+            uri, is_hash(seen) ? seen : "none", n ? by_policy : "none",
+            ch->narrowed ? ", TEE_POLICY_HASH allows " : "",
+            !ch->narrowed  ? ""
+            : ch->n_narrow ? by_env
+                           : "none");
     rc_hint("correct TEE_POLICY_HASH, or have a policy version list the "
             "measurement (mpcsign attest, mpcsign policy)");
     return rc;
 }
 
 enum rc attest_channel_allowed(struct attest_channel *ch, const char *uri,
-                               uint8_t (*hashes)[32], unsigned *n,
-                               enum attest_role *role)
+                               const char *seen, uint8_t (*hashes)[32],
+                               unsigned *n, enum attest_role *role)
 {
+    uint8_t policy[ATTEST_MAX_HASHES][32];
     unsigned count = 0;
-    enum rc rc = ch->host.allowed(ch->host.ctx, uri, hashes, &count, role);
+    enum rc rc = ch->host.allowed(ch->host.ctx, uri, policy, &count, role);
     if (rc == RC_UNKNOWN || (rc == RC_OK && *role == ATTEST_TOOL)) {
         rc = rc_raise(RC_AUTH, "%s is no peer under the policy in force", uri);
         rc_hint("only the policy's sidecars, CA and log are peers");
     }
     TRY(rc);
     unsigned kept = 0;
-    for (unsigned i = 0; i < count && i < ATTEST_MAX_HASHES; i++) {
-        if (ch->narrowed && !in_set(hashes[i], ch->narrow, ch->n_narrow))
+    if (count > ATTEST_MAX_HASHES)
+        count = ATTEST_MAX_HASHES;
+    for (unsigned i = 0; i < count; i++) {
+        if (ch->narrowed && !in_set(policy[i], ch->narrow, ch->n_narrow))
             continue;
-        memmove(hashes[kept++], hashes[i], 32);
+        memcpy(hashes[kept++], policy[i], 32);
     }
     *n = kept;
-    return kept ? RC_OK : no_hash(ch, uri);
+    return kept ? RC_OK : no_hash(ch, uri, seen, policy, count);
 }
 
 /* ---- evidence ---------------------------------------------------------- */
@@ -76,18 +106,6 @@ enum rc attest_channel_evidence(struct attest_channel *ch,
                                             .nonce = nonce,
                                             .boot = ch->boot });
     return attest_channel_report(ch, out, data);
-}
-
-static void list_hashes(char *out, size_t size, uint8_t (*set)[32], unsigned n)
-{
-    char hex[ENC_HEX_SIZE(32)];
-    size_t at = 0;
-    out[0] = '\0';
-    for (unsigned i = 0; i < n && i < SHOWN_HASHES; i++)
-        at += (size_t)snprintf(out + at, size - at, "%s%s", i ? "," : "",
-                               enc_hex(hex, set[i], 32));
-    if (n > SHOWN_HASHES)
-        snprintf(out + at, size - at, " and %u more", n - SHOWN_HASHES);
 }
 
 /* Genuine, fresh, bound, and not on the list: the one refusal of its own. */
@@ -159,7 +177,13 @@ enum rc attest_channel_judge(struct attest_channel *ch, struct attest_peer *out,
     if (sodium_memcmp(evidence->ak, ch->ak, 32) == 0)
         return rc_raise(RC_ATTEST, "%s: our own evidence came back",
                         tls->peer_uri);
-    TRY(attest_channel_allowed(ch, tls->peer_uri, hashes, &n, &peer.role));
+    char seen[ENC_HEX_SIZE(32)] = "";
+    if (evidence->report.len == ATTEST_REPORT_LEN) {
+        attest_policy_hash(peer.hash, evidence->report.p + MEASUREMENT_AT);
+        enc_hex(seen, peer.hash, 32);
+    }
+    TRY(attest_channel_allowed(ch, tls->peer_uri, seen, hashes, &n,
+                               &peer.role));
     struct attest_verdict v;
     if (verify(ch, &v, evidence, end, tls, nonce, hashes, n) != RC_OK)
         return refuse(&v, tls->peer_uri, hashes, n);
@@ -183,15 +207,13 @@ enum rc attest_channel_header(const struct attest_peer *peer,
     enc_hex(want, peer->hash, 32);
     if (header && strcmp(header, want) == 0)
         return RC_OK;
-    bool shown = header && strlen(header) == 64 &&
-                 strspn(header, "0123456789abcdef") == 64;
     enum rc rc = rc_raise(RC_POLICY_HASH,
                           "%s: " CHANNEL_HEADER " mismatch: seen %s, "
                           "attested %s",
                           peer->uri,
-                          shown    ? header
-                          : header ? "no hash"
-                                   : "none",
+                          is_hash(header) ? header
+                          : header        ? "no hash"
+                                          : "none",
                           want);
     rc_hint("one process must send the hash it attested; restart that node");
     return rc;

@@ -7,6 +7,7 @@
 #include "daemon/chain.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -213,6 +214,17 @@ void daemon_chain_unlock(struct daemon_chain *c)
 
 /* ---- POST and GET /v1/policy --------------------------------------------------------------- */
 
+static enum rc keep(struct daemon_chain *c, uint64_t version,
+                    const struct wire_policy *in)
+{
+    char path[600];
+    OWNED_MEM char *json = NULL;
+    size_t len;
+    file_of(path, c, version);
+    TRY(wire_policy_encode(&json, &len, in));
+    return file_write(path, json, len, 0600);
+}
+
 static enum rc adopt(struct daemon_chain *c, const struct wire_policy *in)
 {
     uint8_t hash[32];
@@ -225,14 +237,16 @@ static enum rc adopt(struct daemon_chain *c, const struct wire_policy *in)
     TRY(rc);
     if (have)
         return RC_OK;
-    OWNED_MEM char *json = NULL;
-    size_t len;
-    char path[600];
-    file_of(path, c, version);
-    TRY(wire_policy_encode(&json, &len, in));
-    TRY(file_write(path, json, len, 0600));
-    log_info("policy.in_force", "version=%llu", (unsigned long long)version);
+    /* In force from here: whoever it no longer allows is out at once. */
     attest_channel_reset(c->d->channel);
+    rc = keep(c, version, in);
+    if (rc != RC_OK) {
+        /* Going on would forget a version at the next start. */
+        log_rc(LOG_ERROR, "stopping", rc);
+        raise(SIGTERM);
+        return rc;
+    }
+    log_info("policy.in_force", "version=%llu", (unsigned long long)version);
     return RC_OK;
 }
 

@@ -130,14 +130,27 @@ static enum rc fill_growth(struct wire_growth *out, struct log_server *ls,
                            uint64_t from, uint64_t size)
 {
     struct tlog_path path = { .n = 0 };
-    if (from > size)
-        return rc_raise(RC_LOG, "sizes: %llu is more than this log has, %llu",
-                        (unsigned long long)from, (unsigned long long)size);
     if (from > 0)
         TRY(tlog_store_consistency(ls->store, &path, from, size));
     out->from = from;
     out->to = size;
     return path_to_wire(&out->path.at, &out->path.n, &path);
+}
+
+/* A size this log does not have gets no answer: a signer's claim of it must
+ * not cost the others their proofs. */
+static enum rc fill_growths(struct wire_appended *out, struct log_server *ls,
+                            const struct wire_append *in, uint64_t size)
+{
+    size_t known = 0;
+    for (size_t i = 0; i < in->sizes.n; i++)
+        known += in->sizes.at[i] <= size;
+    TRY(wire_list_new(&out->growth, known));
+    size_t at = 0;
+    for (size_t i = 0; i < in->sizes.n; i++)
+        if (in->sizes.at[i] <= size)
+            TRY(fill_growth(&out->growth.at[at++], ls, in->sizes.at[i], size));
+    return RC_OK;
 }
 
 static enum rc answer(struct wire_appended *out, struct log_server *ls,
@@ -151,10 +164,7 @@ static enum rc answer(struct wire_appended *out, struct log_server *ls,
     for (size_t i = 0; i < in->entries.n; i++)
         TRY(fill_proof(&out->proofs.at[i], ls, &in->entries.at[i], b->index[i],
                        note, cp.size));
-    TRY(wire_list_new(&out->growth, in->sizes.n));
-    for (size_t i = 0; i < in->sizes.n; i++)
-        TRY(fill_growth(&out->growth.at[i], ls, in->sizes.at[i], cp.size));
-    return RC_OK;
+    return fill_growths(out, ls, in, cp.size);
 }
 
 static enum rc on_append(struct http_call *call, void *ctx)

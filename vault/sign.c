@@ -23,6 +23,12 @@ struct judged {
     bool newest; /* cp is, or becomes, the newest head */
 };
 
+/*
+ * DESIGN section 6: an intent is fresh for 120 s; a minute more for clocks
+ * that differ. Without a ceiling one logged today could be kept for later.
+ */
+#define INTENT_LIFE_MAX_S 180
+
 /* ---- answers given ----------------------------------------------------- */
 
 static struct vault_answer *answer_find(struct vault_core *core,
@@ -125,6 +131,10 @@ static enum rc check_log(struct judged *j, const struct vault_core *core,
     if (now > j->intent.expires)
         return rc_raise(RC_EXPIRED, "intent: expired %lld s ago",
                         (long long)(now - j->intent.expires));
+    if (j->intent.expires > now + INTENT_LIFE_MAX_S)
+        return rc_raise(RC_EXPIRED, "intent: good for %lld s, at most %d",
+                        (long long)(j->intent.expires - now),
+                        INTENT_LIFE_MAX_S);
     TRY(tlog_proof_check(q->intent, &core->roster->of.log, &j->cp));
     return vault_head_judge(core, &j->newest, &j->cp, q->consistency);
 }

@@ -230,7 +230,8 @@ struct vault_sign_reply {
 /*
  * Signs only if: the intent parses; its commitment opens to (salt, msg); key
  * and epoch are this share's; participants are exactly the package's signers
- * through the roster; expires has not passed; path and log signature hold;
+ * through the roster; expires has not passed
+ * and is at most 180 s away; path and log signature hold;
  * and the checkpoint is consistent with the newest head held. The nonce is
  * reserved to this lead, ours in the package, bound to this one (session,
  * slot, attempt, package) at first use, and erased before the share is made.

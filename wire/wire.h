@@ -379,7 +379,7 @@ struct wire_append {
 WIRE_MESSAGE(append);
 struct wire_appended {
     WIRE_LIST(struct wire_proof) proofs;  /* in the order of entries */
-    WIRE_LIST(struct wire_growth) growth; /* in the order of sizes */
+    WIRE_LIST(struct wire_growth) growth; /* of the sizes this log has */
 };
 WIRE_MESSAGE(appended);
 /* GET /v1/log/vkey */

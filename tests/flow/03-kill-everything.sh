@@ -10,8 +10,7 @@ policy=$("$mpcsign" status -o json | jq -r .policy.sha256)
 log_entries >"$tmp/before"
 
 for who in node1 node2 node3 ca log; do
-    kill -9 "$(cat "$MPC_DEV/$who/$who.pid" 2>/dev/null ||
-        cat "$MPC_DEV/$who"/*.pid | head -1)" 2>/dev/null || true
+    kill -9 "$(pid_of $who)"
 done
 for who in log node1 node2 node3 ca; do
     must "$mpcsign" dev start "$who"

@@ -19,8 +19,7 @@ grep -q "$wrong" "$tmp/out" || { cat "$tmp/out"; fail "allowed hash unsaid"; }
 grep -q "${good%%,*}" "$tmp/out" || { cat "$tmp/out"; fail "seen hash unsaid"; }
 
 # node2 -> everyone: it can lead nothing either
-sock=$(sed -n 's/^socket *= *//p' "$MPC_DEV"/node2/*.conf "$MPC_DEV"/node2/*.cnf \
-    2>/dev/null | head -1)
+sock=$(conf node2 socket)
 [ -S "$sock" ] || fail "no socket of node2 in its configuration"
 MPC_SIDECAR=$sock TEE_POLICY_HASH= refuse . env -u TEE_POLICY_HASH \
     openssl pkeyutl -sign -provider mpc -provider default \

@@ -10,16 +10,14 @@ openssl req -x509 -new -key "$tmp/rogue.key" -subj /CN=rogue -days 2 \
     -addext subjectAltName=URI:mpc://dev/sidecar/node2 \
     -out "$tmp/rogue.pem" 2>/dev/null
 
-conf() { cat "$MPC_DEV/$1"/*.conf 2>/dev/null || cat "$MPC_DEV/$1"/*.cnf; }
-value() { conf "$1" | sed -n "s/^$2 *= *//p" | head -1; }
-cert=$(value node2 SIDECAR_TLS_CERT)
-key=$(value node2 SIDECAR_TLS_KEY)
+cert=$(conf node2 SIDECAR_TLS_CERT)
+key=$(conf node2 SIDECAR_TLS_KEY)
 [ -r "$cert" ] && [ -r "$key" ] || fail "node2's certificate is not readable"
 
 for target in "node1 /v1/frost/commit" "node1 /v1/policy" \
     "log /v1/log/append" "ca /v1/ca/issue"; do
     read -r who path <<<"$target"
-    url=https://$(value "$who" listen)$path
+    url=https://$(conf "$who" listen)$path
     c() { curl -sk --max-time 10 -o "$tmp/body" -w '%{http_code}' "$@" \
         --data '{}' "$url" || true; }
     same "$(c)" 000 "$who without a certificate"

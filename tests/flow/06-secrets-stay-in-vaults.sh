@@ -17,25 +17,22 @@ points=$({
 identities=$(jq -r '.birth.cert.votes[].identity' "$tmp/f.json" | sort -u |
     paste -sd,)
 
-sock() { sed -n 's/^socket *= *//p' "$MPC_DEV/$1"/*.c*nf* | head -1; }
 vaults=()
 for node in node1 node2 node3; do
-    pid=$(cat "$MPC_DEV/$node"/*.pid | head -1)
-    st=$(curl -sf --unix-socket "$(sock $node)" http://x/v1/status)
+    st=$(curl -sf --unix-socket "$(conf $node socket)" http://x/v1/status)
     vaults+=("$(jq -r .vault_pid <<<"$st")")
-    side=$(ps -o ppid= -p "${vaults[-1]}" | tr -d ' ')
     must "$build/tests/scan_secrets" --points "$points" \
-        --identities "$identities" --pid "$side"
+        --identities "$identities" --pid "$(pid_of $node)"
     must "$build/tests/scan_secrets" --points "$points" \
-        --identities "$identities" --files "$MPC_DEV/$node"/*
+        --identities "$identities" --files \
+        $(find "$MPC_DEV/$node" -type f)
 done
 for who in log ca; do
     must "$build/tests/scan_secrets" --points "$points" \
-        --identities "$identities" --pid "$(cat "$MPC_DEV/$who"/*.pid | head -1)"
+        --identities "$identities" --pid "$(pid_of $who)"
 done
 
 # The search can find what is there. A vault's memory is open to root only.
-printf 'junk' >"$tmp/planted"
 must "$build/tests/scan_secrets" --self-test
 if [ "$(id -u)" = 0 ] && head -c1 "/proc/${vaults[0]}/maps" >/dev/null 2>&1
 then

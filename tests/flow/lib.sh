@@ -99,3 +99,6 @@ wait_for() {
         sleep 0.1
     done
 }
+# conf WHO KEY: a value of a daemon's configuration; pid_of WHO
+conf() { sed -n "s/^$2 *= *//p" "$MPC_DEV/$1/daemon.cnf"; }
+pid_of() { cat "$MPC_DEV/$1/daemon.pid"; }
