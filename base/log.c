@@ -110,7 +110,7 @@ void log_event(enum log_level level, const char *event, const char *pairs, ...)
 
 void log_rc(enum log_level level, const char *event, enum rc rc)
 {
-    char text[600];
+    char text[1100];
     char hint[300];
     snprintf(text, sizeof(text), "%s", rc_text());
     snprintf(hint, sizeof(hint), "%s", rc_hint_text());

@@ -48,7 +48,7 @@ static const struct rc_row rows[RC__COUNT] = {
 /* clang-format on */
 
 static _Thread_local struct {
-    char text[512];
+    char text[1024];
     char hint[256];
     char where[64];
 } last;

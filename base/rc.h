@@ -83,7 +83,7 @@ static inline enum rc rc_failed(enum rc rc)
 /* Say what the reader can do about the last rc_raise of this thread. */
 void rc_hint(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
-/* Last text of this thread, at most 511 bytes; "" before the first raise. */
+/* Last text of this thread, at most 1023 bytes; "" before the first raise. */
 const char *rc_text(void);
 /* Last hint, or "" where none was given since the last raise. */
 const char *rc_hint_text(void);

@@ -29,7 +29,7 @@ struct drive {
     unsigned waiting;
     unsigned acks;
     enum rc rc; /* first failure of the phase */
-    char why[400];
+    char why[960];
     struct wire_package package[TLOG_MAX_NODES]; /* owned */
     struct wire_boxes boxes[TLOG_MAX_NODES];     /* owned; [dealer] */
     struct wire_epoch_vote vote[TLOG_MAX_NODES];
@@ -125,7 +125,7 @@ static void replied(struct node *n, void *arg, uint32_t from, enum rc rc,
         rc = take_reply(d, i, body, len);
     if (rc != RC_OK && d->rc == RC_OK) {
         d->rc = rc;
-        snprintf(d->why, sizeof(d->why), "node%u: %.380s", from, rc_text());
+        snprintf(d->why, sizeof(d->why), "node%u: %.900s", from, rc_text());
     }
     if (--d->waiting > 0)
         return;
@@ -292,8 +292,8 @@ static void logged(struct node *n, void *arg, uint32_t extra, enum rc rc,
     if (rc == RC_OK)
         rc = proof_copy(&d->birth.proof, &in.proofs.at[0]);
     if (rc != RC_OK) {
-        char why[400];
-        snprintf(why, sizeof(why), "log: %.380s", rc_text());
+        char why[960];
+        snprintf(why, sizeof(why), "log: %.900s", rc_text());
         fail(n, rc, why);
         return;
     }
@@ -377,7 +377,7 @@ static void next_phase(struct node *n)
     enum rc rc = log_birth(n);
     if (rc == RC_OK)
         return;
-    char why[400];
+    char why[960];
     snprintf(why, sizeof(why), "%s", rc_text());
     fail(n, rc, why);
 }
@@ -440,7 +440,7 @@ void drive_on_create(struct node *n, uint64_t call, const uint8_t *body,
     n->drive->call = call;
     enum rc rc = begin(n, body, len);
     if (rc != RC_OK) {
-        char why[400];
+        char why[960];
         snprintf(why, sizeof(why), "%s", rc_text());
         fail(n, rc, why);
         return;

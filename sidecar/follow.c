@@ -56,7 +56,7 @@ enum rc follow_commit(struct node *n, uint16_t from, const uint8_t *body,
 
 struct verdict {
     enum rc rc;
-    char why[400];
+    char why[960];
     struct judged j;
     struct key *key;
     const uint8_t *msg;

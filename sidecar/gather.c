@@ -102,7 +102,7 @@ static bool choose(struct round *r, struct node *n, struct key *k)
 /* "needs 2 of 3 nodes, has 1; node2: …; node3: …" */
 static void say_nobody(struct node *n, struct key *k, unsigned have)
 {
-    char why[400];
+    char why[960];
     int at = snprintf(why, sizeof(why), "key %s: needs %u of %u nodes, has %u",
                       k->name, k->t, k->n, have);
     int64_t now = n->w.now_ms(n->w.ctx);
@@ -135,16 +135,23 @@ void round_free(struct round *r)
     free(r);
 }
 
-static void take_jobs(struct round *r, struct key *k)
+static void take_jobs(struct node *n, struct round *r, struct key *k)
 {
     size_t bytes = 0;
     while (k->queue && r->n_shots < WIRE_MAX_BATCH) {
         struct job *job = k->queue;
         if (r->n_shots && bytes + job->msg_len > BATCH_BYTES)
             return;
-        bytes += job->msg_len;
         k->queue = job->next;
         job->next = NULL;
+        enum rc rc = lead_job_current(n, job);
+        if (rc != RC_OK) {
+            char why[400];
+            snprintf(why, sizeof(why), "%.399s", rc_text());
+            lead_job_failed(n, job, rc, why, "request a new session");
+            continue;
+        }
+        bytes += job->msg_len;
         job->attempt++;
         r->shot[r->n_shots++].job = job;
     }
@@ -240,7 +247,11 @@ void round_start(struct node *n, struct key *k)
         free(r);
         return;
     }
-    take_jobs(r, k);
+    take_jobs(n, r, k);
+    if (r->n_shots == 0) {
+        free(r);
+        return;
+    }
     for (unsigned i = 0; i < r->n_shots; i++) {
         r->shot[i].results = calloc(r->n_signers, sizeof(*r->shot->results));
         if (!r->shot[i].results) {
@@ -304,7 +315,7 @@ void round_requeue(struct node *n, struct round *r, unsigned s)
         return;
     }
     if (job->attempt >= max_attempts(job->key)) {
-        char why[500];
+        char why[960];
         snprintf(why, sizeof(why), "slot_burnt after %llu attempts: %s",
                  (unsigned long long)job->attempt, r->why);
         if (r->rc == RC_LOG)

@@ -60,7 +60,7 @@ struct pool {
 struct peer {
     uint16_t id;
     int64_t down_until_ms;
-    char why[200]; /* last failure; "" while healthy */
+    char why[480]; /* last failure; "" while healthy */
     uint64_t head; /* newest log size it has seen */
     uint8_t boot[16];
     struct pool pool[POLICY_MAX_PROFILES];
@@ -82,9 +82,11 @@ struct job {
     int64_t started_ms;
     int64_t deadline_ms;
     const struct wire_birth *birth; /* issuer: of the key to certify */
+    bool opened; /* the session is ours, opened for this caller */
+    uid_t uid;
     bool answered;   /* its deadline passed while it was in flight */
     enum rc last_rc; /* why the last attempt failed */
-    char last_why[400];
+    char last_why[960];
     char last_hint[200];
 };
 
@@ -109,7 +111,7 @@ struct round {
     int64_t deadline_ms;
     bool failed; /* give the jobs back when the last reply is in */
     enum rc rc;
-    char why[400];
+    char why[960];
     char hint[200];
 };
 
@@ -254,7 +256,9 @@ MUST_CHECK enum rc session_load(struct wire_session *out, struct node *n,
 MUST_CHECK enum rc session_keep(struct node *n, const uint8_t id[32],
                                 int64_t expires, const struct wire_session *s);
 
-/* lead.c: jobs; gather.c and round.c: rounds */
+/* lead.c: jobs; gather.c and round*.c: rounds */
+/* A session we opened ourselves follows the policy; others are refused. */
+MUST_CHECK enum rc lead_job_current(struct node *n, struct job *job);
 void lead_on_sign(struct node *n, uint64_t call, uid_t uid, const uint8_t *body,
                   size_t len);
 void lead_pump(struct node *n);
@@ -331,8 +335,9 @@ MUST_CHECK enum rc govern_take(struct node *n, const uint8_t *body, size_t len,
 MUST_CHECK enum rc govern_chain(struct node *n, char **reply,
                                 size_t *reply_len);
 MUST_CHECK enum rc govern_load(struct node *n);
-/* Hands the newest policy to a node that is behind. */
+/* Hands the newest policy to a node that is behind; asks one for its own. */
 void govern_tell(struct node *n, uint16_t to);
+void govern_ask(struct node *n, uint32_t from);
 void govern_tick(struct node *n);
 void govern_free(struct node *n);
 
