@@ -172,6 +172,14 @@ static void chain_came(struct node *n, void *arg, uint32_t from, enum rc rc,
         rc = wire_policies_decode(&all, (const char *)body, len);
     for (size_t i = 1; rc == RC_OK && i < all.versions.n; i++)
         rc = govern_adopt(n, &all.versions.at[i]);
+    if (rc == RC_OK)
+        lead_pump(n);
+}
+
+void govern_ask(struct node *n, uint32_t from)
+{
+    node_send(n, from, "/v1/policy", NULL, 0, n->w.now_ms(n->w.ctx) + GOVERN_MS,
+              chain_came, NULL, from);
 }
 
 void node_peer_head(struct node *n, uint32_t from,
@@ -183,8 +191,7 @@ void node_peer_head(struct node *n, uint32_t from,
     bool has_log = n->has_log;
     node_unlock(n);
     if (head->version > own.version && has_log)
-        node_send(n, from, "/v1/policy", NULL, 0,
-                  n->w.now_ms(n->w.ctx) + GOVERN_MS, chain_came, NULL, from);
+        govern_ask(n, from);
 }
 
 /*

@@ -117,6 +117,8 @@ static enum rc find_session(struct job *job, struct node *n, uid_t uid,
             return needs_session(profile);
         TRY(session_open(&job->session, &j, n, profile, job->kind, uid,
                          job->msg, job->msg_len));
+        job->opened = true;
+        job->uid = uid;
     } else {
         uint8_t id[32];
         TRY(enc_unhex(id, 32, session_hex, strlen(session_hex)));
@@ -127,6 +129,35 @@ static enum rc find_session(struct job *job, struct node *n, uid_t uid,
     job->approved = j.approved;
     enum policy_kind kind;
     return policy_payload_check(&kind, profile, &j.s, job->msg, job->msg_len);
+}
+
+/* Under lock. */
+static enum rc reopen(struct node *n, struct job *job)
+{
+    const struct policy_profile *profile = policy_profile_find(
+            policy_chain_head(n->chain), job->key->name);
+    if (!profile)
+        return rc_raise(RC_POLICY_CHANGED, "key %s: its profile is gone",
+                        job->key->name);
+    wire_session_free(&job->session);
+    job->attempt = 0; /* another session, another slot */
+    return find_session(job, n, job->uid, profile, "");
+}
+
+enum rc lead_job_current(struct node *n, struct job *job)
+{
+    enum rc rc = RC_OK;
+    node_lock(n);
+    const struct policy *p = policy_chain_head(n->chain);
+    if (memcmp(job->parsed.policy, p->sha256, 32) != 0)
+        rc = job->opened ? reopen(n, job)
+                         : rc_raise(RC_POLICY_CHANGED,
+                                    "session for %s: made under another policy "
+                                    "than version %llu",
+                                    job->parsed.profile,
+                                    (unsigned long long)p->version);
+    node_unlock(n);
+    return rc;
 }
 
 /* Issuer class: the birth of the key that the certificate is for. */

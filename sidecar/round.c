@@ -83,6 +83,9 @@ static enum rc fill_intent(struct tlog_intent *in, struct node *n,
     const struct policy_profile *profile = policy_profile_find(p, r->key->name);
     if (!profile)
         return rc_raise(RC_POLICY_CHANGED, "profile %s is gone", r->key->name);
+    if (memcmp(job->parsed.policy, p->sha256, 32) != 0)
+        return rc_raise(RC_ORDER, "the policy changed to version %llu: again",
+                        (unsigned long long)p->version);
     *in = (struct tlog_intent){ .attempt = job->attempt,
                                 .epoch = r->key->epoch,
                                 .birth = r->key->birth,

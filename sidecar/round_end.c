@@ -67,15 +67,16 @@ static enum rc other_policy(struct node *n, const struct round *r, unsigned s,
                             unsigned i)
 {
     struct wire_policy_head own;
+    const struct job *job = r->shot[s].job;
     node_policy_head(n, &own);
-    if (r->signer[i] == n->id ||
-        memcmp(own.sha256, r->shot[s].job->parsed.policy, 32) != 0)
-        return RC_POLICY_CHANGED;
+    if (memcmp(own.sha256, job->parsed.policy, 32) != 0)
+        return job->opened ? RC_ORDER : RC_POLICY_CHANGED;
     char why[300];
     snprintf(why, sizeof(why), "%.299s", rc_text());
-    (void)rc_raise(RC_ORDER, "is behind on the policy");
+    (void)rc_raise(RC_ORDER, "lives under another policy");
     peer_down(n, r->signer[i], DOWN_MS, RC_ORDER);
     govern_tell(n, r->signer[i]);
+    govern_ask(n, r->signer[i]); /* or is it we who are behind? */
     return rc_raise(RC_ORDER, "%s", why);
 }
 
@@ -98,7 +99,10 @@ static enum rc first_refusal(struct node *n, const struct round *r, unsigned s)
     const struct wire_round2_result *res = &r->shot[s].results[at];
     (void)rc_raise(first, "node%u: %s", r->signer[at],
                    res->message.p ? res->message.p : res->code);
-    return first == RC_POLICY_CHANGED ? other_policy(n, r, s, at) : first;
+    if (first == RC_POLICY_CHANGED)
+        return other_policy(n, r, s, at);
+    /* what a signer does not know is not what the caller asked for */
+    return first == RC_UNKNOWN ? RC_ORDER : first;
 }
 
 /* ---- signers that know a newer head -------------------------------------------------------- */

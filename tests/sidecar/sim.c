@@ -4,6 +4,8 @@
 
 #include "sim.h"
 
+#include <pthread.h>
+
 #include <sodium.h>
 
 #include "base/bytes.h"
@@ -11,11 +13,9 @@
 #include "base/hash.h"
 #include "base/rand.h"
 
-#define EPOCH_S   1800000000
-#define TICK_MS   200
-#define SLOW_MS   400
-#define LIFE_LOG  0xFFFFu
-#define REFUSE_MS 1
+#define EPOCH_S 1800000000
+#define TICK_MS 200
+#define SLOW_MS 400
 
 /* ---- chance and clock ------------------------------------------------------ */
 
@@ -39,22 +39,27 @@ static bool happens(struct sim *s, unsigned per_mille)
     return per_mille && sim_dice(s, 1000) < per_mille;
 }
 
+/* A test of threads asks from two of them. */
+static pthread_mutex_t random_lock = PTHREAD_MUTEX_INITIALIZER;
+
 static int fill_random(void *out, size_t len)
 {
     uint8_t *p = out;
+    pthread_mutex_lock(&random_lock);
     for (size_t i = 0; i < len; i++)
         p[i] = (uint8_t)next_random(&running->random);
+    pthread_mutex_unlock(&random_lock);
     return 0;
 }
 
 static int64_t clock_s(void)
 {
-    return EPOCH_S + running->now_ms / 1000;
+    return EPOCH_S + __atomic_load_n(&running->now_ms, __ATOMIC_RELAXED) / 1000;
 }
 
 static int64_t clock_ms(void)
 {
-    return running->now_ms;
+    return __atomic_load_n(&running->now_ms, __ATOMIC_RELAXED);
 }
 
 static int64_t world_now_s(void *ctx)
@@ -247,6 +252,26 @@ static void start_vault(struct sim *s, struct sim_node *n)
     assert_ok(vault_local(&n->vault, &config));
 }
 
+char *sim_status(struct sim *s, unsigned id)
+{
+    char *json = NULL;
+    size_t len;
+    assert_ok(node_status(s->node[id].node, &json, &len));
+    char *peers = strstr(json, "\"peers\"");
+    assert_non_null(peers);
+    *peers = '\0';
+    return json;
+}
+
+/* Keys, policy and head survive whatever ended it. */
+static void same_as_before(struct sim *s, struct sim_node *n)
+{
+    char *now = sim_status(s, n->id);
+    if (n->status && strcmp(n->status, now) != 0)
+        sim_fail(s, "node%u forgot: %s, was %s", n->id, now, n->status);
+    free(now);
+}
+
 void sim_start(struct sim *s, unsigned id)
 {
     struct sim_node *n = &s->node[id];
@@ -278,6 +303,7 @@ void sim_start(struct sim *s, unsigned id)
                  rc_slug(rc));
     n->up = true;
     node_keys(n->node, &n->keys);
+    same_as_before(s, n);
     tick_later(s, n, 1);
 }
 
@@ -286,6 +312,8 @@ void sim_crash(struct sim *s, unsigned id)
     struct sim_node *n = &s->node[id];
     if (!n->up)
         return;
+    free(n->status);
+    n->status = sim_status(s, id);
     node_free(n->node);
     vault_free(n->vault);
     store_free(n->store);
@@ -329,8 +357,10 @@ struct sim *sim_new(uint64_t seed, unsigned nodes)
 
 void sim_free(struct sim *s)
 {
-    for (unsigned i = 1; i <= s->n; i++)
+    for (unsigned i = 1; i <= s->n; i++) {
         sim_crash(s, i);
+        free(s->node[i].status);
+    }
     while (s->events) {
         struct sim_event *next = s->events->next;
         event_free(s->events);
@@ -474,7 +504,7 @@ static bool step(struct sim *s, int64_t until_ms)
         return false;
     s->events = e->next;
     if (e->at_ms > s->now_ms)
-        s->now_ms = e->at_ms;
+        __atomic_store_n(&s->now_ms, e->at_ms, __ATOMIC_RELAXED);
     chance_crash(s);
     happen(s, e);
     event_free(e);
@@ -486,7 +516,7 @@ void sim_run(struct sim *s, int64_t ms)
     int64_t until = s->now_ms + ms;
     while (step(s, until))
         ;
-    s->now_ms = until;
+    __atomic_store_n(&s->now_ms, until, __ATOMIC_RELAXED);
 }
 
 bool sim_wait(struct sim *s, unsigned call, int64_t ms)

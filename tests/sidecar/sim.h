@@ -44,6 +44,7 @@ struct sim_node {
     struct vault_keys keys; /* of its last life */
     uint8_t ak_pk[32], ak_sk[64];
     char db[DIR_MAX + 32];
+    char *status;       /* what it said before it ended, owned */
     int64_t restart_ms; /* crashed by chance: up again then; 0: by hand */
     unsigned policy_changes;
 };
@@ -143,6 +144,8 @@ void sim_start(struct sim *s, unsigned id);
 void sim_crash(struct sim *s, unsigned id);
 /* Events of the next ms of virtual time. */
 void sim_run(struct sim *s, int64_t ms);
+/* status without what a lead thinks of its peers; heap. */
+char *sim_status(struct sim *s, unsigned id);
 /* Until the call is answered, at most ms; false when it was not. */
 bool sim_wait(struct sim *s, unsigned call, int64_t ms);
 /* Every node tells every other its policy head, as attesting does. */

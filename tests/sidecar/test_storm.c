@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Many short lives of a cluster under a seeded scheduler: messages are lost,
+ * late, doubled; nodes crash between any two events; the log goes away; one
+ * node may cheat. Nothing forbidden ever happens, and afterwards all is well.
+ * MPC_SIM_SEED replays one run, MPC_SIM_RUNS says how many.
+ */
+#include "test.h"
+
+#include "sim.h"
+
+#define FIRST_SEED   20261122
+#define DEFAULT_RUNS 40
+#define STEPS        60
+
+static const char *const keys[] = { "release", "second", NULL };
+
+static void cheat(struct sim *s, uint32_t from, uint32_t to, const char *path,
+                  bool reply, uint8_t **body, size_t *len)
+{
+    const unsigned *cheater = s->tamper_ctx;
+    char *json = NULL;
+    (void)from;
+    if (!reply || to != *cheater || strcmp(path, "/v1/frost/round2") != 0 ||
+        sim_dice(s, 3) != 0)
+        return;
+    WIRE(round2_reply) m = { 0 };
+    assert_ok(wire_round2_reply_decode(&m, (char *)*body, *len));
+    struct wire_round2_result *r = &m.items.at[sim_dice(s, m.items.n)];
+    if (strcmp(r->code, "ok") != 0)
+        return;
+    r->share[sim_dice(s, 31)] ^= (uint8_t)(1 + sim_dice(s, 255));
+    assert_ok(wire_round2_reply_encode(&json, len, &m));
+    free(*body);
+    *body = (uint8_t *)json;
+}
+
+static struct sim_faults choose_faults(struct sim *s)
+{
+    struct sim_faults f = { 0 };
+    if (sim_dice(s, 2))
+        f.drop = (unsigned)sim_dice(s, 60);
+    if (sim_dice(s, 2))
+        f.lose_reply = (unsigned)sim_dice(s, 60);
+    if (sim_dice(s, 2))
+        f.twice = (unsigned)sim_dice(s, 200);
+    if (sim_dice(s, 2))
+        f.slow = (unsigned)sim_dice(s, 200);
+    if (sim_dice(s, 2))
+        f.crash = (unsigned)sim_dice(s, 12);
+    return f;
+}
+
+static unsigned some_node(struct sim *s)
+{
+    unsigned id = 1 + (unsigned)sim_dice(s, s->n);
+    return s->node[id].up ? id : 0;
+}
+
+static void one_step(struct sim *s, unsigned step)
+{
+    char msg[64];
+    unsigned id = some_node(s);
+    switch (sim_dice(s, 40)) {
+    case 0:
+        s->log_down = !s->log_down;
+        break;
+    case 1:
+        s->log_hung = !s->log_hung;
+        break;
+    case 2:
+        if (id)
+            s->node[id].hung = !s->node[id].hung;
+        break;
+    case 3:
+        if (id && s->version == 2)
+            (void)sim_policy_next(s, id, NULL, NULL);
+        break;
+    case 4:
+        if (id && s->version == 2)
+            (void)sim_key_create(s, id, "small", sim_stewards);
+        break;
+    case 5:
+        sim_gossip(s);
+        break;
+    case 6:
+        sim_run(s, 3000);
+        break;
+    default:
+        if (!id)
+            break;
+        snprintf(msg, sizeof(msg), "step %u by node%u", step, id);
+        (void)sim_sign(s, id, keys[sim_dice(s, 2)], "", msg, strlen(msg),
+                       500 + (unsigned)sim_dice(s, 10000));
+    }
+    sim_run(s, (int64_t)sim_dice(s, 60));
+}
+
+static void calm(struct sim *s)
+{
+    s->faults = (struct sim_faults){ 0 };
+    s->tamper = NULL;
+    s->log_down = s->log_hung = false;
+    for (unsigned id = 1; id <= s->n; id++) {
+        s->node[id].hung = false;
+        if (!s->node[id].up)
+            sim_start(s, id);
+    }
+    sim_run(s, 2000);
+    sim_gossip(s);
+    sim_run(s, 70000); /* the longest rest of a peer is over */
+}
+
+static void same_policy_everywhere(struct sim *s)
+{
+    struct wire_policy_head first, head;
+    node_policy_head(s->node[1].node, &first);
+    for (unsigned id = 2; id <= s->n; id++) {
+        node_policy_head(s->node[id].node, &head);
+        if (memcmp(&first, &head, sizeof(head)) != 0)
+            sim_fail(s, "node1 and node%u live under different policies", id);
+    }
+}
+
+static void signs_with_any_t_nodes(struct sim *s)
+{
+    for (unsigned id = 1; id <= s->n; id++) {
+        for (unsigned k = 0; keys[k]; k++)
+            sim_want_ok(s, sim_sign(s, id, keys[k], "", "calm", 4, 20000));
+        unsigned dead = id % s->n + 1;
+        sim_crash(s, dead);
+        sim_want_ok(s, sim_sign(s, id, keys[0], "", "t of n", 6, 20000));
+        sim_start(s, dead);
+        sim_run(s, 1500);
+    }
+}
+
+/* Whoever is called a cheater is the one. */
+static void only_the_cheater_is_named(struct sim *s, unsigned cheater)
+{
+    static const char words[] = "wrong signature share from";
+    char name[16];
+    snprintf(name, sizeof(name), " node%u", cheater);
+    for (unsigned i = 0; i < s->n_calls; i++) {
+        const char *at = strstr(s->call[i].why, words);
+        if (at && strcmp(at + sizeof(words) - 1, name) != 0)
+            sim_fail(s, "node%u cheated, but: %s", cheater, s->call[i].why);
+    }
+}
+
+struct totals {
+    unsigned signatures, refusals, crashes, behind;
+    unsigned by_rc[RC__COUNT]; /* refusals of signatures */
+};
+
+static void one_run(struct totals *t, uint64_t seed)
+{
+    struct wire_signed out;
+    struct sim *s = sim_new(seed, seed % 4 == 0 ? 5 : 3);
+    sim_ready(s, keys);
+    unsigned cheater = sim_dice(s, 3) ? 0 : 1 + (unsigned)sim_dice(s, s->n);
+    s->tamper_ctx = &cheater;
+    s->tamper = cheater ? cheat : NULL;
+    s->faults = choose_faults(s);
+    for (unsigned step = 0; step < STEPS; step++)
+        one_step(s, step);
+    calm(s);
+    sim_check(s);
+    same_policy_everywhere(s);
+    signs_with_any_t_nodes(s);
+    sim_check(s);
+    only_the_cheater_is_named(s, cheater);
+    for (unsigned i = 0; i < s->n_calls; i++)
+        if (sim_signature(s, i, &out))
+            t->signatures++;
+        else if (s->call[i].answers && s->call[i].msg)
+            t->by_rc[s->call[i].rc]++, t->refusals++;
+    t->crashes += s->n_crashes;
+    t->behind += s->n_behind;
+    sim_free(s);
+}
+
+static uint64_t number(const char *name, uint64_t otherwise)
+{
+    const char *text = getenv(name);
+    return text && *text ? strtoull(text, NULL, 10) : otherwise;
+}
+
+static void nothing_forbidden_ever_happens(void **state)
+{
+    (void)state;
+    struct totals t = { 0 };
+    if (getenv("MPC_SIM_SEED")) {
+        one_run(&t, number("MPC_SIM_SEED", 0));
+        return;
+    }
+    uint64_t runs = number("MPC_SIM_RUNS", DEFAULT_RUNS);
+    for (uint64_t i = 0; i < runs; i++)
+        one_run(&t, FIRST_SEED + i);
+    print_message("%llu runs: %u signatures, %u refusals, %u crashes, "
+                  "%u heads behind\n",
+                  (unsigned long long)runs, t.signatures, t.refusals, t.crashes,
+                  t.behind);
+    for (unsigned i = 0; i < RC__COUNT; i++)
+        if (t.by_rc[i])
+            print_message("  %s: %u\n", rc_slug((enum rc)i), t.by_rc[i]);
+    assert_true(t.signatures > runs);
+    assert_true(runs < 10 || (t.crashes && t.refusals && t.behind));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(nothing_forbidden_ever_happens, sim_teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
