@@ -114,15 +114,13 @@ enum rc cmd_key_create(int argc, char **argv)
         { 0 },
     };
     bool done;
-    char dir[512] = "";
+    char dir[CLI_PATH];
     WIRE(key) key = { 0 };
     TRY(cli_args(&done, rows, argc, argv));
     if (done)
         return RC_OK;
-    const char *dev = getenv("MPC_DEV");
-    if (dev && *dev)
-        snprintf(dir, sizeof(dir), "%s/persons", dev);
-    struct cli_people people = { keys ? keys : dir, who, &approvers };
+    TRY(cli_keys_dir(dir, keys));
+    struct cli_people people = { dir, who, &approvers };
     TRY(cli_key_create(&key, NULL, name, &people));
     return cli_json() ? cli_say_json(key_json(&key)) : say_key(&key);
 }

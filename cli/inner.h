@@ -49,6 +49,10 @@ enum rc cmd_key_create(int argc, char **argv);
 enum rc cmd_policy_show(int argc, char **argv);
 enum rc cmd_sign(int argc, char **argv);
 enum rc cmd_verify(int argc, char **argv);
+enum rc cmd_request(int argc, char **argv);
+enum rc cmd_approve(int argc, char **argv);
+enum rc cmd_deny(int argc, char **argv);
+enum rc cmd_revoke(int argc, char **argv);
 enum rc cmd_log_fsck(int argc, char **argv);
 enum rc cmd_frost_vectors(int argc, char **argv);
 enum rc cmd_attest_verify(int argc, char **argv);
@@ -167,6 +171,22 @@ MUST_CHECK enum rc cli_session_begin(struct policy_session *out,
 MUST_CHECK enum rc cli_session_sign(struct wire_session *out,
                                     struct policy_session *s,
                                     const struct cli_people *people);
+#define CLI_PATH 512
+/* --keys, else MPC_DEV/persons, else "". */
+MUST_CHECK enum rc cli_keys_dir(char out[CLI_PATH], const char *given);
+/* DIR/NAME/id_ed25519 */
+MUST_CHECK enum rc cli_person_file(char out[CLI_PATH], const char *dir,
+                                   const char *name);
+/* One person's decision, signed with an OpenSSH key file. */
+MUST_CHECK enum rc cli_record(struct wire_blob *out, const char *key_file,
+                              const uint8_t session[32],
+                              enum policy_decision decision, const char *role,
+                              const char *person);
+/* The descriptor, signed by its requester; nobody approves. */
+MUST_CHECK enum rc cli_session_seal(struct wire_session *out,
+                                    struct policy_session *s,
+                                    const char *requester,
+                                    const char *key_file);
 /* Public half of NAME/id_ed25519 under dir. */
 MUST_CHECK enum rc cli_person_public(uint8_t key[32], const char *dir,
                                      const char *name);

@@ -17,21 +17,24 @@
 #define KEY_FILE_MAX 4096
 #define SSHSIG_MAX   1024
 #define CREATE_MS    30000
-#define PERSON_PATH  512
 
 /* ---- persons ----------------------------------------------------------------- */
 
-static enum rc person_key(uint8_t sk[64], const char *dir, const char *name)
+enum rc cli_person_file(char out[CLI_PATH], const char *dir, const char *name)
 {
-    char path[PERSON_PATH];
     if (!dir || !*dir) {
         enum rc rc = rc_raise(RC_ARG, "no directory with the keys of persons");
         rc_hint("name it with --keys, or set MPC_DEV");
         return rc;
     }
-    if (strchr(name, '/') || snprintf(path, sizeof(path), "%s/%s/id_ed25519",
-                                      dir, name) >= (int)sizeof(path))
+    if (strchr(name, '/') ||
+        snprintf(out, CLI_PATH, "%s/%s/id_ed25519", dir, name) >= CLI_PATH)
         return rc_raise(RC_ARG, "person %.64s: no such name", name);
+    return RC_OK;
+}
+
+static enum rc read_key(uint8_t sk[64], const char *path)
+{
     OWNED_MEM uint8_t *pem = NULL;
     size_t len;
     TRY(file_read(&pem, &len, path, KEY_FILE_MAX));
@@ -42,15 +45,17 @@ static enum rc person_key(uint8_t sk[64], const char *dir, const char *name)
 
 enum rc cli_person_public(uint8_t key[32], const char *dir, const char *name)
 {
+    char path[CLI_PATH];
     WIPED_BYTES(sk, 64);
-    TRY(person_key(sk, dir, name));
+    TRY(cli_person_file(path, dir, name));
+    TRY(read_key(sk, path));
     memcpy(key, sk + 32, 32);
     return RC_OK;
 }
 
-static enum rc record(struct wire_blob *out, const char *dir,
-                      const uint8_t session[32], enum policy_decision decision,
-                      const char *role, const char *person)
+enum rc cli_record(struct wire_blob *out, const char *key_file,
+                   const uint8_t session[32], enum policy_decision decision,
+                   const char *role, const char *person)
 {
     WIPED_BYTES(sk, 64);
     uint8_t challenge[32];
@@ -58,7 +63,7 @@ static enum rc record(struct wire_blob *out, const char *dir,
     size_t sig_len;
     char text[POLICY_RECORD_MAX];
     size_t len;
-    TRY(person_key(sk, dir, person));
+    TRY(read_key(sk, key_file));
     policy_challenge(challenge, session, decision, role, person);
     TRY(policy_sshsig_make(sig, sizeof(sig), &sig_len, challenge, sk));
     TRY(policy_record_sshsig(text, &len, session, decision, role, person,
@@ -91,20 +96,43 @@ enum rc cli_session_begin(struct policy_session *out,
     return RC_OK;
 }
 
-enum rc cli_session_sign(struct wire_session *out, struct policy_session *s,
-                         const struct cli_people *people)
+enum rc cli_session_seal(struct wire_session *out, struct policy_session *s,
+                         const char *requester, const char *key_file)
 {
     char text[POLICY_DESCRIPTOR_MAX];
     size_t len;
-    snprintf(s->requester, sizeof(s->requester), "%s", people->requester);
+    if (strlen(requester) >= sizeof(s->requester))
+        return rc_raise(RC_ARG, "requester: at most %zu characters",
+                        sizeof(s->requester) - 1);
+    snprintf(s->requester, sizeof(s->requester), "%s", requester);
     TRY(policy_session_write(text, &len, s));
     TRY(wire_blob_set(&out->descriptor, text, len));
-    TRY(record(&out->requester, people->keys, s->id, POLICY_D_REQUEST,
-               "requester", people->requester));
+    return cli_record(&out->requester, key_file, s->id, POLICY_D_REQUEST,
+                      "requester", requester);
+}
+
+enum rc cli_session_sign(struct wire_session *out, struct policy_session *s,
+                         const struct cli_people *people)
+{
+    char path[CLI_PATH];
+    TRY(cli_person_file(path, people->keys, people->requester));
+    TRY(cli_session_seal(out, s, people->requester, path));
     TRY(wire_list_new(&out->approvals, people->approvers->n));
-    for (unsigned i = 0; i < people->approvers->n; i++)
-        TRY(record(&out->approvals.at[i], people->keys, s->id, POLICY_D_APPROVE,
-                   "steward", people->approvers->at[i]));
+    for (unsigned i = 0; i < people->approvers->n; i++) {
+        TRY(cli_person_file(path, people->keys, people->approvers->at[i]));
+        TRY(cli_record(&out->approvals.at[i], path, s->id, POLICY_D_APPROVE,
+                       "steward", people->approvers->at[i]));
+    }
+    return RC_OK;
+}
+
+enum rc cli_keys_dir(char out[CLI_PATH], const char *given)
+{
+    const char *dev = getenv("MPC_DEV");
+    const char *dir = given ? given : dev && *dev ? dev : "";
+    if (snprintf(out, CLI_PATH, "%s%s", dir,
+                 !given && *dir ? "/persons" : "") >= CLI_PATH)
+        return rc_raise(RC_ARG, "--keys: name too long");
     return RC_OK;
 }
 

@@ -9,6 +9,10 @@
 const struct cli_verb cli_verbs[] = {
     { "sign",          cmd_sign,          "sign a file, keep the evidence" },
     { "verify",        cmd_verify,        "judge a signature and its evidence, offline" },
+    { "request",       cmd_request,       "ask for a signature that persons approve" },
+    { "approve",       cmd_approve,       "approve a session" },
+    { "deny",          cmd_deny,          "deny one" },
+    { "revoke",        cmd_revoke,        "take an approval back" },
     { "status",        cmd_status,        "this node, its peers, keys and policy" },
     { "key list",      cmd_key_list,      "the keys of the cluster" },
     { "key show",      cmd_key_show,      "one key" },

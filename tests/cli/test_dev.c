@@ -192,12 +192,98 @@ static void keys_are_made_once_and_by_stewards(void **state)
     }
 }
 
-static void a_guarded_key_wants_a_session(void **state)
+/* A session for at.file, its id in hex. */
+static void request(char id[65])
+{
+    struct run r;
+    RUN(&r, "request", at.file, "--profile", "guarded", "--reason", "a test");
+    assert_code(&r, 0);
+    assert_int_equal(strlen(r.out), 65); /* alone, and a newline */
+    memcpy(id, r.out, 64);
+    id[64] = '\0';
+    run_free(&r);
+}
+
+static void decide(const char *verb, const char *id, const char *who,
+                   const char *role, int code)
+{
+    struct run r;
+    RUN(&r, verb, id, "--as", who, "--role", role, "--file", at.file);
+    assert_code(&r, code);
+    run_free(&r);
+}
+
+static void sign_guarded(const char *id, int code)
+{
+    struct run r;
+    RUN(&r, "sign", at.file, "--profile", "guarded", "--session", id, "-s",
+        in("guarded.sig"), "--bundle", in("guarded.json"));
+    assert_code(&r, code);
+    run_free(&r);
+}
+
+static void a_guarded_key_wants_an_engineer_and_two_stewards(void **state)
 {
     (void)state;
+    char id[65];
     struct run r;
     RUN(&r, "sign", at.file, "--profile", "guarded");
     assert_code(&r, 3);
+    run_free(&r);
+    request(id);
+    sign_guarded(id, 3);
+    decide("approve", id, "alice", "engineer", 0);
+    decide("approve", id, "bob", "steward", 0);
+    decide("approve", id, "bob", "steward", 0); /* again is still one */
+    decide("approve", id, "dev", "steward", 6);
+    decide("approve", id, "alice", "steward", 6);
+    sign_guarded(id, 3);
+    decide("approve", id, "carol", "steward", 0);
+    sign_guarded(id, 0);
+    RUN(&r, "verify", at.file, "--bundle", in("guarded.json"), "--policy",
+        at.policy, "--allow-simulated");
+    assert_code(&r, 0);
+    assert_non_null(strstr(r.out, "1 engineers and 2 stewards approved"));
+    run_free(&r);
+}
+
+static void a_denial_ends_a_session(void **state)
+{
+    (void)state;
+    char id[65];
+    request(id);
+    decide("approve", id, "alice", "engineer", 0);
+    decide("approve", id, "bob", "steward", 0);
+    decide("deny", id, "carol", "steward", 0);
+    sign_guarded(id, 4);
+    request(id);
+    decide("approve", id, "alice", "engineer", 0);
+    decide("approve", id, "bob", "steward", 0);
+    decide("approve", id, "carol", "steward", 0);
+    decide("revoke", id, "carol", "steward", 0);
+    sign_guarded(id, 3);
+}
+
+static void another_file_is_not_approved(void **state)
+{
+    (void)state;
+    char id[65];
+    struct run r;
+    const char *other = in("not.bin");
+    write_bytes(other, "not this", 8);
+    request(id);
+    RUN(&r, "approve", id, "--as", "alice", "--role", "engineer", "--file",
+        other);
+    assert_code(&r, 10);
+    run_free(&r);
+    decide("approve", id, "alice", "engineer", 0);
+    decide("approve", id, "bob", "steward", 0);
+    decide("approve", id, "carol", "steward", 0);
+    RUN(&r, "sign", other, "--profile", "guarded", "--session", id);
+    assert_code(&r, 6);
+    run_free(&r);
+    RUN(&r, "approve", "00", "--as", "alice", "--role", "engineer");
+    assert_code(&r, 2);
     run_free(&r);
 }
 
@@ -539,7 +625,9 @@ int main(void)
         cmocka_unit_test(second_up_changes_nothing),
         cmocka_unit_test(status_and_keys_are_told),
         cmocka_unit_test(keys_are_made_once_and_by_stewards),
-        cmocka_unit_test(a_guarded_key_wants_a_session),
+        cmocka_unit_test(a_guarded_key_wants_an_engineer_and_two_stewards),
+        cmocka_unit_test(a_denial_ends_a_session),
+        cmocka_unit_test(another_file_is_not_approved),
         cmocka_unit_test(the_log_is_whole),
         cmocka_unit_test(one_node_may_be_gone_and_come_back),
         cmocka_unit_test(down_and_up_keeps_keys),
