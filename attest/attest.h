@@ -132,6 +132,9 @@ MUST_CHECK enum rc attest_guest_derive(uint8_t key[32], int fd, bool simulated,
 /* committed_tcb of our own report, as the firmware writes it. */
 MUST_CHECK enum rc attest_guest_committed_tcb(uint64_t *tcb, int fd,
                                               bool simulated);
+/* RC_STORE for a level that broken firmware has: it comes from a file that
+ * the host can write. */
+MUST_CHECK enum rc attest_guest_tcb_check(uint64_t tcb, int fd, bool simulated);
 
 /* ---- the channel mpc-attest/1 ------------------------------------------ */
 /*

@@ -13,6 +13,7 @@
 #include <linux/sev-guest.h>
 
 #include "attest/guest.h"
+#include "attest/inner.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/sock.h"
@@ -85,17 +86,41 @@ enum rc attest_guest_derive(uint8_t key[32], int fd, bool simulated,
     return sev_derive(key, fd, tcb_version);
 }
 
-enum rc attest_guest_committed_tcb(uint64_t *tcb, int fd, bool simulated)
+static enum rc own_report(struct wire_evidence *e, struct attest_report *r,
+                          int fd, bool simulated)
 {
     static const uint8_t no_data[64];
+    TRY(attest_guest_report(e, fd, simulated, no_data));
+    return attest_report_parse(r, e->report.p, e->report.len);
+}
+
+enum rc attest_guest_committed_tcb(uint64_t *tcb, int fd, bool simulated)
+{
     WIRE(evidence) e = { 0 };
-    TRY(attest_guest_report(&e, fd, simulated, no_data));
-    if (e.report.len != ATTEST_REPORT_LEN)
-        return rc_raise(RC_PARSE, "report: %zu bytes, want %d", e.report.len,
-                        ATTEST_REPORT_LEN);
+    struct attest_report r;
+    TRY(own_report(&e, &r, fd, simulated));
     uint64_t v = 0;
     for (unsigned i = 8; i-- > 0;) /* little-endian */
         v = v << 8 | e.report.p[COMMITTED_AT + i];
     *tcb = v;
     return RC_OK;
+}
+
+enum rc attest_guest_tcb_check(uint64_t tcb, int fd, bool simulated)
+{
+    WIRE(evidence) e = { 0 };
+    struct attest_report r;
+    enum attest_product product;
+    TRY(own_report(&e, &r, fd, simulated));
+    if (!attest_report_product(&product, &r))
+        return rc_raise(RC_STORE, "seal level: this processor is unknown");
+    /* byte 6 of a family 19h level, byte 3 of a family 1Ah one */
+    unsigned snp = (unsigned)(tcb >> (product == ATTEST_TURIN ? 24 : 48)) &
+                   0xff;
+    if (snp >= attest_snp_floor(product))
+        return RC_OK;
+    return rc_raise(RC_STORE,
+                    "seal level: SNP SPL %u, at least %u: firmware that can "
+                    "be broken would derive this key",
+                    snp, attest_snp_floor(product));
 }

@@ -72,14 +72,17 @@ static void mark_migration(struct attest_verdict *v, const uint8_t *raw)
 }
 
 /* P5 and P6, the rules between our own daemons. */
+/* AMD-SB-3019: below these the microcode signature can be forged */
+unsigned attest_snp_floor(enum attest_product product)
+{
+    return product == ATTEST_MILAN ? 0x18 : product == ATTEST_GENOA ? 0x17 : 0;
+}
+
 static void mark_peer(struct attest_verdict *v)
 {
     const struct attest_report *r = &v->report;
     attest_mark(v, "P5", "VMPL", r->vmpl == 0, "0", "%u", r->vmpl);
-    /* AMD-SB-3019: below these the microcode signature can be forged */
-    unsigned floor = v->product == ATTEST_MILAN   ? 0x18
-                     : v->product == ATTEST_GENOA ? 0x17
-                                                  : 0;
+    unsigned floor = attest_snp_floor(v->product);
     char want[32];
     snprintf(want, sizeof(want), "SNP SPL >= %u", floor);
     attest_mark(v, "P6", "TCB floor",

@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 
-#define LINE_MAX_LEN 2048
+#define LINE_MAX_LEN 3072
 
 static enum log_level max_level = LOG_INFO;
 static bool as_json;

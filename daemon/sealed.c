@@ -76,7 +76,7 @@ enum rc daemon_seal_tcb(const struct daemon *d, uint64_t *tcb)
         TRY(enc_unhex(be, sizeof(be), (const char *)text, len));
         struct bytes_reader r = bytes_reader(be, sizeof(be));
         *tcb = bytes_get_u64(&r);
-        return RC_OK;
+        return attest_guest_tcb_check(*tcb, d->guest_fd, d->guest_simulated);
     }
     if (rc != RC_UNKNOWN)
         return rc;
