@@ -3,7 +3,11 @@
  * What the decide files share. Two kinds of state: what followers read too
  * (chain, keys, head, log key) is touched under node->lock; what only leads
  * use (jobs, rounds, peers, tickets) belongs to the one thread that delivers
- * local calls, replies and ticks.
+ * local calls, replies and ticks. A key is published under lock and its
+ * public half never changes afterwards, so leads read it without.
+ *
+ * A round lives until its last reply is in: whoever counts down r->waiting to
+ * zero ends it, and nobody touches r after that.
  */
 #ifndef SIDECAR_INNER_H
 #define SIDECAR_INNER_H

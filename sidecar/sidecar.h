@@ -3,10 +3,10 @@
  * The sidecar: leads or follows a signing round, and judges approvals, log
  * proofs and peers by itself. Two kinds of file live here.
  *
- * Decide (node.c session.c lead.c gather.c round.c follow.c epoch.c drive.c
- * govern.c) is pure: an event and a struct world in, messages and answers
- * out. Do (main.c routes.c peers.c store.c) carries them out. A whole cluster
- * runs in one test process (tests/sidecar/sim.c) on the decide files alone.
+ * Decide (node session lead gather round* follow epoch drive govern* ask) is
+ * pure: an event and a struct world in, messages and answers out. Do (main
+ * routes peers store*) carries them out. A whole cluster runs in one test
+ * process (tests/sidecar/sim.c) on the decide files alone.
  *
  * Events may come from any thread: node_* takes the node's one mutex where it
  * decides and lets it go around the store, the vault and every send.
