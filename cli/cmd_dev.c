@@ -44,6 +44,8 @@ static enum rc start_all(const struct dev *d)
 {
     struct dev_who w;
     for (unsigned i = 0; dev_who_at(&w, d, i); i++)
+        TRY(dev_check_program(d, &w));
+    for (unsigned i = 0; dev_who_at(&w, d, i); i++)
         TRY(dev_sim_start(d, &w));
     /* an inherited TEE_POLICY_HASH is some other cluster's */
     for (unsigned i = 0; dev_who_at(&w, d, i); i++)
@@ -62,15 +64,20 @@ static enum rc give_up(struct dev *d, bool fresh, enum rc rc)
     snprintf(text, sizeof(text), "%s", rc_text());
     snprintf(hint, sizeof(hint), "%s", rc_hint_text());
     bool interrupted = dev_interrupted() != RC_OK;
+    char kept[DEV_PATH];
     enum rc end = dev_stop_all(d);
-    if (end == RC_OK && fresh && interrupted)
+    if (end == RC_OK)
+        end = dev_path(kept, d, "dev.json", NULL);
+    /* without it nobody could take it for a cluster again */
+    bool half = end == RC_OK && access(kept, F_OK) != 0;
+    if (end == RC_OK && fresh && (interrupted || half))
         end = dev_purge(d);
     if (end != RC_OK)
         cli_note("%s", rc_text());
     rc = rc_raise(rc, "%s", text);
     if (*hint)
         rc_hint("%s", hint);
-    else if (fresh && !interrupted)
+    else if (fresh && !interrupted && !half)
         rc_hint("logs are in %.150s; dev down --purge removes it", d->dir);
     return rc;
 }

@@ -85,6 +85,12 @@ struct dev_born {
 };
 MUST_CHECK enum rc dev_version2(char **out, size_t *len, const struct dev *d,
                                 const struct dev_born *born);
+/*
+ * RC_POLICY_HASH when the daemon is down and its program is not the one that
+ * the policy was made for: its peers would refuse it, and it could not unseal.
+ */
+MUST_CHECK enum rc dev_check_program(const struct dev *d,
+                                     const struct dev_who *w);
 /* dev_config.c: each daemon's configuration, openssl.cnf. */
 MUST_CHECK enum rc dev_config(const struct dev *d);
 /* The export lines on stdout. */

@@ -296,9 +296,11 @@ enum rc dev_make(struct dev *d, const char *dir, unsigned n, unsigned t)
         return rc;
     }
     enum rc rc = make(d);
-    if (rc != RC_OK)
-        dev_close(d);
-    return rc;
+    if (rc == RC_OK)
+        return RC_OK;
+    enum rc end = d->lock >= 0 ? dev_purge(d) : RC_OK;
+    dev_close(d);
+    return end == RC_OK ? rc : end;
 }
 
 /* ---- gone -------------------------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "attest/attest.h"
 #include "base/bytes.h"
@@ -173,17 +174,15 @@ static enum rc persons_json(json_t *list, const struct dev *d)
     return RC_OK;
 }
 
-/* What these very executables will be measured as. */
-static enum rc measured(json_t **out, const struct dev *d, const char *program)
+/* What this very executable will be measured as. */
+static enum rc measure(uint8_t hash[32], const struct dev *d,
+                       const char *program)
 {
     char path[DEV_PATH + 32];
     uint8_t measurement[ATTEST_MEASUREMENT_LEN];
-    uint8_t hash[32];
-    char hex[65];
     snprintf(path, sizeof(path), "%s/%s", d->bin, program);
     TRY(attest_measure_file(measurement, path));
     attest_policy_hash(hash, measurement);
-    *out = json_pack("[s]", enc_hex(hex, hash, 32));
     return RC_OK;
 }
 
@@ -193,9 +192,11 @@ static enum rc measurements_json(json_t *o, const struct dev *d)
                                            { "ca", "mpc-ca" },
                                            { "log", "mpc-log" } };
     for (size_t i = 0; i < 3; i++) {
-        json_t *list = NULL;
-        TRY(measured(&list, d, role[i][1]));
-        json_object_set_new(o, role[i][0], list);
+        uint8_t hash[32];
+        char hex[65];
+        TRY(measure(hash, d, role[i][1]));
+        json_object_set_new(o, role[i][0],
+                            json_pack("[s]", enc_hex(hex, hash, 32)));
     }
     return RC_OK;
 }
@@ -286,6 +287,39 @@ enum rc dev_genesis(const struct dev *d)
     TRY(dump(&text, &len, doc));
     TRY(dev_path(path, d, "genesis.json", NULL));
     return file_write(path, text, len, 0644);
+}
+
+/* ---- is the program still the one? -------------------------------------------------- */
+
+static enum rc newest_policy(struct policy **out, const struct dev *d)
+{
+    char path[DEV_PATH];
+    TRY(dev_path(path, d, "policy.json", NULL));
+    if (access(path, R_OK) != 0)
+        TRY(dev_path(path, d, "genesis.json", NULL));
+    return cli_policy_read(out, path);
+}
+
+enum rc dev_check_program(const struct dev *d, const struct dev_who *w)
+{
+    enum policy_role role = w->id                        ? POLICY_SIDECAR
+                            : strcmp(w->name, "ca") == 0 ? POLICY_CA
+                                                         : POLICY_LOG;
+    uint8_t hash[32];
+    OWN_S(policy) *p = NULL;
+    if (dev_pid(d, w) > 0)
+        return RC_OK;
+    TRY(newest_policy(&p, d));
+    TRY(measure(hash, d, w->program));
+    for (unsigned i = 0; i < p->n_measurements[role]; i++)
+        if (memcmp(p->measurement[role][i], hash, 32) == 0)
+            return RC_OK;
+    enum rc rc = rc_raise(RC_POLICY_HASH,
+                          "%s: another build than the policy of this cluster "
+                          "allows, its peers would refuse it",
+                          w->program);
+    rc_hint("bring that build back, or dev down --purge and dev up again");
+    return rc;
 }
 
 /* ---- version 2 -------------------------------------------------------------------------- */

@@ -66,7 +66,8 @@ void cli_help(void)
          "/run/mpc/sidecar.sock.");
 }
 
-/* -o json holds for what goes wrong before a verb reads its arguments, too. */
+/* -o json may stand before the verb, and holds for what goes wrong before a
+ * verb reads its arguments. */
 static void find_output(int argc, char **argv)
 {
     for (int i = 1; i + 1 < argc; i++)
@@ -116,6 +117,10 @@ static enum rc run(int argc, char **argv)
 int cli_main(int argc, char **argv)
 {
     find_output(argc, argv);
+    while (argc > 2 && is_flag(argv[1], "-o", "--output")) {
+        argc -= 2; /* read above */
+        argv += 2;
+    }
     if (argc == 2 && is_flag(argv[1], "-h", "--help")) {
         cli_help();
         return 0;

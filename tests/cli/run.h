@@ -13,6 +13,8 @@ struct run {
     char *err;
 };
 #define RUN_WORDS 16
+/* The program; MPC_BUILD_DIR/bin/mpcsign while NULL. */
+extern const char *run_program;
 /* words end with NULL; standard input is empty. */
 void run_mpcsign(struct run *r, const char *const *words);
 #define RUN(r, ...) run_mpcsign((r), (const char *const[]){ __VA_ARGS__, NULL })

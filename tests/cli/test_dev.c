@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <sodium.h>
@@ -379,6 +380,94 @@ static void an_interrupted_up_leaves_nothing(void **state)
     assert_int_not_equal(access(dir, F_OK), 0);
 }
 
+static void copy_program(const char *from, const char *to, bool patched)
+{
+    static uint8_t bytes[64 * 1024 * 1024];
+    FILE *f = fopen(from, "rb");
+    assert_non_null(f);
+    size_t len = fread(bytes, 1, sizeof(bytes) - 1, f);
+    assert_true(feof(f));
+    fclose(f);
+    bytes[len] = 0; /* behind all that an ELF file says: it runs the same */
+    unlink(to);
+    write_bytes(to, bytes, len + patched);
+    assert_int_equal(chmod(to, 0755), 0);
+}
+
+static void copy_build(void)
+{
+    static const char *const files[] = {
+        "bin/mpcsign", "bin/mpc-sidecar", "bin/mpc-ca",
+        "bin/mpc-log", "bin/mpc-snpsim",  "lib/ossl-modules/mpc.so"
+    };
+    assert_int_equal(mkdir(in("b"), 0700), 0);
+    assert_int_equal(mkdir(in("b/bin"), 0700), 0);
+    assert_int_equal(mkdir(in("b/lib"), 0700), 0);
+    assert_int_equal(mkdir(in("b/lib/ossl-modules"), 0700), 0);
+    for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+        char from[512];
+        char to[64];
+        snprintf(from, sizeof(from), MPC_BUILD_DIR "/%s", files[i]);
+        snprintf(to, sizeof(to), "b/%s", files[i]);
+        copy_program(from, in(to), false);
+    }
+}
+
+/* One byte more in a daemon is another measurement, and nobody talks to it. */
+static void a_patched_daemon_is_refused_by_its_peers(void **state)
+{
+    (void)state;
+    char dir[96];
+    char program[96];
+    char kept[256];
+    struct run r;
+    snprintf(dir, sizeof(dir), "%s/patched", at.top);
+    snprintf(program, sizeof(program), "%s/b/bin/mpcsign", at.top);
+    snprintf(kept, sizeof(kept), "%s", getenv("MPC_SIDECAR"));
+    copy_build();
+    run_program = program;
+    RUN(&r, "dev", "up", "--dir", dir); /* beside the other one */
+    assert_code(&r, 0);
+    take_environment(r.out);
+    unsetenv("OPENSSL_CONF");
+    run_free(&r);
+    copy_program(in("b/bin/mpc-sidecar"), in("b/bin/mpc-sidecar"), true);
+    RUN(&r, "dev", "kill", "node3", "--dir", dir);
+    assert_code(&r, 0);
+    run_free(&r);
+    RUN(&r, "sign", at.file, "-s", in("before.sig"));
+    assert_code(&r, 0);
+    run_free(&r);
+    /* what it had sealed as it was stays shut: it does not even start */
+    RUN(&r, "dev", "restart", "node2", "--dir", dir);
+    assert_int_not_equal(r.code, 0);
+    run_free(&r);
+    /* and with nothing sealed it starts, but is no peer of anybody */
+    dir_remove(in("patched/node2/state"));
+    RUN(&r, "dev", "start", "node2", "--dir", dir);
+    assert_code(&r, 0);
+    run_free(&r);
+    RUN(&r, "sign", at.file, "-s", in("after.sig"));
+    assert_code(&r, 8);
+    assert_non_null(strstr(r.err, "TEE_POLICY_HASH mismatch"));
+    run_free(&r);
+    RUN(&r, "dev", "up", "--dir", dir);
+    assert_code(&r, 6);
+    assert_non_null(strstr(r.err, "another build"));
+    run_free(&r);
+    RUN(&r, "dev", "down", "--purge", "--dir", dir);
+    assert_code(&r, 0);
+    run_free(&r);
+    run_program = NULL;
+    /* and the other one is as it was */
+    setenv("MPC_SIDECAR", kept, 1);
+    unsetenv("TEE_POLICY_HASH");
+    setenv("MPC_DEV", at.dir, 1);
+    RUN(&r, "sign", at.file, "-s", in("other.sig"));
+    assert_code(&r, 0);
+    run_free(&r);
+}
+
 static void a_foreign_directory_is_left_alone(void **state)
 {
     (void)state;
@@ -632,6 +721,7 @@ int main(void)
         cmocka_unit_test(one_node_may_be_gone_and_come_back),
         cmocka_unit_test(down_and_up_keeps_keys),
         cmocka_unit_test(an_interrupted_up_leaves_nothing),
+        cmocka_unit_test(a_patched_daemon_is_refused_by_its_peers),
         cmocka_unit_test(a_foreign_directory_is_left_alone),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
