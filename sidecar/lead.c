@@ -255,13 +255,20 @@ void lead_pump(struct node *n)
             round_start(n, &n->key[i]);
 }
 
-/* The best reason known. */
-static void expire(struct node *n, struct job *job)
+/* The best reason known; r is what the job is in flight with, or NULL. */
+static void expire(struct node *n, struct job *job, const struct round *r)
 {
-    if (job->last_rc == RC_OK)
-        answer_failed(n, job, RC_TIMEOUT, "signing: the deadline passed", "");
-    else
+    static const char *const waits[] = { [ROUND_GATHER] = "commitments",
+                                         [ROUND_LOG] = "the log",
+                                         [ROUND_SIGN] = "signature shares" };
+    char why[64];
+    if (job->last_rc != RC_OK) {
         answer_failed(n, job, job->last_rc, job->last_why, job->last_hint);
+        return;
+    }
+    snprintf(why, sizeof(why), "signing: the deadline passed%s%s",
+             r ? ", waiting for " : "", r ? waits[r->state] : "");
+    answer_failed(n, job, RC_TIMEOUT, why, "");
 }
 
 /* In flight: the round still needs the job, its caller does not. */
@@ -269,7 +276,7 @@ static void expire_shots(struct node *n, const struct round *r, int64_t now)
 {
     for (unsigned i = 0; r && i < r->n_shots; i++)
         if (r->shot[i].job && now >= r->shot[i].job->deadline_ms)
-            expire(n, r->shot[i].job);
+            expire(n, r->shot[i].job, r);
 }
 
 static void expire_jobs(struct node *n, struct key *k, int64_t now)
@@ -284,7 +291,7 @@ static void expire_jobs(struct node *n, struct key *k, int64_t now)
             continue;
         }
         *at = job->next;
-        expire(n, job);
+        expire(n, job, NULL);
         job_free(job);
     }
 }

@@ -8,8 +8,10 @@
  * routes peers store*) carries them out. A whole cluster runs in one test
  * process (tests/sidecar/sim.c) on the decide files alone.
  *
- * Events may come from any thread: node_* takes the node's one mutex where it
- * decides and lets it go around the store, the vault and every send.
+ * node_on_peer, node_allowed, node_policy_head, node_keys and node_log_later
+ * may be called from any thread; everything else from the one thread that
+ * drives the node. The node's mutex is held where it decides and let go
+ * around the store, the vault and every send.
  */
 #ifndef SIDECAR_SIDECAR_H
 #define SIDECAR_SIDECAR_H

@@ -178,6 +178,11 @@ static void dead_log_means_no_signature_and_says_so(void **state)
     call = sim_sign(s, 1, "release", "", "slow", 4, 3000);
     assert_true(sim_wait(s, call, 4000));
     assert_true(s->call[call].rc == RC_LOG || s->call[call].rc == RC_TIMEOUT);
+    says(s, call, "log");
+    call = sim_sign(s, 1, "release", "", "short", 5, 1000);
+    sim_want(s, call, RC_TIMEOUT);
+    says(s, call, "waiting for the log");
+    assert_true(took(s, call) <= 1200);
     assert_int_equal(s->n_shares, shares);
     s->log_hung = false;
     call = sign(s, 1, "light");
@@ -596,6 +601,67 @@ static void equivocating_dealer_is_caught(void **state)
     }
 }
 
+struct steps {
+    unsigned n;
+    struct {
+        char path[32];
+        uint8_t *body, *reply;
+        size_t len, reply_len;
+    } at[4];
+};
+static uint8_t *copy_of(const uint8_t *p, size_t len)
+{
+    uint8_t *copy = malloc(len + 1);
+    assert_non_null(copy);
+    memcpy(copy, p, len);
+    return copy;
+}
+static void catch_steps(struct sim *s, uint32_t from, uint32_t to,
+                        const char *path, bool reply, uint8_t **body,
+                        size_t *len)
+{
+    struct steps *c = s->tamper_ctx;
+    (void)from;
+    if (to != 3 || strncmp(path, "/v1/epoch/", 10) != 0)
+        return;
+    if (reply) {
+        c->at[c->n].reply = copy_of(*body, *len);
+        c->at[c->n++].reply_len = *len;
+        return;
+    }
+    assert_true(c->n < 4);
+    snprintf(c->at[c->n].path, sizeof(c->at[c->n].path), "%s", path);
+    c->at[c->n].body = copy_of(*body, *len);
+    c->at[c->n].len = *len;
+}
+
+static void a_step_that_comes_twice_is_answered_the_same(void **state)
+{
+    (void)state;
+    struct sim *s = sim_new(1, 3);
+    struct steps c = { 0 };
+    sim_boot(s);
+    s->tamper = catch_steps;
+    s->tamper_ctx = &c;
+    sim_want_ok(s, sim_key_create(s, 1, "release", sim_stewards));
+    s->tamper = NULL;
+    assert_int_equal(c.n, 4);
+    for (unsigned i = 0; i < c.n; i++) {
+        char *again = NULL;
+        size_t len;
+        if (node_on_peer(s->node[3].node, 1, c.at[i].path, c.at[i].body,
+                         c.at[i].len, &again, &len) != RC_OK)
+            sim_fail(s, "%s again: %s", c.at[i].path, rc_text());
+        assert_int_equal(len, c.at[i].reply_len);
+        assert_memory_equal(again, c.at[i].reply, len);
+        free(again);
+        free(c.at[i].body);
+        free(c.at[i].reply);
+    }
+    sim_want_ok(s, sign(s, 3, "no harm done"));
+    done(s);
+}
+
 /* Whoever misses the end of it gets the birth when it is asked to sign. */
 static void a_member_that_missed_the_birth_catches_up(void **state)
 {
@@ -737,6 +803,7 @@ int main(void)
         T(approvals_of_stewards_create_keys_only),
         T(key_created_twice_is_refused),
         T(equivocating_dealer_is_caught),
+        T(a_step_that_comes_twice_is_answered_the_same),
         T(a_member_that_missed_the_birth_catches_up),
         T(policy_change_mid_signing),
         T(a_requested_session_does_not_follow_the_policy),
