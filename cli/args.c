@@ -28,7 +28,7 @@ static enum rc usage_error(const char *verb)
     return RC_ARG;
 }
 
-/* ---- help ------------------------------------------------------------------ */
+/* ---- help --------------------------------------------------------------- */
 
 static void print_row(const struct cli_arg *row)
 {
@@ -56,7 +56,7 @@ static void print_help(const char *verb, const struct cli_arg *rows)
     puts("  -o, --output text|json     how results and errors are said");
 }
 
-/* ---- reading ---------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------ */
 
 struct reading {
     const struct cli_arg *rows;

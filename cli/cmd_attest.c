@@ -41,7 +41,7 @@ struct allowed {
     unsigned n;
 };
 
-/* ---- reading ------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------ */
 
 static enum rc put_der(struct wire_blob *out, X509 *x)
 {
@@ -150,7 +150,7 @@ static void allow_any_root(struct attest_roots *out,
     }
 }
 
-/* ---- saying ----------------------------------------------------------------------- */
+/* ---- saying ------------------------------------------------------------- */
 
 static json_t *checks_json(const struct attest_verdict *v)
 {
@@ -201,7 +201,7 @@ static enum rc say(const struct attest_verdict *v, enum rc rc)
     return rc;
 }
 
-/* ---- the verb ------------------------------------------------------------------------ */
+/* ---- the verb ----------------------------------------------------------- */
 
 static enum rc judge(const struct options *o)
 {

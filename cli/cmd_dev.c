@@ -27,7 +27,7 @@ static enum rc open_at(struct dev *d, const char *given)
     return dev_open(d, dir);
 }
 
-/* ---- up ---------------------------------------------------------------------------- */
+/* ---- up ----------------------------------------------------------------- */
 
 static enum rc make_files(struct dev *d)
 {
@@ -161,7 +161,7 @@ enum rc cmd_dev_up(int argc, char **argv)
     return dev_env(&d);
 }
 
-/* ---- down ------------------------------------------------------------------------------ */
+/* ---- down --------------------------------------------------------------- */
 
 enum rc cmd_dev_down(int argc, char **argv)
 {
@@ -190,7 +190,7 @@ enum rc cmd_dev_down(int argc, char **argv)
     return RC_OK;
 }
 
-/* ---- status, env ------------------------------------------------------------------------- */
+/* ---- status, env -------------------------------------------------------- */
 
 static const char *state_of(const struct dev *d, const struct dev_who *w)
 {
@@ -250,7 +250,7 @@ enum rc cmd_dev_env(int argc, char **argv)
     return dev_env(&d);
 }
 
-/* ---- kill, start, restart ------------------------------------------------------------------- */
+/* ---- kill, start, restart ----------------------------------------------- */
 
 static enum rc start_one(const struct dev *d, const struct dev_who *w)
 {

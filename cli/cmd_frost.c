@@ -31,7 +31,7 @@ struct vectors {
     bool ok;
 };
 
-/* ---- reading ------------------------------------------------------------------ */
+/* ---- reading ------------------------------------------------------------ */
 
 static enum rc hex_at(uint8_t *out, size_t len, const json_t *o,
                       const char *key)
@@ -96,7 +96,7 @@ static enum rc message_at(struct vectors *v, const json_t *in)
     return hex_at(v->msg, len, in, "message");
 }
 
-/* ---- comparing ------------------------------------------------------------------ */
+/* ---- comparing ---------------------------------------------------------- */
 
 static enum rc mark(struct vectors *v, bool ok, const char *what, unsigned who)
 {
@@ -202,7 +202,7 @@ static enum rc recompute(struct vectors *v, const json_t *root)
     return final(v, json_object_get(root, "final_output"));
 }
 
-/* ---- the verb --------------------------------------------------------------------- */
+/* ---- the verb ----------------------------------------------------------- */
 
 static enum rc load(json_t **out, const char *path)
 {

@@ -40,7 +40,7 @@ static enum rc say_key(const struct wire_key *k)
                                                            : " (not created)");
 }
 
-/* ---- list, show --------------------------------------------------------------- */
+/* ---- list, show --------------------------------------------------------- */
 
 enum rc cmd_key_list(int argc, char **argv)
 {
@@ -87,7 +87,7 @@ enum rc cmd_key_show(int argc, char **argv)
     return cli_json() ? cli_say_json(key_json(&key)) : say_key(&key);
 }
 
-/* ---- create -------------------------------------------------------------------- */
+/* ---- create ------------------------------------------------------------- */
 
 enum rc cmd_key_create(int argc, char **argv)
 {

@@ -31,7 +31,7 @@ struct options {
     const char *bundle;
 };
 
-/* ---- certificates ------------------------------------------------------------ */
+/* ---- certificates ------------------------------------------------------- */
 
 static enum rc ask_chain(struct wire_chain *out, const char *profile)
 {
@@ -61,7 +61,7 @@ static enum rc write_pem(const char *path, const struct wire_chain *chain)
     return file_write(path, text, (size_t)len, 0644);
 }
 
-/* ---- evidence ------------------------------------------------------------------ */
+/* ---- evidence ----------------------------------------------------------- */
 
 static enum rc ask_bundle(struct wire_bundle *out, const uint8_t session[32])
 {
@@ -102,7 +102,7 @@ static enum rc write_bundle(const char *path, const struct wire_signed *s,
     return file_write(path, json, len, 0644);
 }
 
-/* ---- the verb -------------------------------------------------------------------- */
+/* ---- the verb ----------------------------------------------------------- */
 
 static enum rc say_signed(const struct wire_signed *s, const char *sig,
                           const struct options *o)

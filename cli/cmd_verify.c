@@ -14,7 +14,7 @@
 #define BUNDLE_MAX (4 * 1024 * 1024)
 #define WORDS_MAX  700
 
-/* ---- marking ---------------------------------------------------------------------- */
+/* ---- marking ------------------------------------------------------------ */
 
 static void mark(struct verify *v, const char *id, bool ok, const char *words)
 {
@@ -48,7 +48,7 @@ void verify_mark_rc(struct verify *v, const char *id, enum rc rc,
     mark(v, id, rc == RC_OK, rc == RC_OK ? words : rc_text());
 }
 
-/* ---- what is given -------------------------------------------------------------------- */
+/* ---- what is given ------------------------------------------------------ */
 
 const struct policy *verify_policy(const struct verify *v,
                                    const uint8_t sha256[32])
@@ -109,7 +109,7 @@ static enum rc read_bundle(struct verify *v, const char *path)
     return wire_bundle_decode(&v->bundle, (const char *)json, len);
 }
 
-/* ---- the verdict -------------------------------------------------------------------------- */
+/* ---- the verdict -------------------------------------------------------- */
 
 static void judge(struct verify *v)
 {

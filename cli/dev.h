@@ -19,7 +19,7 @@
 #define DEV_PATH      512
 #define DEV_SOCK      100 /* of a Unix socket; the kernel takes 107 */
 
-/* ---- the place (dev_place.c) ------------------------------------------------- */
+/* ---- the place (dev_place.c) -------------------------------------------- */
 
 struct dev {
     char dir[DEV_PATH]; /* absolute */
@@ -55,7 +55,7 @@ MUST_CHECK enum rc dev_path(char out[DEV_PATH], const struct dev *d,
 MUST_CHECK enum rc dev_sock(char out[DEV_PATH], const struct dev *d,
                             const char *who, const char *name);
 
-/* ---- who there is ------------------------------------------------------------- */
+/* ---- who there is ------------------------------------------------------- */
 
 struct dev_who {
     char name[16]; /* node1 … nodeN, ca, log */
@@ -70,7 +70,7 @@ bool dev_who_at(struct dev_who *out, const struct dev *d, unsigned i);
 MUST_CHECK enum rc dev_who_find(struct dev_who *out, const struct dev *d,
                                 const char *name);
 
-/* ---- making things ---------------------------------------------------------------- */
+/* ---- making things ------------------------------------------------------ */
 
 /* dev_pki.c: pki/ca.pem and a certificate and key for each daemon. */
 MUST_CHECK enum rc dev_pki(const struct dev *d);
@@ -96,7 +96,7 @@ MUST_CHECK enum rc dev_config(const struct dev *d);
 /* The export lines on stdout. */
 MUST_CHECK enum rc dev_env(const struct dev *d);
 
-/* ---- processes (dev_process.c) ------------------------------------------------------- */
+/* ---- processes (dev_process.c) ------------------------------------------ */
 
 /* The simulator's chips, made once. */
 MUST_CHECK enum rc dev_sim_init(const struct dev *d);
@@ -124,7 +124,7 @@ MUST_CHECK enum rc dev_interrupted(void);
 void dev_catch_interrupt(void);
 void dev_sleep_ms(int ms);
 
-/* ---- becoming a cluster (dev_start.c) -------------------------------------------------- */
+/* ---- becoming a cluster (dev_start.c) ----------------------------------- */
 
 /* Version 2, keys and the root: whatever of it is missing. */
 MUST_CHECK enum rc dev_found(const struct dev *d);

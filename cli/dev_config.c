@@ -51,7 +51,7 @@ static enum rc put(const struct dev *d, const char *a, const char *b,
     return file_write(path, l->text, l->len, 0600);
 }
 
-/* ---- daemons -------------------------------------------------------------------------- */
+/* ---- daemons ------------------------------------------------------------ */
 
 static enum rc genesis_hash(char hex[65], const struct dev *d)
 {
@@ -150,7 +150,7 @@ static enum rc daemon_config(const struct dev *d, const struct dev_who *w)
     return put(d, w->name, "daemon.cnf", l);
 }
 
-/* ---- OpenSSL ------------------------------------------------------------------------------ */
+/* ---- OpenSSL ------------------------------------------------------------ */
 
 static enum rc openssl_config(const struct dev *d)
 {
@@ -187,7 +187,7 @@ enum rc dev_config(const struct dev *d)
     return openssl_config(d);
 }
 
-/* ---- the environment of those who use it ---------------------------------------------------- */
+/* ---- the environment of those who use it -------------------------------- */
 
 /* As one shell word; names hold no quote (dev_dir), PATH may. */
 static enum rc say_export(const char *name, const char *value)

@@ -17,7 +17,7 @@
 
 #define FILE_MAX 65536
 
-/* ---- names ---------------------------------------------------------------------- */
+/* ---- names -------------------------------------------------------------- */
 
 enum rc dev_path(char out[DEV_PATH], const struct dev *d, const char *a,
                  const char *b)
@@ -67,7 +67,7 @@ enum rc dev_dir(char out[DEV_PATH], const char *given)
     return check_dir(out);
 }
 
-/* ---- programs --------------------------------------------------------------------- */
+/* ---- programs ----------------------------------------------------------- */
 
 static enum rc find_modules(struct dev *d)
 {
@@ -116,7 +116,7 @@ static enum rc find_programs(struct dev *d)
     return find_modules(d);
 }
 
-/* ---- ports --------------------------------------------------------------------------- */
+/* ---- ports -------------------------------------------------------------- */
 
 /*
  * The kernel names free ones; all are held until the last is named, so that
@@ -141,7 +141,7 @@ static enum rc choose_ports(struct dev *d)
     return rc;
 }
 
-/* ---- the short place of sockets ------------------------------------------------------- */
+/* ---- the short place of sockets ----------------------------------------- */
 
 static enum rc choose_run(struct dev *d)
 {
@@ -162,7 +162,7 @@ static enum rc choose_run(struct dev *d)
     return RC_OK;
 }
 
-/* ---- one at a time ------------------------------------------------------------------------ */
+/* ---- one at a time ------------------------------------------------------ */
 
 static enum rc take_lock(struct dev *d)
 {
@@ -185,7 +185,7 @@ void dev_close(struct dev *d)
     d->lock = -1;
 }
 
-/* ---- kept ----------------------------------------------------------------------------------- */
+/* ---- kept --------------------------------------------------------------- */
 
 enum rc dev_keep(const struct dev *d)
 {
@@ -303,7 +303,7 @@ enum rc dev_make(struct dev *d, const char *dir, unsigned n, unsigned t)
     return end == RC_OK ? rc : end;
 }
 
-/* ---- gone -------------------------------------------------------------------------------------- */
+/* ---- gone --------------------------------------------------------------- */
 
 static int remove_one(const char *path, const struct stat *st, int what,
                       struct FTW *at)
@@ -329,7 +329,7 @@ enum rc dev_purge(struct dev *d)
     return remove_tree(d->dir);
 }
 
-/* ---- who ------------------------------------------------------------------------------------------ */
+/* ---- who ---------------------------------------------------------------- */
 
 bool dev_who_at(struct dev_who *out, const struct dev *d, unsigned i)
 {

@@ -52,7 +52,7 @@ static const struct profile {
 #define N_PERSONS  (sizeof(persons) / sizeof(*persons))
 #define N_PROFILES (sizeof(profiles) / sizeof(*profiles))
 
-/* ---- persons --------------------------------------------------------------------- */
+/* ---- persons ------------------------------------------------------------ */
 
 static void put_text(struct bytes_writer *w, const char *text)
 {
@@ -152,7 +152,7 @@ enum rc dev_people(const struct dev *d)
     return RC_OK;
 }
 
-/* ---- the document -------------------------------------------------------------------- */
+/* ---- the document ------------------------------------------------------- */
 
 static enum rc persons_json(json_t *list, const struct dev *d)
 {
@@ -289,7 +289,7 @@ enum rc dev_genesis(const struct dev *d)
     return file_write(path, text, len, 0644);
 }
 
-/* ---- is the program still the one? -------------------------------------------------- */
+/* ---- is the program still the one? -------------------------------------- */
 
 static enum rc newest_policy(struct policy **out, const struct dev *d)
 {
@@ -322,7 +322,7 @@ enum rc dev_check_program(const struct dev *d, const struct dev_who *w)
     return rc;
 }
 
-/* ---- version 2 -------------------------------------------------------------------------- */
+/* ---- version 2 ---------------------------------------------------------- */
 
 static void put_born(json_t *nodes, const struct dev *d,
                      const struct dev_born *born)

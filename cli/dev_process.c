@@ -32,7 +32,7 @@
 #define READY_FD 3
 #define CMDLINE  8192
 
-/* ---- Ctrl-C ---------------------------------------------------------------------- */
+/* ---- Ctrl-C ------------------------------------------------------------- */
 
 static volatile sig_atomic_t interrupted;
 
@@ -60,7 +60,7 @@ void dev_sleep_ms(int ms)
     poll(NULL, 0, ms);
 }
 
-/* ---- pids ------------------------------------------------------------------------- */
+/* ---- pids --------------------------------------------------------------- */
 
 /* Does /proc/PID/cmdline hold this word? Not for a zombie: its is empty. */
 static bool runs_with(pid_t pid, const char *word)
@@ -118,7 +118,7 @@ bool dev_is_ready(const struct dev *d, const struct dev_who *w)
            pid_of(d, w->name, "ready.pid", w->name, "daemon.cnf") == pid;
 }
 
-/* ---- starting ------------------------------------------------------------------------ */
+/* ---- starting ----------------------------------------------------------- */
 
 struct start {
     const char *program;
@@ -208,7 +208,7 @@ static enum rc put_pid(const struct dev *d, const char *who, const char *name,
     return file_write(path, text, (size_t)n, 0600);
 }
 
-/* ---- simulators ------------------------------------------------------------------------ */
+/* ---- simulators --------------------------------------------------------- */
 
 /* Runs to its end; its words come with the error. */
 static enum rc run(const struct start *s)
@@ -319,7 +319,7 @@ enum rc dev_sim_start(const struct dev *d, const struct dev_who *w)
     return wait_line(in, w->name, log);
 }
 
-/* ---- daemons ------------------------------------------------------------------------------ */
+/* ---- daemons ------------------------------------------------------------ */
 
 enum rc dev_start(const struct dev *d, const struct dev_who *w, bool honour)
 {
@@ -399,7 +399,7 @@ enum rc dev_wait(const struct dev *d, const struct dev_who *w)
     return RC_OK;
 }
 
-/* ---- ending ---------------------------------------------------------------------------------- */
+/* ---- ending ------------------------------------------------------------- */
 
 /* Our own child, when this process started it: leaves no zombie. */
 static void reap(pid_t pid)

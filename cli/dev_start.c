@@ -52,7 +52,7 @@ static enum rc node_sock(char out[DEV_PATH], const struct dev *d, unsigned id)
     return dev_sock(out, d, name, "sidecar");
 }
 
-/* ---- waiting for what nodes say ------------------------------------------------------ */
+/* ---- waiting for what nodes say ----------------------------------------- */
 
 typedef bool node_says(const json_t *status);
 
@@ -99,7 +99,7 @@ static enum rc wait_nodes(const struct dev *d, node_says *says,
     return RC_OK;
 }
 
-/* ---- version 2 ------------------------------------------------------------------------- */
+/* ---- version 2 ---------------------------------------------------------- */
 
 static enum rc ask_born(struct dev_born *out, const struct dev *d)
 {
@@ -186,7 +186,7 @@ static enum rc govern(const struct dev *d, const char *sock)
     return write_policy(d, sock);
 }
 
-/* ---- keys -------------------------------------------------------------------------------- */
+/* ---- keys --------------------------------------------------------------- */
 
 static enum rc make_keys(const struct dev *d, const char *sock)
 {
@@ -211,7 +211,7 @@ static enum rc make_keys(const struct dev *d, const char *sock)
     return RC_OK;
 }
 
-/* ---- the root ------------------------------------------------------------------------------ */
+/* ---- the root ----------------------------------------------------------- */
 
 static enum rc root_session(char hex[65], const struct dev *d, const char *sock,
                             const uint8_t group_key[32], const uint8_t *tbs,

@@ -26,7 +26,7 @@
 OWNED_BY(json_t, json_decref);
 OWNED_STRUCT(policy);
 
-/* ---- verbs (table.c) ----------------------------------------------------- */
+/* ---- verbs (table.c) ---------------------------------------------------- */
 
 struct cli_verb {
     const char *name; /* "key create" */
@@ -64,7 +64,7 @@ enum rc cmd_dev_kill(int argc, char **argv);
 enum rc cmd_dev_start(int argc, char **argv);
 enum rc cmd_dev_restart(int argc, char **argv);
 
-/* ---- the command line (args.c) -------------------------------------------- */
+/* ---- the command line (args.c) ------------------------------------------ */
 
 #define CLI_LIST_MAX 32
 struct cli_list {
@@ -98,7 +98,7 @@ MUST_CHECK enum rc cli_args(bool *done, const struct cli_arg *rows, int argc,
 MUST_CHECK enum rc cli_number(int64_t *out, const char *option,
                               const char *text, int64_t min, int64_t max);
 
-/* ---- saying (say.c) --------------------------------------------------------- */
+/* ---- saying (say.c) ----------------------------------------------------- */
 
 bool cli_json(void); /* -o json */
 void cli_json_set(bool on);
@@ -117,7 +117,7 @@ void cli_note(const char *fmt, ...) PRINTF_LIKE(1, 2);
 /* "SIMULATED …" as loud as the terminal allows, on f. */
 void cli_banner(bool to_stderr);
 
-/* ---- asking the sidecar (ask.c) ----------------------------------------------- */
+/* ---- asking the sidecar (ask.c) ----------------------------------------- */
 
 #define CLI_REPLY_MAX (8u * 1024 * 1024)
 /* MPC_SIDECAR, else /run/mpc/sidecar.sock. */
@@ -150,7 +150,7 @@ MUST_CHECK enum rc cli_ask_sign(struct wire_signed *out, const char *socket,
                                 const char *key, const char *session,
                                 const uint8_t *msg, size_t len, int wait_ms);
 
-/* ---- sessions and persons (session.c) ------------------------------------------ */
+/* ---- sessions and persons (session.c) ----------------------------------- */
 
 /* Who asks and who approves, by their OpenSSH key files. */
 struct cli_people {
@@ -195,7 +195,7 @@ MUST_CHECK enum rc cli_key_create(struct wire_key *out, const char *socket,
                                   const char *profile,
                                   const struct cli_people *people);
 
-/* ---- proofs (proof.c) -------------------------------------------------------------- */
+/* ---- proofs (proof.c) --------------------------------------------------- */
 
 /* RC_PARSE when something is longer than a proof can be. */
 MUST_CHECK enum rc cli_proof(struct tlog_proof *out,

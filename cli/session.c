@@ -18,7 +18,7 @@
 #define SSHSIG_MAX   1024
 #define CREATE_MS    30000
 
-/* ---- persons ----------------------------------------------------------------- */
+/* ---- persons ------------------------------------------------------------ */
 
 enum rc cli_person_file(char out[CLI_PATH], const char *dir, const char *name)
 {
@@ -71,7 +71,7 @@ enum rc cli_record(struct wire_blob *out, const char *key_file,
     return wire_blob_set(out, text, len);
 }
 
-/* ---- sessions ------------------------------------------------------------------- */
+/* ---- sessions ----------------------------------------------------------- */
 
 enum rc cli_session_begin(struct policy_session *out,
                           enum policy_session_type type,

@@ -12,7 +12,7 @@
 #include "base/enc.h"
 #include "base/hash.h"
 
-/* ---- the file ---------------------------------------------------------------------- */
+/* ---- the file ----------------------------------------------------------- */
 
 static void check_signature(struct verify *v)
 {
@@ -59,7 +59,7 @@ static void check_artifact(struct verify *v)
                    enc_hex(hex, s->artifact_sha256, 32));
 }
 
-/* ---- the intent ----------------------------------------------------------------------- */
+/* ---- the intent --------------------------------------------------------- */
 
 static void check_commitment(struct verify *v)
 {
@@ -132,7 +132,7 @@ static void check_log(struct verify *v)
                    (unsigned long long)v->head.size, v->newest->log.name);
 }
 
-/* ---- the session ------------------------------------------------------------------------ */
+/* ---- the session -------------------------------------------------------- */
 
 static void check_session(struct verify *v)
 {

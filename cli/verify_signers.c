@@ -19,7 +19,7 @@
 
 OWNED_BY(X509, X509_free);
 
-/* ---- cosignatures --------------------------------------------------------------------- */
+/* ---- cosignatures ------------------------------------------------------- */
 
 static enum rc cosigned(struct verify *v, const struct wire_bundle_signer *s)
 {
@@ -72,7 +72,7 @@ static void check_cosignatures(struct verify *v)
                                       : "fewer than would exclude every fork");
 }
 
-/* ---- participants -------------------------------------------------------------------------- */
+/* ---- participants ------------------------------------------------------- */
 
 static enum rc check_set(const struct verify *v)
 {
@@ -99,7 +99,7 @@ static enum rc check_set(const struct verify *v)
     return RC_OK;
 }
 
-/* ---- standing evidence ------------------------------------------------------------------------ */
+/* ---- standing evidence -------------------------------------------------- */
 
 /* The simulator's root is whoever signs itself; AMD's are compiled in and
  * tell themselves from it: verdict.simulated. */

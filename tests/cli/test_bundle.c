@@ -5,7 +5,7 @@
  */
 #include "cluster.h"
 
-/* ---- a bundle, as it is -------------------------------------------------------------- */
+/* ---- a bundle, as it is ------------------------------------------------- */
 
 static void the_bundle_verifies_offline(void **state)
 {
@@ -37,7 +37,7 @@ static void simulated_is_refused_without_a_word(void **state)
     run_free(&r);
 }
 
-/* ---- and changed ---------------------------------------------------------------------- */
+/* ---- and changed -------------------------------------------------------- */
 
 /* "signers.0.evidence": the value there, NULL when missing. */
 static json_t *walk(json_t *o, const char *path, char last[64])

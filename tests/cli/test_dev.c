@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-/* ---- a cluster ----------------------------------------------------------------------- */
+/* ---- a cluster ---------------------------------------------------------- */
 
 static void second_up_changes_nothing(void **state)
 {

@@ -11,7 +11,7 @@ static const char *data(const char *name)
     return out;
 }
 
-/* ---- vectors -------------------------------------------------------------------------- */
+/* ---- vectors ------------------------------------------------------------ */
 
 static void published_vectors_pass(void **state)
 {
@@ -74,7 +74,7 @@ static void another_file_is_no_vector(void **state)
     run_free(&r);
 }
 
-/* ---- reports ------------------------------------------------------------------------------ */
+/* ---- reports ------------------------------------------------------------ */
 
 #define SNP(name) "snp/" name
 

@@ -4,7 +4,7 @@
 
 #include "cli/inner.h"
 
-/* ---- the table of words ------------------------------------------------------------- */
+/* ---- the table of words ------------------------------------------------- */
 
 struct words {
     const char *file;
@@ -93,7 +93,7 @@ static void numbers_are_whole_and_within_bounds(void **state)
         assert_rc(cli_number(&n, "--n", bad[i], 1, 8), RC_ARG);
 }
 
-/* ---- exit codes ------------------------------------------------------------------------ */
+/* ---- exit codes --------------------------------------------------------- */
 
 static void exit_codes_are_as_documented(void **state)
 {
