@@ -39,7 +39,8 @@ trap 'exit 1' INT TERM HUP
 
 build() {
     cmake --preset bench -S "$top" -B "$build"
-    cmake --build "$build"
+    cmake --build "$build" --target mpcsign mpc-sidecar mpc-ca mpc-log \
+        mpc-snpsim mpc_module bench_sign bench_stages
 }
 
 machine() {
