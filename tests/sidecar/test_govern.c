@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Named scenarios of people and policy: approvals, keys, versions. */
+#include "test.h"
+
+#include "story.h"
+
+#include <sodium.h>
+
+#include "base/enc.h"
+
+static const char *const release[] = { "release", NULL };
+static const char *const guarded[] = { "guarded", NULL };
+static const char *const none[] = { NULL };
+
+/* ---- approvals --------------------------------------------------------------------- */
+
+static const char *put_session(struct sim *s, unsigned id, char hex[65],
+                               const char *msg, const char *const *people)
+{
+    WIRE(session) wire = { 0 };
+    OWNED_MEM char *json = NULL;
+    size_t len;
+    struct policy_session session = sim_session(s, POLICY_S_SIGN, "guarded");
+    unsigned get = sim_ask(s, id, "/v1/key/guarded", NULL, 0);
+    WIRE(key) key = { 0 };
+    sim_want_ok(s, get);
+    assert_ok(wire_key_decode(&key, s->call[get].json, s->call[get].len));
+    session.has_key = true;
+    crypto_hash_sha256(session.key, key.group_key, 32);
+    session.slot[POLICY_RAW] = true;
+    session.n_slots = 1;
+    session.has_artifact = true;
+    policy_session_artifact(&session, "app", msg, strlen(msg));
+    sim_session_wire(s, &wire, &session, "steward", people);
+    assert_ok(wire_session_encode(&json, &len, &wire));
+    sim_want_ok(s, sim_ask(s, id, "/v1/session", json, len));
+    enc_hex(hex, session.id, 32);
+    return hex;
+}
+
+static unsigned approve(struct sim *s, unsigned id, const char *hex,
+                        enum policy_decision decision, const char *role,
+                        const char *person)
+{
+    WIRE(approval) a = { 0 };
+    OWNED_MEM char *json = NULL;
+    size_t len;
+    assert_ok(enc_unhex(a.session, 32, hex, 64));
+    sim_record(&a.record, a.session, decision, role, person);
+    assert_ok(wire_approval_encode(&json, &len, &a));
+    return sim_ask(s, id, "/v1/approval", json, len);
+}
+
+static void guarded_answers_not_approved(void **state)
+{
+    (void)state;
+    struct sim *s = cluster(guarded);
+    char hex[65], path[128];
+    unsigned call = sim_sign(s, 1, "guarded", "", "app", 3, 5000);
+    sim_want(s, call, RC_NOT_APPROVED);
+    says(s, call, "1 engineers and 2 stewards");
+    put_session(s, 1, hex, "app", none);
+    sim_want(s, sim_sign(s, 1, "guarded", hex, "app", 3, 5000),
+             RC_NOT_APPROVED);
+    snprintf(path, sizeof(path), "/v1/session/%s", hex);
+    sim_want_ok(s, sim_ask(s, 1, path, NULL, 0));
+    sim_want_ok(s, approve(s, 1, hex, POLICY_D_APPROVE, "steward", "bob"));
+    sim_want_ok(s, approve(s, 1, hex, POLICY_D_APPROVE, "engineer", "alice"));
+    sim_want(s, sim_sign(s, 1, "guarded", hex, "app", 3, 5000),
+             RC_NOT_APPROVED);
+    /* the same person again is not a second one */
+    sim_want_ok(s, approve(s, 1, hex, POLICY_D_APPROVE, "steward", "bob"));
+    sim_want(s, sim_sign(s, 1, "guarded", hex, "app", 3, 5000),
+             RC_NOT_APPROVED);
+    sim_want(s, approve(s, 1, hex, POLICY_D_APPROVE, "steward", "alice"),
+             RC_POLICY);
+    sim_want_ok(s, approve(s, 1, hex, POLICY_D_APPROVE, "steward", "carol"));
+    sim_want(s, sim_sign(s, 1, "guarded", hex, "lie", 3, 5000), RC_POLICY);
+    assert_int_equal(s->n_shares, 0);
+    sim_want_ok(s, sim_sign(s, 1, "guarded", hex, "app", 3, 5000));
+    done(s);
+}
+
+static void approvals_survive_a_second_request_of_the_same_session(void **state)
+{
+    (void)state;
+    struct sim *s = cluster(guarded);
+    char hex[65];
+    put_session(s, 1, hex, "app", sim_stewards);
+    sim_want_ok(s, approve(s, 1, hex, POLICY_D_APPROVE, "engineer", "alice"));
+    /* the requester sends the bare session once more */
+    uint8_t id[32];
+    char path[128];
+    assert_ok(enc_unhex(id, 32, hex, 64));
+    snprintf(path, sizeof(path), "/v1/session/%s", hex);
+    unsigned get = sim_ask(s, 1, path, NULL, 0);
+    sim_want_ok(s, get);
+    WIRE(session) bare = { 0 };
+    OWNED_MEM char *json = NULL;
+    size_t len;
+    assert_ok(wire_blob_set(&bare.descriptor, s->call[get].json,
+                            s->call[get].len));
+    sim_record(&bare.requester, id, POLICY_D_REQUEST, "requester", "dev");
+    assert_ok(wire_session_encode(&json, &len, &bare));
+    sim_want_ok(s, sim_ask(s, 1, "/v1/session", json, len));
+    sim_want_ok(s, sim_sign(s, 1, "guarded", hex, "app", 3, 5000));
+    done(s);
+}
+
+static void a_denial_stops_what_was_approved(void **state)
+{
+    (void)state;
+    struct sim *s = cluster(guarded);
+    char hex[65];
+    put_session(s, 1, hex, "app", sim_stewards);
+    sim_want_ok(s, approve(s, 1, hex, POLICY_D_APPROVE, "engineer", "alice"));
+    sim_want_ok(s, approve(s, 1, hex, POLICY_D_DENY, "engineer", "dave"));
+    sim_want(s, sim_sign(s, 1, "guarded", hex, "app", 3, 5000), RC_DENIED);
+    assert_int_equal(s->n_shares, 0);
+    done(s);
+}
+
+/* ---- keys --------------------------------------------------------------------------- */
+
+static void approvals_of_stewards_create_keys_only(void **state)
+{
+    (void)state;
+    static const char *const one[] = { "bob", NULL };
+    struct sim *s = sim_new(1, 3);
+    sim_boot(s);
+    sim_want(s, sim_key_create(s, 1, "release", none), RC_NOT_APPROVED);
+    sim_want(s, sim_key_create(s, 1, "release", one), RC_NOT_APPROVED);
+    /* a driver that does not care finds no member that obeys */
+    struct policy_session session = sim_session(s, POLICY_S_KEY_CREATE,
+                                                "release");
+    WIRE(epoch_start) start = { .epoch = 1 };
+    OWNED_MEM char *json = NULL;
+    size_t len;
+    sim_session_wire(s, &start.session, &session, "steward", one);
+    assert_ok(wire_epoch_start_encode(&json, &len, &start));
+    for (unsigned id = 1; id <= 3; id++) {
+        char *reply = NULL;
+        size_t reply_len;
+        assert_rc(node_on_peer(s->node[id].node, 2, "/v1/epoch/start",
+                               (uint8_t *)json, len, &reply, &reply_len),
+                  RC_NOT_APPROVED);
+        assert_null(reply);
+    }
+    sim_want_ok(s, sim_key_create(s, 1, "release", sim_stewards));
+    done(s);
+}
+
+static void key_created_twice_is_refused(void **state)
+{
+    (void)state;
+    struct sim *s = cluster(release);
+    for (unsigned id = 1; id <= 3; id++)
+        sim_want(s, sim_key_create(s, id, "release", sim_stewards), RC_EXISTS);
+    sim_want(s, sim_key_create(s, 1, "nobody", sim_stewards), RC_UNKNOWN);
+    sim_want_ok(s, sign(s, 1, "still the first"));
+    done(s);
+}
+
+/* ctx: "deal" changes a package on its way to node3, "finish" a box. */
+static void flip_for_node3(struct sim *s, uint32_t from, uint32_t to,
+                           const char *path, bool reply, uint8_t **body,
+                           size_t *len)
+{
+    const char *what = s->tamper_ctx;
+    char *json = NULL;
+    (void)from;
+    if (reply || to != 3 || !strstr(path, what))
+        return;
+    if (strcmp(what, "deal") == 0) {
+        WIRE(epoch_deal) m = { 0 };
+        assert_ok(wire_epoch_deal_decode(&m, (char *)*body, *len));
+        struct wire_hash other = m.packages.at[1].commitment.at[1];
+        m.packages.at[0].commitment.at[1] = other;
+        assert_ok(wire_epoch_deal_encode(&json, len, &m));
+    } else {
+        WIRE(epoch_finish) m = { 0 };
+        assert_ok(wire_epoch_finish_decode(&m, (char *)*body, *len));
+        m.boxes.at[1].box[40] ^= 1; /* dealt by node2 */
+        assert_ok(wire_epoch_finish_encode(&json, len, &m));
+    }
+    free(*body);
+    *body = (uint8_t *)json;
+}
+
+static void equivocating_dealer_is_caught(void **state)
+{
+    (void)state;
+    static const char *const ways[] = { "deal", "finish" };
+    for (unsigned i = 0; i < 2; i++) {
+        struct sim *s = sim_new(1, 3);
+        sim_boot(s);
+        s->tamper = flip_for_node3;
+        s->tamper_ctx = (void *)(uintptr_t)ways[i];
+        unsigned call = sim_key_create(s, 1, "release", sim_stewards);
+        assert_true(sim_wait(s, call, 30000));
+        assert_int_not_equal(s->call[call].rc, RC_OK);
+        says(s, call, "node3");
+        if (i == 1) {
+            assert_int_equal(s->call[call].rc, RC_CHEATER);
+            says(s, call, "node 2");
+        }
+        for (unsigned id = 1; id <= 3; id++)
+            sim_want(s, sim_ask(s, id, "/v1/key/release", NULL, 0), RC_UNKNOWN);
+        /* honest again, with a new session: the key is made */
+        s->tamper = NULL;
+        sim_want_ok(s, sim_key_create(s, 1, "release", sim_stewards));
+        sim_want_ok(s, sign(s, 2, "after all"));
+        done(s);
+    }
+}
+
+struct steps {
+    unsigned n;
+    struct {
+        char path[32];
+        uint8_t *body, *reply;
+        size_t len, reply_len;
+    } at[4];
+};
+static uint8_t *copy_of(const uint8_t *p, size_t len)
+{
+    uint8_t *copy = malloc(len + 1);
+    assert_non_null(copy);
+    memcpy(copy, p, len);
+    return copy;
+}
+static void catch_steps(struct sim *s, uint32_t from, uint32_t to,
+                        const char *path, bool reply, uint8_t **body,
+                        size_t *len)
+{
+    struct steps *c = s->tamper_ctx;
+    (void)from;
+    if (to != 3 || strncmp(path, "/v1/epoch/", 10) != 0)
+        return;
+    if (reply) {
+        c->at[c->n].reply = copy_of(*body, *len);
+        c->at[c->n++].reply_len = *len;
+        return;
+    }
+    assert_true(c->n < 4);
+    snprintf(c->at[c->n].path, sizeof(c->at[c->n].path), "%s", path);
+    c->at[c->n].body = copy_of(*body, *len);
+    c->at[c->n].len = *len;
+}
+
+static void a_step_that_comes_twice_is_answered_the_same(void **state)
+{
+    (void)state;
+    struct sim *s = sim_new(1, 3);
+    struct steps c = { 0 };
+    sim_boot(s);
+    s->tamper = catch_steps;
+    s->tamper_ctx = &c;
+    sim_want_ok(s, sim_key_create(s, 1, "release", sim_stewards));
+    s->tamper = NULL;
+    assert_int_equal(c.n, 4);
+    for (unsigned i = 0; i < c.n; i++) {
+        char *again = NULL;
+        size_t len;
+        if (node_on_peer(s->node[3].node, 1, c.at[i].path, c.at[i].body,
+                         c.at[i].len, &again, &len) != RC_OK)
+            sim_fail(s, "%s again: %s", c.at[i].path, rc_text());
+        assert_int_equal(len, c.at[i].reply_len);
+        assert_memory_equal(again, c.at[i].reply, len);
+        free(again);
+        free(c.at[i].body);
+        free(c.at[i].reply);
+    }
+    sim_want_ok(s, sign(s, 3, "no harm done"));
+    done(s);
+}
+
+/* Whoever misses the end of it gets the birth when it is asked to sign. */
+static void a_member_that_missed_the_birth_catches_up(void **state)
+{
+    (void)state;
+    struct sim *s = sim_new(1, 3);
+    sim_boot(s);
+    unsigned call = sim_key_create(s, 1, "release", sim_stewards);
+    while (s->log.n < 2) /* the birth is logged, its bearer is on his way */
+        sim_run(s, 1);
+    sim_crash(s, 3);
+    assert_true(sim_wait(s, call, 30000));
+    sim_start(s, 3);
+    sim_crash(s, 2);
+    sim_want_ok(s, sign(s, 1, "with the late one"));
+    sim_want_ok(s, sign(s, 3, "by the late one"));
+    done(s);
+}
+
+/* ---- policy ------------------------------------------------------------------------- */
+
+static void policy_change_mid_signing(void **state)
+{
+    (void)state;
+    struct sim *s = cluster(release);
+    unsigned calls[40];
+    unsigned change = 0;
+    for (unsigned i = 0; i < 40; i++) {
+        char msg[32];
+        snprintf(msg, sizeof(msg), "while it changes %u", i);
+        calls[i] = sign(s, i % 3 + 1, msg);
+        sim_run(s, 1);
+        if (i == 10)
+            change = sim_policy_next(s, 2, NULL, NULL);
+    }
+    sim_want_ok(s, change);
+    /* sessions that a lead opened for its caller follow the policy */
+    for (unsigned i = 0; i < 40; i++)
+        sim_want_ok(s, calls[i]);
+    for (unsigned id = 1; id <= 3; id++)
+        sim_want_ok(s, sign(s, id, "under the new one"));
+    done(s);
+}
+
+static void a_requested_session_does_not_follow_the_policy(void **state)
+{
+    (void)state;
+    struct sim *s = cluster(guarded);
+    char hex[65];
+    put_session(s, 1, hex, "app", sim_stewards);
+    sim_want_ok(s, approve(s, 1, hex, POLICY_D_APPROVE, "engineer", "alice"));
+    sim_want_ok(s, sim_policy_next(s, 1, NULL, NULL));
+    sim_want(s, sim_sign(s, 1, "guarded", hex, "app", 3, 5000),
+             RC_POLICY_CHANGED);
+    assert_int_equal(s->n_shares, 0);
+    done(s);
+}
+
+static void a_node_that_missed_a_policy_is_passed_over(void **state)
+{
+    (void)state;
+    struct sim *s = cluster(release);
+    sim_crash(s, 2);
+    sim_want_ok(s, sim_policy_next(s, 1, NULL, NULL));
+    sim_run(s, 9000);
+    sim_start(s, 2);
+    for (unsigned i = 0; i < 6; i++)
+        sim_want_ok(s, sign(s, 1, "one node is behind"));
+    sim_gossip(s);
+    sim_run(s, 1000);
+    struct wire_policy_head head;
+    node_policy_head(s->node[2].node, &head);
+    assert_int_equal(head.version, 3);
+    sim_want_ok(s, sign(s, 2, "caught up"));
+    done(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_teardown(name, sim_teardown)
+        T(guarded_answers_not_approved),
+        T(approvals_survive_a_second_request_of_the_same_session),
+        T(a_denial_stops_what_was_approved),
+        T(approvals_of_stewards_create_keys_only),
+        T(key_created_twice_is_refused),
+        T(equivocating_dealer_is_caught),
+        T(a_step_that_comes_twice_is_answered_the_same),
+        T(a_member_that_missed_the_birth_catches_up),
+        T(policy_change_mid_signing),
+        T(a_requested_session_does_not_follow_the_policy),
+        T(a_node_that_missed_a_policy_is_passed_over),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
