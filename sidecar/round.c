@@ -21,9 +21,15 @@ void round_fail(struct round *r, enum rc rc)
 
 /* ---- commitments of every signer into every item ---------------------------------- */
 
+/* Who leads without a share of its own has none. */
 static enum rc own_commitments(struct node *n, struct round *r,
                                struct vault_commitment *out)
 {
+    bool signing = false;
+    for (unsigned i = 0; i < r->n_signers; i++)
+        signing = signing || r->signer[i] == n->id;
+    if (!signing)
+        return RC_OK;
     return vault_commit(n->w.vault, out, r->n_shots, r->key->id, r->key->epoch,
                         n->id);
 }
