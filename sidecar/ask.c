@@ -189,6 +189,14 @@ static json_t *peers_json(struct node *n)
     return list;
 }
 
+static json_t *problems_json(const struct node *n)
+{
+    json_t *list = json_array();
+    for (unsigned i = 0; i < n->n_problems; i++)
+        json_array_append_new(list, json_string(n->problem[i]));
+    return list;
+}
+
 enum rc node_status(struct node *n, char **out, size_t *len)
 {
     char vkey[TLOG_VKEY_MAX];
@@ -198,15 +206,15 @@ enum rc node_status(struct node *n, char **out, size_t *len)
                                          tlog_vkey_text(vkey, &n->log), "head",
                                          (json_int_t)n->head)
                              : json_null();
-    json_t *o = json_pack("{s:i, s:s, s:o, s:o, s:{s:I, s:o, s:o}, s:o, s:o, "
-                          "s:o}",
-                          "node", (int)n->id, "deployment", n->deployment,
-                          "identity", hex_json(n->keys.identity, 32), "box",
-                          hex_json(n->keys.box, 32), "policy", "version",
-                          (json_int_t)p->version, "sha256",
-                          hex_json(p->sha256, 32), "genesis",
-                          hex_json(policy_chain_genesis(n->chain), 32), "log",
-                          log, "keys", keys_json(n), "peers", peers_json(n));
+    json_t *o = json_pack(
+            "{s:i, s:s, s:o, s:o, s:{s:I, s:o, s:o}, s:o, s:o, "
+            "s:o, s:o}",
+            "node", (int)n->id, "deployment", n->deployment, "identity",
+            hex_json(n->keys.identity, 32), "box", hex_json(n->keys.box, 32),
+            "policy", "version", (json_int_t)p->version, "sha256",
+            hex_json(p->sha256, 32), "genesis",
+            hex_json(policy_chain_genesis(n->chain), 32), "log", log, "keys",
+            keys_json(n), "peers", peers_json(n), "problems", problems_json(n));
     node_unlock(n);
     char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
     json_decref(o);

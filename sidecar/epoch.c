@@ -13,7 +13,18 @@
 #include "base/enc.h"
 #include "base/hash.h"
 
+/* Numbers are burnt, so that none may be far away: u64 is not endless. */
+#define EPOCH_STEP_MAX 1024
+
 /* ---- start ------------------------------------------------------------------- */
+
+static bool is_member(const struct policy_profile *p, uint64_t node)
+{
+    for (unsigned i = 0; i < p->n_nodes; i++)
+        if (p->nodes[i] == node)
+            return true;
+    return false;
+}
 
 /* Under lock. */
 static enum rc judge_start(struct vault_dkg_terms *terms, char *name,
@@ -33,6 +44,9 @@ static enum rc judge_start(struct vault_dkg_terms *terms, char *name,
                         "profile %s is ephemeral: its keys are "
                         "made by their session",
                         p->name);
+    if (!is_member(p, n->id))
+        return rc_raise(RC_POLICY, "profile %s: node%u is no member", p->name,
+                        n->id);
     if (node_key_by_name(n, p->name))
         return rc_raise(RC_EXISTS, "key %s exists already", p->name);
     *terms = (struct vault_dkg_terms){ .epoch = in->epoch,
@@ -72,6 +86,11 @@ static enum rc on_start(struct node *n, const uint8_t *body, size_t len,
     TRY(store_epoch_newest(n->w.store, name, &newest));
     if (in.epoch <= newest)
         return rc_raise(RC_CONFLICT, "epoch %llu of %s is used up, newest %llu",
+                        (unsigned long long)in.epoch, name,
+                        (unsigned long long)newest);
+    if (in.epoch - newest > EPOCH_STEP_MAX)
+        return rc_raise(RC_CONFLICT,
+                        "epoch %llu of %s is too far from the newest, %llu",
                         (unsigned long long)in.epoch, name,
                         (unsigned long long)newest);
     TRY(store_epoch_start(n->w.store, name, in.epoch, terms.session));
@@ -200,17 +219,58 @@ static enum rc check_entry(const struct tlog_birth *b,
                            const struct judged *j,
                            const struct policy_profile *profile)
 {
+    uint8_t identities[TLOG_MAX_NODES][32];
+    uint8_t participants[32];
     uint8_t root[32];
     uint8_t key[32];
     TRY(tlog_votes_check(terms, TLOG_VOTE_PREPARED, votes, n_votes));
     tlog_endorsements_root(root, votes, n_votes);
+    for (unsigned i = 0; i < n_votes; i++)
+        memcpy(identities[i], votes[i].identity, 32);
+    tlog_participants(participants, identities, n_votes);
     hash256(key, terms->group_key, 32);
     if (memcmp(root, b->endorsements, 32) != 0 ||
         memcmp(key, b->key, 32) != 0 || memcmp(b->session, j->s.id, 32) != 0 ||
         memcmp(b->approvals, j->approved.root, 32) != 0 ||
+        memcmp(b->participants, participants, 32) != 0 ||
         b->threshold != terms->t ||
         strcmp(b->class, policy_class_name(profile->class)) != 0)
         return rc_raise(RC_LOG, "birth: entry is of another birth");
+    return RC_OK;
+}
+
+/* The profile's nodes, all of them and nobody else, under their own keys. */
+static enum rc check_voters(const struct policy *p,
+                            const struct policy_profile *profile,
+                            const struct wire_cert *cert)
+{
+    if (profile->ephemeral)
+        return rc_raise(RC_POLICY, "birth: profile %s is ephemeral",
+                        profile->name);
+    if (cert->parent != 0)
+        return rc_raise(RC_POLICY, "birth: of an epoch with a parent");
+    if (cert->threshold != profile->threshold ||
+        cert->votes.n != profile->n_nodes)
+        return rc_raise(RC_POLICY, "birth: not the profile's threshold");
+    for (unsigned i = 0; i < profile->n_nodes; i++) {
+        const struct wire_vote *v = &cert->votes.at[i];
+        const struct policy_node *node = policy_node_find(p, profile->nodes[i]);
+        if (v->node != profile->nodes[i] || !node || !node->has_keys ||
+            memcmp(node->identity, v->identity, 32) != 0)
+            return rc_raise(RC_POLICY, "birth: vote of a stranger, want node%u",
+                            profile->nodes[i]);
+    }
+    return RC_OK;
+}
+
+/* A name has one group key for ever: said before vault and store hear of it. */
+static enum rc check_name(struct node *n, const char *name,
+                          const struct wire_cert *cert)
+{
+    const struct key *k = node_key_by_name(n, name);
+    if (k && memcmp(k->group_key, cert->group_key, 32) != 0)
+        return rc_raise(RC_CONFLICT, "key %s: its group key never changes",
+                        name);
     return RC_OK;
 }
 
@@ -231,21 +291,14 @@ static enum rc judge_birth(char *name, bool *member, struct node *n,
     const struct policy_profile *profile = policy_profile_find(p, j.s.profile);
     if (!profile || memcmp(j.s.id, in->cert.session, 32) != 0)
         return rc_raise(RC_POLICY, "birth: session and certificate differ");
-    if (in->cert.threshold != profile->threshold ||
-        in->cert.votes.n != profile->n_nodes)
-        return rc_raise(RC_POLICY, "birth: not the profile's threshold");
+    TRY(check_voters(p, profile, &in->cert));
+    TRY(check_name(n, profile->name, &in->cert));
     struct tlog_epoch_terms terms;
     struct tlog_vote votes[TLOG_MAX_NODES];
     unsigned n_votes;
     TRY(cert_terms(&terms, votes, &n_votes, &in->cert));
     TRY(check_entry(&b, &terms, votes, n_votes, &j, profile));
-    *member = false;
-    for (unsigned i = 0; i < n_votes; i++) {
-        const struct policy_node *node = policy_node_find(p, votes[i].node);
-        if (!node || memcmp(node->identity, votes[i].identity, 32) != 0)
-            return rc_raise(RC_POLICY, "birth: vote of a stranger");
-        *member = *member || votes[i].node == n->id;
-    }
+    *member = is_member(profile, n->id);
     snprintf(name, POLICY_NAME_MAX, "%s", profile->name);
     return RC_OK;
 }
@@ -267,27 +320,38 @@ static enum rc activate(struct wire_ack *out, struct node *n,
                                 in->cert.session, (const char *)body, len);
 }
 
+/* Under policy_lock: no other birth, no other version comes between. */
+static enum rc take_birth(struct wire_ack *out, struct node *n,
+                          const struct wire_birth *in, const uint8_t *body,
+                          size_t len)
+{
+    char name[POLICY_NAME_MAX];
+    bool member;
+    struct key *k;
+    node_lock(n);
+    enum rc rc = judge_birth(name, &member, n, in);
+    node_unlock(n);
+    TRY(rc);
+    if (member)
+        TRY(activate(out, n, in, name, body, len));
+    else
+        TRY(store_epoch_activate(n->w.store, name, in->cert.epoch,
+                                 in->cert.session, (const char *)body, len));
+    node_lock(n);
+    rc = node_key_take(n, name, in, member, &k);
+    node_unlock(n);
+    return rc;
+}
+
 static enum rc on_activate(struct node *n, const uint8_t *body, size_t len,
                            char **reply, size_t *reply_len)
 {
     WIRE(birth) in = { 0 };
-    char name[POLICY_NAME_MAX];
-    bool member;
     TRY(wire_birth_decode(&in, (const char *)body, len));
-    node_lock(n);
-    enum rc rc = judge_birth(name, &member, n, &in);
-    node_unlock(n);
-    TRY(rc);
     struct wire_ack out = { .node = n->id };
-    if (member)
-        TRY(activate(&out, n, &in, name, body, len));
-    else
-        TRY(store_epoch_activate(n->w.store, name, in.cert.epoch,
-                                 in.cert.session, (const char *)body, len));
-    struct key *k;
-    node_lock(n);
-    rc = node_key_take(n, name, &in, member, &k);
-    node_unlock(n);
+    pthread_mutex_lock(&n->policy_lock);
+    enum rc rc = take_birth(&out, n, &in, body, len);
+    pthread_mutex_unlock(&n->policy_lock);
     TRY(rc);
     return wire_ack_encode(reply, reply_len, &out);
 }

@@ -163,6 +163,8 @@ struct node {
     struct tlog_vkey log;
     struct key key[POLICY_MAX_PROFILES];
     unsigned n_keys;
+    char problem[8][400]; /* rows at rest that were passed over; set at start */
+    unsigned n_problems;
     uint64_t head; /* newest size we cosigned */
     struct tlog_hash head_root;
     uint64_t heads[64]; /* and the ones before it, a ring */
@@ -173,7 +175,10 @@ struct node {
     pthread_mutex_t head_lock;
     struct epoch_answer answer[16]; /* ring: repeats get the same bytes */
     unsigned next_answer;
-    /* Versions reach the disk in order; taken before lock. */
+    /*
+     * Versions reach the disk in order, and births one at a time, judged with
+     * the version they are taken under; taken before lock.
+     */
     pthread_mutex_t policy_lock;
     char *unstored; /* taken, but the disk refused it; owned */
     size_t unstored_len;

@@ -120,6 +120,7 @@ enum rc node_key_take(struct node *n, const char *name,
         return rc_raise(RC_CONFLICT, "key %s: its group key never changes",
                         name);
     if (k && k->epoch >= c->epoch) {
+        k->have_share = k->have_share || (have_share && k->epoch == c->epoch);
         *out = k;
         return RC_OK;
     }
@@ -150,30 +151,66 @@ enum rc node_key_take(struct node *n, const char *name,
     return RC_OK;
 }
 
-/* One stored ACTIVE epoch: give the vault its share again. */
+/* Its share back into the vault. */
+static enum rc load_share(struct node *n, const struct wire_cert *cert,
+                          const uint8_t *sealed, size_t sealed_len)
+{
+    struct tlog_epoch_terms terms;
+    struct tlog_vote votes[TLOG_MAX_NODES];
+    unsigned n_votes;
+    uint8_t ack[64];
+    TRY(cert_terms(&terms, votes, &n_votes, cert));
+    return vault_activate(n->w.vault, ack, &terms, votes, n_votes, sealed,
+                          sealed_len);
+}
+
+/* Whatever is wrong with one key, the others go on; status shows it. */
+static void note_problem(struct node *n, const char *name, uint64_t epoch)
+{
+    unsigned room = sizeof(n->problem) / sizeof(*n->problem);
+    if (n->n_problems == room)
+        return;
+    snprintf(n->problem[n->n_problems++], sizeof(*n->problem),
+             "key %s, epoch %llu: %.280s", name, (unsigned long long)epoch,
+             rc_text());
+}
+
+/* No row's fault: all of them would fail. */
+static bool is_ours(enum rc rc)
+{
+    return rc == RC_NOMEM || rc == RC_IO || rc == RC_INTERNAL;
+}
+
+/* One stored ACTIVE epoch. */
 static enum rc load_epoch(void *ctx, const char *name, uint64_t number,
                           const uint8_t *json, size_t json_len,
                           const uint8_t *sealed, size_t sealed_len)
 {
     struct node *n = ctx;
-    (void)number;
     WIRE(birth) birth = { 0 };
-    TRY(wire_birth_decode(&birth, (const char *)json, json_len));
-    bool have = false;
-    if (sealed_len > 0) {
-        struct tlog_epoch_terms terms;
-        struct tlog_vote votes[TLOG_MAX_NODES];
-        unsigned n_votes;
-        uint8_t ack[64];
-        TRY(cert_terms(&terms, votes, &n_votes, &birth.cert));
-        enum rc rc = vault_activate(n->w.vault, ack, &terms, votes, n_votes,
-                                    sealed, sealed_len);
-        if (rc != RC_OK)
-            return rc_prefix(rc, "share of %s: ", name);
-        have = true;
+    struct key *k = node_key_by_name(n, name);
+    enum rc rc = wire_birth_decode(&birth, (const char *)json, json_len);
+    if (rc == RC_OK && k && memcmp(k->group_key, birth.cert.group_key, 32) != 0)
+        rc = rc_raise(RC_CONFLICT, "another group key than epoch %llu's",
+                      (unsigned long long)k->epoch);
+    if (rc == RC_OK) {
+        bool have = sealed_len > 0;
+        if (have)
+            rc = load_share(n, &birth.cert, sealed, sealed_len);
+        if (rc != RC_OK) {
+            if (is_ours(rc))
+                return rc_prefix(rc, "share of %s: ", name);
+            note_problem(n, name, number);
+            have = false; /* it can still lead */
+        }
+        rc = node_key_take(n, name, &birth, have, &k);
     }
-    struct key *k;
-    return node_key_take(n, name, &birth, have, &k);
+    if (rc == RC_OK)
+        return RC_OK;
+    if (is_ours(rc))
+        return rc_prefix(rc, "key %s: ", name);
+    note_problem(n, name, number);
+    return RC_OK;
 }
 
 /* ---- life --------------------------------------------------------------------------- */
