@@ -18,17 +18,18 @@
 #include <sodium.h>
 
 #define OWNED_BY(type, freer)                                                  \
-    static inline void own_free_##type(type **p)                               \
+    __attribute__((unused)) static inline void own_free_##type(type **p)       \
     {                                                                          \
         if (*p)                                                                \
             freer(*p);                                                         \
     }                                                                          \
     struct own_needs_semicolon_##type
-#define OWNED(type) __attribute__((cleanup(own_free_##type))) type
+#define OWNED(type) __attribute__((cleanup(own_free_##type), unused)) type
 
 /* For `struct x` and its `x_free()`: OWNED_STRUCT(tlog); OWN_S(tlog) *log; */
 #define OWNED_STRUCT(name)                                                     \
-    static inline void own_free_s_##name(struct name **p)                      \
+    __attribute__((unused)) static inline void own_free_s_##name(              \
+            struct name **p)                                                   \
     {                                                                          \
         if (*p)                                                                \
             name##_free(*p);                                                   \
@@ -45,7 +46,7 @@
 
 /* WIPED(frost_scalar) k;  declares struct frost_scalar k, wiped at exit. */
 #define WIPED_TYPE(name)                                                       \
-    static inline void own_wipe_##name(struct name *p)                         \
+    __attribute__((unused)) static inline void own_wipe_##name(struct name *p) \
     {                                                                          \
         sodium_memzero(p, sizeof(*p));                                         \
     }                                                                          \
