@@ -16,6 +16,40 @@ struct found {
     struct wire_policy policy;
 };
 
+/*
+ * Every vote of a live key must be under the roster that comes (DESIGN
+ * section 5), or no vault would take its share again after a restart.
+ */
+static enum rc keeps_holders(const struct policy *next, const struct key *k)
+{
+    const struct wire_cert *cert = &k->evidence.cert;
+    for (size_t i = 0; i < cert->votes.n; i++) {
+        const struct wire_vote *v = &cert->votes.at[i];
+        const struct policy_node *node = policy_node_find(next,
+                                                          (uint16_t)v->node);
+        const char *how = !node ? "drops"
+                          : !node->has_keys || memcmp(node->identity,
+                                                      v->identity, 32) != 0
+                                  ? "gives another identity to"
+                                  : NULL;
+        if (how)
+            return rc_raise(RC_POLICY,
+                            "policy version %llu: %s node%llu, which holds a "
+                            "share of key %s",
+                            (unsigned long long)next->version, how,
+                            (unsigned long long)v->node, k->name);
+    }
+    return RC_OK;
+}
+
+static enum rc keeps_all_holders(const struct policy *next,
+                                 const struct node *n)
+{
+    for (unsigned i = 0; i < n->n_keys; i++)
+        TRY(keeps_holders(next, &n->key[i]));
+    return RC_OK;
+}
+
 /* Under lock. */
 enum rc govern_check(struct govern_checked *out, struct node *n,
                      const struct wire_policy *in, int64_t now_s)
@@ -29,10 +63,17 @@ enum rc govern_check(struct govern_checked *out, struct node *n,
                                            s->approvals.at[i].len };
     struct tlog_blob descriptor = { s->descriptor.p, s->descriptor.len };
     struct tlog_blob requester = { s->requester.p, s->requester.len };
-    return policy_chain_check(&out->next, &out->approved, n->chain,
-                              in->policy.p, in->policy.len, &descriptor,
-                              &requester, approvals, (unsigned)s->approvals.n,
-                              now_s);
+    struct govern_checked c = { 0 };
+    TRY(policy_chain_check(&c.next, &c.approved, n->chain, in->policy.p,
+                           in->policy.len, &descriptor, &requester, approvals,
+                           (unsigned)s->approvals.n, now_s));
+    enum rc rc = keeps_all_holders(c.next, n);
+    if (rc != RC_OK) {
+        policy_free(c.next);
+        return rc;
+    }
+    *out = c;
+    return RC_OK;
 }
 
 /* ---- in force ------------------------------------------------------------------------ */

@@ -351,6 +351,97 @@ static void a_node_that_missed_a_policy_is_passed_over(void **state)
     done(s);
 }
 
+/* A version that another identity of this node stands in; or without node3. */
+static unsigned rekeyed(struct sim *s, unsigned via, unsigned id)
+{
+    char from[65], to[65];
+    uint8_t pk[32], sk[64];
+    crypto_sign_seed_keypair(pk, sk, (const uint8_t[32]){ 0x77 });
+    enc_hex(from, s->node[id].keys.identity, 32);
+    enc_hex(to, pk, 32);
+    return sim_policy_next(s, via, from, to);
+}
+static unsigned dropped(struct sim *s, unsigned via)
+{
+    s->n = 2;
+    unsigned call = sim_policy_next(s, via, NULL, NULL);
+    s->n = 3;
+    return call;
+}
+
+struct before {
+    uint64_t version;
+    uint8_t sha256[32];
+};
+static struct before remember(const struct sim *s)
+{
+    struct before b = { .version = s->version };
+    memcpy(b.sha256, s->policy_sha256, 32);
+    return b;
+}
+static void never_happened(struct sim *s, const struct before *b)
+{
+    s->version = b->version;
+    memcpy(s->policy_sha256, b->sha256, 32);
+}
+
+static uint64_t version_at(struct sim *s, unsigned id)
+{
+    struct wire_policy_head head;
+    node_policy_head(s->node[id].node, &head);
+    return head.version;
+}
+
+static void a_version_that_drops_a_holder_of_a_key_is_refused(void **state)
+{
+    (void)state;
+    struct sim *s = cluster(release);
+    struct before b = remember(s);
+    uint64_t entries = s->log.n;
+    unsigned call = rekeyed(s, 1, 2);
+    sim_want(s, call, RC_POLICY);
+    says(s, call, "another identity to node2");
+    says(s, call, "key release");
+    never_happened(s, &b);
+    call = dropped(s, 2);
+    sim_want(s, call, RC_POLICY);
+    says(s, call, "drops node3, which holds a share of key release");
+    never_happened(s, &b);
+    assert_int_equal(s->log.n, entries); /* not even logged */
+    sim_want_ok(s, sim_policy_next(s, 1, NULL, NULL));
+    for (unsigned id = 1; id <= 3; id++) {
+        sim_crash(s, id);
+        sim_start(s, id);
+        sim_want_ok(s, sign(s, id, "none is bricked"));
+    }
+    done(s);
+}
+
+/* Logged through one that does not know the key: the others stay behind. */
+static void a_logged_version_that_drops_a_holder_is_not_adopted(void **state)
+{
+    (void)state;
+    struct sim *s = sim_new(1, 3);
+    sim_boot(s);
+    unsigned call = sim_key_create(s, 1, "release", sim_stewards);
+    while (s->log.n < 2) /* the birth is logged, its bearer is on his way */
+        sim_run(s, 1);
+    sim_crash(s, 3);
+    assert_true(sim_wait(s, call, 30000));
+    sim_start(s, 3);
+    sim_want_ok(s, rekeyed(s, 3, 2));
+    sim_gossip(s);
+    sim_run(s, 20000);
+    assert_int_equal(version_at(s, 3), 3);
+    for (unsigned id = 1; id <= 2; id++) {
+        assert_int_equal(version_at(s, id), 2);
+        sim_crash(s, id);
+        sim_start(s, id);
+    }
+    sim_want_ok(s, sign(s, 1, "under the version before"));
+    done(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -366,6 +457,8 @@ int main(void)
         T(policy_change_mid_signing),
         T(a_requested_session_does_not_follow_the_policy),
         T(a_node_that_missed_a_policy_is_passed_over),
+        T(a_version_that_drops_a_holder_of_a_key_is_refused),
+        T(a_logged_version_that_drops_a_holder_is_not_adopted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
