@@ -82,17 +82,37 @@ static void sort_ids(uint16_t *id, unsigned n)
         }
 }
 
+static bool has_refused(const struct job *job, uint16_t node)
+{
+    for (unsigned i = 0; i < job->n_refused; i++)
+        if (job->refused[i] == node)
+            return true;
+    return false;
+}
+
+unsigned job_signers_left(const struct node *n, const struct job *job)
+{
+    const struct key *k = job->key;
+    unsigned left = 0;
+    for (unsigned i = 0; i < k->n; i++)
+        left += !has_refused(job, k->node[i]) &&
+                (k->node[i] != n->id || k->have_share);
+    return left;
+}
+
 /* Ourselves first: our share costs no round trip. Then around the ring. */
-static bool choose(struct round *r, struct node *n, struct key *k)
+static bool choose(struct round *r, struct node *n, struct key *k,
+                   const struct job *job)
 {
     int64_t now = n->w.now_ms(n->w.ctx);
+    r->n_signers = 0;
     for (unsigned i = 0; i < k->n; i++)
         if (k->node[i] == n->id && usable(n, k, i, now))
             r->signer[r->n_signers++] = n->id;
-    unsigned first = k->turn++;
     for (unsigned i = 0; i < k->n && r->n_signers < k->t; i++) {
-        unsigned at = (first + i) % k->n;
-        if (k->node[at] != n->id && usable(n, k, at, now))
+        unsigned at = (k->turn + i) % k->n;
+        if (k->node[at] != n->id && usable(n, k, at, now) &&
+            !has_refused(job, k->node[at]))
             r->signer[r->n_signers++] = k->node[at];
     }
     sort_ids(r->signer, r->n_signers);
@@ -100,24 +120,38 @@ static bool choose(struct round *r, struct node *n, struct key *k)
 }
 
 /* "needs 2 of 3 nodes, has 1; node2: …; node3: …" */
-static void say_nobody(struct node *n, struct key *k, unsigned have)
+static void say_nobody(struct node *n, struct key *k, struct job *job,
+                       unsigned have)
 {
-    char why[960];
-    int at = snprintf(why, sizeof(why), "key %s: needs %u of %u nodes, has %u",
-                      k->name, k->t, k->n, have);
+    char *why = job->last_why;
+    size_t cap = sizeof(job->last_why);
+    int at = snprintf(why, cap, "key %s: needs %u of %u nodes, has %u%s%s",
+                      k->name, k->t, k->n, have, job->n_refused ? "; " : "",
+                      job->refused_why);
     int64_t now = n->w.now_ms(n->w.ctx);
-    for (unsigned i = 0; i < k->n && at > 0 && (size_t)at < sizeof(why); i++) {
-        if (k->node[i] == n->id || usable(n, k, i, now))
+    for (unsigned i = 0; i < k->n && at > 0 && (size_t)at < cap; i++) {
+        if (k->node[i] == n->id || usable(n, k, i, now) ||
+            has_refused(job, k->node[i]))
             continue;
-        at += snprintf(why + at, sizeof(why) - (size_t)at, "; node%u: %s",
-                       k->node[i], node_peer(n, k->node[i])->why);
+        at += snprintf(why + at, cap - (size_t)at, "; node%u: %s", k->node[i],
+                       node_peer(n, k->node[i])->why);
     }
-    for (struct job *j = k->queue; j; j = j->next) {
-        j->last_rc = RC_NODES;
-        snprintf(j->last_why, sizeof(j->last_why), "%s", why);
-        snprintf(j->last_hint, sizeof(j->last_hint),
-                 "start the missing nodes; mpcsign status shows all");
+    job->last_rc = RC_NODES;
+    snprintf(job->last_hint, sizeof(job->last_hint),
+             "start the missing nodes; mpcsign status shows all");
+}
+
+/* Signers for the first job that has enough of them. */
+static bool choose_any(struct round *r, struct node *n, struct key *k)
+{
+    for (struct job *job = k->queue; job; job = job->next) {
+        if (choose(r, n, k, job)) {
+            k->turn++;
+            return true;
+        }
+        say_nobody(n, k, job, r->n_signers);
     }
+    return false;
 }
 
 /* ---- a round ----------------------------------------------------------------------- */
@@ -135,14 +169,28 @@ void round_free(struct round *r)
     free(r);
 }
 
+/* None of this round's signers has refused it. */
+static bool wanted_by_all(const struct round *r, const struct job *job)
+{
+    for (unsigned i = 0; i < r->n_signers; i++)
+        if (has_refused(job, r->signer[i]))
+            return false;
+    return true;
+}
+
 static void take_jobs(struct node *n, struct round *r, struct key *k)
 {
     size_t bytes = 0;
-    while (k->queue && r->n_shots < WIRE_MAX_BATCH) {
-        struct job *job = k->queue;
+    struct job **at = &k->queue;
+    while (*at && r->n_shots < WIRE_MAX_BATCH) {
+        struct job *job = *at;
+        if (!wanted_by_all(r, job)) {
+            at = &job->next;
+            continue;
+        }
         if (r->n_shots && bytes + job->msg_len > BATCH_BYTES)
             return;
-        k->queue = job->next;
+        *at = job->next;
         job->next = NULL;
         enum rc rc = lead_job_current(n, job);
         if (rc != RC_OK) {
@@ -187,7 +235,7 @@ static void gathered(struct node *n, void *arg, uint32_t from, enum rc rc,
     if (rc != RC_OK) {
         peer_down(n, from, DOWN_MS, rc);
         (void)rc_prefix(rc, "node%u: ", from);
-        round_fail(r, rc);
+        round_fail_by_peer(r, rc);
         if (rc == RC_UNKNOWN)
             epoch_tell(n, (uint16_t)from, r->key);
     }
@@ -242,8 +290,7 @@ void round_start(struct node *n, struct key *k)
         return; /* the next tick tries again */
     r->key = k;
     r->deadline_ms = n->w.now_ms(n->w.ctx) + ROUND_MS;
-    if (!choose(r, n, k)) {
-        say_nobody(n, k, r->n_signers);
+    if (!choose_any(r, n, k)) {
         free(r);
         return;
     }
@@ -269,7 +316,7 @@ void round_start(struct node *n, struct key *k)
 /* ---- giving up an attempt --------------------------------------------------------- */
 
 /* Codes that another attempt, other signers or a little time may cure. */
-static bool worth_another(enum rc rc)
+bool worth_another(enum rc rc)
 {
     switch (rc) {
     case RC_NOMEM:
@@ -310,7 +357,8 @@ void round_requeue(struct node *n, struct round *r, unsigned s)
     job->last_rc = r->rc;
     snprintf(job->last_why, sizeof(job->last_why), "%s", r->why);
     snprintf(job->last_hint, sizeof(job->last_hint), "%s", r->hint);
-    if (!worth_another(r->rc) || n->w.now_ms(n->w.ctx) >= job->deadline_ms) {
+    if ((!r->others && !worth_another(r->rc)) ||
+        n->w.now_ms(n->w.ctx) >= job->deadline_ms) {
         lead_job_failed(n, job, r->rc, r->why, r->hint);
         return;
     }

@@ -88,8 +88,13 @@ struct job {
     const struct wire_birth *birth; /* issuer: of the key to certify */
     bool opened; /* the session is ours, opened for this caller */
     uid_t uid;
-    bool answered;   /* its deadline passed while it was in flight */
-    enum rc last_rc; /* why the last attempt failed */
+    bool answered; /* its deadline passed while it was in flight */
+    /* Signers that will not, whoever else may: not asked again for this. */
+    uint16_t refused[TLOG_MAX_NODES];
+    unsigned n_refused;
+    enum rc refused_rc;    /* the first one's */
+    char refused_why[960]; /* all their words */
+    enum rc last_rc;       /* why the last attempt failed */
     char last_why[960];
     char last_hint[200];
 };
@@ -114,6 +119,7 @@ struct round {
     unsigned n_shots;
     int64_t deadline_ms;
     bool failed; /* give the jobs back when the last reply is in */
+    bool others; /* rc is a signer's word: others may be tried, whatever it is */
     enum rc rc;
     char why[960];
     char hint[200];
@@ -283,7 +289,12 @@ void round_free(struct round *r);
 void round_requeue(struct node *n, struct round *r, unsigned s);
 /* The same for all that are left; frees r. */
 void round_abandon(struct node *n, struct round *r);
-void round_fail(struct round *r, enum rc rc);    /* with the thread's text */
+void round_fail(struct round *r, enum rc rc); /* with the thread's text */
+/* The same, by a peer's word: it ends no job by itself. */
+void round_fail_by_peer(struct round *r, enum rc rc);
+bool worth_another(enum rc rc);
+/* How many of the key's signers have not refused this job for good. */
+unsigned job_signers_left(const struct node *n, const struct job *job);
 void round_log(struct node *n, struct round *r); /* append the intents */
 /* The same entries once more: a newer checkpoint for signers ahead of it. */
 void round_log_again(struct node *n, struct round *r);

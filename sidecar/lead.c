@@ -141,6 +141,8 @@ static enum rc reopen(struct node *n, struct job *job)
                         job->key->name);
     wire_session_free(&job->session);
     job->attempt = 0; /* another session, another slot */
+    job->n_refused = 0;
+    job->refused_why[0] = '\0';
     return find_session(job, n, job->uid, profile, "");
 }
 

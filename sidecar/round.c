@@ -14,9 +14,16 @@
 void round_fail(struct round *r, enum rc rc)
 {
     r->failed = true;
+    r->others = false;
     r->rc = rc;
     snprintf(r->why, sizeof(r->why), "%.399s", rc_text());
     snprintf(r->hint, sizeof(r->hint), "%.199s", rc_hint_text());
+}
+
+void round_fail_by_peer(struct round *r, enum rc rc)
+{
+    round_fail(r, rc);
+    r->others = true;
 }
 
 /* ---- commitments of every signer into every item ---------------------------------- */

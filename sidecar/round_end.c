@@ -80,8 +80,50 @@ static enum rc other_policy(struct node *n, const struct round *r, unsigned s,
     return rc_raise(RC_ORDER, "%s", why);
 }
 
+/* This signer is not asked again for this job. */
+static void add_refusal(struct job *job, uint16_t node, enum rc rc,
+                        const struct wire_round2_result *res)
+{
+    size_t at = strlen(job->refused_why);
+    if (job->n_refused == TLOG_MAX_NODES)
+        return;
+    if (job->n_refused == 0)
+        job->refused_rc = rc;
+    job->refused[job->n_refused++] = node;
+    snprintf(job->refused_why + at, sizeof(job->refused_why) - at,
+             "%snode%u: %.400s", at ? "; " : "", node,
+             res->message.p && res->message.len ? res->message.p : res->code);
+}
+
+/*
+ * What a single signer says for good ends nothing: it may lie. The job ends
+ * when we say so ourselves, or when too few are left that have not refused.
+ */
+static enum rc judge_refusals(bool *others, struct node *n,
+                              const struct round *r, unsigned s)
+{
+    struct job *job = r->shot[s].job;
+    bool any = false;
+    for (unsigned i = 0; i < r->n_signers; i++) {
+        const struct wire_round2_result *res = &r->shot[s].results[i];
+        enum rc rc = rc_from_slug(res->code);
+        if (rc == RC_OK || rc == RC_POLICY_CHANGED || worth_another(rc))
+            continue;
+        if (r->signer[i] == n->id)
+            return rc_raise(rc, "node%u: %s", n->id,
+                            res->message.p ? res->message.p : res->code);
+        add_refusal(job, r->signer[i], rc, res);
+        any = true;
+    }
+    if (!any)
+        return RC_OK;
+    *others = job_signers_left(n, job) >= job->key->t;
+    return rc_raise(job->refused_rc, "%s", job->refused_why);
+}
+
 /* RC_OK, or the first refusal, with the node's name in front. */
-static enum rc first_refusal(struct node *n, const struct round *r, unsigned s)
+static enum rc first_refusal(bool *others, struct node *n,
+                             const struct round *r, unsigned s)
 {
     enum rc first = RC_OK;
     unsigned at = 0;
@@ -96,6 +138,7 @@ static enum rc first_refusal(struct node *n, const struct round *r, unsigned s)
     }
     if (first == RC_OK)
         return RC_OK;
+    TRY(judge_refusals(others, n, r, s));
     const struct wire_round2_result *res = &r->shot[s].results[at];
     (void)rc_raise(first, "node%u: %s", r->signer[at],
                    res->message.p ? res->message.p : res->code);
@@ -181,11 +224,12 @@ static void keep_seen(struct node *n, struct round *r, unsigned s,
     r->shot[s].results = NULL;
 }
 
-static enum rc finish_shot(struct node *n, struct round *r, unsigned s)
+static enum rc finish_shot(bool *others, struct node *n, struct round *r,
+                           unsigned s)
 {
     uint8_t sig[64];
     struct job *job = r->shot[s].job;
-    TRY(first_refusal(n, r, s));
+    TRY(first_refusal(others, n, r, s));
     TRY(sum_shares(sig, n, r, s));
     uint64_t intent = r->shot[s].item.intent.index;
     keep_seen(n, r, s, sig);
@@ -207,10 +251,12 @@ void round_finish(struct node *n, struct round *r)
         return;
     }
     for (unsigned s = r->n_shots; s-- > 0;) {
-        enum rc rc = finish_shot(n, r, s);
+        bool others = false;
+        enum rc rc = finish_shot(&others, n, r, s);
         if (rc == RC_OK || !r->shot[s].job)
             continue;
         round_fail(r, rc);
+        r->others = others;
         round_requeue(n, r, s);
     }
     round_abandon(n, r); /* nothing is left in it */

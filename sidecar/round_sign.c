@@ -68,7 +68,7 @@ static void replied(struct node *n, void *arg, uint32_t from, enum rc rc,
     if (rc != RC_OK) {
         peer_down(n, from, DOWN_MS, rc);
         (void)rc_prefix(rc, "node%u: ", from);
-        round_fail(r, rc);
+        round_fail_by_peer(r, rc);
     }
     if (--r->waiting == 0)
         round_finish(n, r);
