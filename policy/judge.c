@@ -83,7 +83,7 @@ static enum rc check_slots(const struct policy_profile *f,
 }
 
 static enum rc check_profile(const struct policy_profile *f,
-                             const struct policy_session *s)
+                             const struct policy_session *s, bool quorum)
 {
     TRY(check_slots(f, s));
     if (s->type == POLICY_S_ROOT && f->class != POLICY_ISSUER)
@@ -99,17 +99,27 @@ static enum rc check_profile(const struct policy_profile *f,
     if (s->type == POLICY_S_SIGN && s->has_key == f->ephemeral)
         return rc_raise(RC_POLICY, "session: %s wants %s", f->name,
                         f->ephemeral ? "no key" : "its key named");
-    if (s->type == POLICY_S_SIGN && policy_has_quorum(f) && !s->has_artifact)
+    if (s->type == POLICY_S_SIGN && quorum && !s->has_artifact)
         return rc_raise(RC_POLICY, "session: %s wants an artifact to approve",
                         f->name);
     return RC_OK;
 }
 
-/* Sign sessions live by their profile's numbers, all others by the stewards. */
-static enum rc rule_of(struct rule *out, const struct policy *p,
-                       const struct policy_session *s)
+static unsigned larger(unsigned a, unsigned b)
+{
+    return a > b ? a : b;
+}
+
+/*
+ * Sign sessions live by their profile's numbers, all others by the stewards.
+ * wanted: what must be met here, with the floor; out: what is counted by.
+ */
+static enum rc rule_of(struct rule *out, struct rule *wanted,
+                       const struct policy *p, const struct policy_session *s,
+                       const struct policy_raise *raise)
 {
     const struct policy_profile *f = NULL;
+    struct rule floor = { 0 };
     if (s->has_profile) {
         f = policy_profile_find(p, s->profile);
         if (!f)
@@ -117,15 +127,19 @@ static enum rc rule_of(struct rule *out, const struct policy *p,
                             "session: no profile %s in policy "
                             "version %llu",
                             s->profile, (unsigned long long)p->version);
-        TRY(check_profile(f, s));
+        floor.engineers = larger(f->engineers, raise->engineers);
+        floor.stewards = larger(f->stewards, raise->stewards);
+        floor.wants_requester = floor.engineers || floor.stewards;
+        TRY(check_profile(f, s, floor.wants_requester));
     }
     if (s->type != POLICY_S_SIGN) {
-        *out = (struct rule){ 0, p->steward_rule, true };
+        *out = *wanted = (struct rule){ 0, p->steward_rule, true };
         return RC_OK;
     }
     if (!f)
         return rc_raise(RC_POLICY, "session: type sign without a profile");
     *out = (struct rule){ f->engineers, f->stewards, policy_has_quorum(f) };
+    *wanted = floor;
     return RC_OK;
 }
 
@@ -275,28 +289,61 @@ static enum rc not_enough(const struct policy_approved *have,
     return rc;
 }
 
+static enum rc hear_all(struct voices *all, const struct policy *p,
+                        const struct policy_session *s,
+                        const struct tlog_blob *approvals, unsigned n)
+{
+    if (n > POLICY_MAX_APPROVALS)
+        return rc_raise(RC_TOO_LARGE, "session: %u records, at most %d", n,
+                        POLICY_MAX_APPROVALS);
+    for (unsigned i = 0; i < n; i++)
+        TRY(hear(all, p, s, &approvals[i]));
+    return RC_OK;
+}
+
+/* Who could stand in both roles fills the places that this rule has. */
+static enum rc meets(const struct voices *all, const struct policy_session *s,
+                     const struct rule *rule)
+{
+    struct voices again = *all;
+    struct policy_approved have = { 0 };
+    count(&have, &again, s, rule);
+    return have.engineers < rule->engineers || have.stewards < rule->stewards
+                   ? not_enough(&have, rule, s)
+                   : RC_OK;
+}
+
+enum rc policy_judge_raised(struct policy_approved *out, const struct policy *p,
+                            const uint8_t genesis[32],
+                            const struct policy_session *s,
+                            const struct tlog_blob *requester,
+                            const struct tlog_blob *approvals,
+                            unsigned n_approvals, int64_t now_s,
+                            const struct policy_raise *raise)
+{
+    struct rule rule = { 0 };
+    struct rule wanted = { 0 };
+    struct voices all = { .n = 0 };
+    struct policy_approved have = { 0 };
+    TRY(check_origin(p, genesis, s));
+    TRY(check_times(s, now_s));
+    TRY(rule_of(&rule, &wanted, p, s, raise));
+    TRY(check_requester(p, s, requester, wanted.wants_requester));
+    TRY(hear_all(&all, p, s, approvals, n_approvals));
+    TRY(meets(&all, s, &wanted));
+    count(&have, &all, s, &rule);
+    root_of(&have, &all);
+    *out = have;
+    return RC_OK;
+}
+
 enum rc policy_judge(struct policy_approved *out, const struct policy *p,
                      const uint8_t genesis[32], const struct policy_session *s,
                      const struct tlog_blob *requester,
                      const struct tlog_blob *approvals, unsigned n_approvals,
                      int64_t now_s)
 {
-    struct rule rule = { 0 };
-    struct voices all = { .n = 0 };
-    struct policy_approved have = { 0 };
-    TRY(check_origin(p, genesis, s));
-    TRY(check_times(s, now_s));
-    TRY(rule_of(&rule, p, s));
-    if (n_approvals > POLICY_MAX_APPROVALS)
-        return rc_raise(RC_TOO_LARGE, "session: %u records, at most %d",
-                        n_approvals, POLICY_MAX_APPROVALS);
-    TRY(check_requester(p, s, requester, rule.wants_requester));
-    for (unsigned i = 0; i < n_approvals; i++)
-        TRY(hear(&all, p, s, &approvals[i]));
-    count(&have, &all, s, &rule);
-    if (have.engineers < rule.engineers || have.stewards < rule.stewards)
-        return not_enough(&have, &rule, s);
-    root_of(&have, &all);
-    *out = have;
-    return RC_OK;
+    const struct policy_raise none = { 0 };
+    return policy_judge_raised(out, p, genesis, s, requester, approvals,
+                               n_approvals, now_s, &none);
 }

@@ -164,7 +164,7 @@ static enum rc check_own_key(const struct policy_session *s,
  * Issuers certify others (within rules the CA's room judges); everyone else
  * signs x509 only about its own key. A request asks for one's own key always.
  */
-static enum rc check_x509(const struct policy_profile *f,
+static enum rc check_x509(const struct policy_profile *f, bool quorum,
                           const struct policy_session *s, enum policy_form form,
                           const uint8_t *msg, size_t len)
 {
@@ -172,7 +172,7 @@ static enum rc check_x509(const struct policy_profile *f,
     if (root && form != POLICY_F_TBS)
         return rc_raise(RC_POLICY, "x509: a root session signs a "
                                    "TBSCertificate");
-    if (form == POLICY_F_CSR && policy_has_quorum(f))
+    if (form == POLICY_F_CSR && quorum)
         return rc_raise(RC_POLICY, "x509: a CSR goes only without a quorum");
     if (form == POLICY_F_CRL && f->class != POLICY_ISSUER)
         return rc_raise(RC_POLICY, "x509: only an issuer signs a CRL");
@@ -200,7 +200,7 @@ static enum rc check_bound(const struct policy_session *s,
     return check_exact(s, msg, len);
 }
 
-static enum rc check_session(const struct policy_profile *f,
+static enum rc check_session(const struct policy_profile *f, bool quorum,
                              const struct policy_session *s, size_t len)
 {
     if (s->type != POLICY_S_SIGN && s->type != POLICY_S_ROOT)
@@ -215,7 +215,7 @@ static enum rc check_session(const struct policy_profile *f,
                         "message: %zu bytes, profile %s allows "
                         "%u",
                         len, f->name, f->max_message);
-    if (!s->has_artifact && (policy_has_quorum(f) || s->type == POLICY_S_ROOT))
+    if (!s->has_artifact && (quorum || s->type == POLICY_S_ROOT))
         return rc_raise(RC_POLICY, "session: binds no artifact");
     return RC_OK;
 }
@@ -236,22 +236,35 @@ static enum rc check_kind(const struct policy_profile *f,
     return RC_OK;
 }
 
-enum rc policy_payload_check(enum policy_kind *kind,
-                             const struct policy_profile *profile,
-                             const struct policy_session *s, const void *msg,
-                             size_t len)
+enum rc policy_payload_check_raised(enum policy_kind *kind,
+                                    const struct policy_profile *profile,
+                                    const struct policy_session *s,
+                                    const void *msg, size_t len,
+                                    const struct policy_raise *raise)
 {
     enum policy_form form;
-    TRY(check_session(profile, s, len));
+    bool raised = s->type == POLICY_S_SIGN &&
+                  (raise->engineers || raise->stewards);
+    bool quorum = policy_has_quorum(profile) || raised;
+    TRY(check_session(profile, quorum, s, len));
     TRY(policy_form_of(&form, msg, len));
     enum policy_kind found = policy_form_kind(form);
     TRY(check_kind(profile, s, found));
     if (found == POLICY_CMS)
         TRY(policy_cms_check(s, msg, len));
     if (found == POLICY_X509)
-        TRY(check_x509(profile, s, form, msg, len));
+        TRY(check_x509(profile, quorum, s, form, msg, len));
     if (s->has_artifact)
         TRY(check_bound(s, form, msg, len));
     *kind = found;
     return RC_OK;
+}
+
+enum rc policy_payload_check(enum policy_kind *kind,
+                             const struct policy_profile *profile,
+                             const struct policy_session *s, const void *msg,
+                             size_t len)
+{
+    const struct policy_raise none = { 0 };
+    return policy_payload_check_raised(kind, profile, s, msg, len, &none);
 }

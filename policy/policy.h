@@ -362,6 +362,22 @@ MUST_CHECK enum rc policy_judge(struct policy_approved *out,
                                 const struct tlog_blob *approvals,
                                 unsigned n_approvals, int64_t now_s);
 
+/*
+ * A deployment's own floor under every profile's numbers: it can raise, never
+ * lower. A profile that it raises is a quorum profile: its sign sessions are
+ * signed by their requester and bind an artifact. The approvals root stays the
+ * policy's, or nodes with other floors would not agree on it.
+ */
+struct policy_raise {
+    unsigned engineers;
+    unsigned stewards;
+};
+MUST_CHECK enum rc policy_judge_raised(
+        struct policy_approved *out, const struct policy *p,
+        const uint8_t genesis[32], const struct policy_session *s,
+        const struct tlog_blob *requester, const struct tlog_blob *approvals,
+        unsigned n_approvals, int64_t now_s, const struct policy_raise *raise);
+
 /* ---- approve the artifact, sign the payload ----------------------------------------- */
 /*
  * What are these bytes? Never POLICY_RAW when they parse as another kind.
@@ -377,5 +393,9 @@ MUST_CHECK enum rc policy_payload_check(enum policy_kind *kind,
                                         const struct policy_profile *profile,
                                         const struct policy_session *s,
                                         const void *msg, size_t len);
+MUST_CHECK enum rc policy_payload_check_raised(
+        enum policy_kind *kind, const struct policy_profile *profile,
+        const struct policy_session *s, const void *msg, size_t len,
+        const struct policy_raise *raise);
 
 #endif

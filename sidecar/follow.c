@@ -106,7 +106,9 @@ static enum rc check_payload(struct verdict *v, struct node *n,
     if (v->msg_len > profile->max_message)
         return rc_raise(RC_TOO_LARGE, "message: %zu bytes, %s signs up to %u",
                         v->msg_len, profile->name, profile->max_message);
-    TRY(policy_payload_check(&kind, profile, &v->j.s, v->msg, v->msg_len));
+    const struct policy_raise raise = node_raise(n);
+    TRY(policy_payload_check_raised(&kind, profile, &v->j.s, v->msg, v->msg_len,
+                                    &raise));
     if (strcmp(policy_kind_name(kind), item->slot) != 0)
         return rc_raise(RC_POLICY, "slot: %s, but the bytes are %s", item->slot,
                         policy_kind_name(kind));

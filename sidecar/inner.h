@@ -213,6 +213,15 @@ static inline void node_unlock(struct node *n)
     pthread_mutex_unlock(&n->lock);
 }
 
+/* The environment's floor under every profile's numbers. */
+static inline struct policy_raise node_raise(const struct node *n)
+{
+    int engineers = n->required_engineers;
+    int stewards = n->required_stewards;
+    return (struct policy_raise){ engineers > 0 ? (unsigned)engineers : 0,
+                                  stewards > 0 ? (unsigned)stewards : 0 };
+}
+
 /* node.c */
 uint64_t node_head(struct node *n);   /* newest size, under lock */
 unsigned node_n_keys(struct node *n); /* keys are added, never removed */

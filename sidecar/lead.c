@@ -128,7 +128,9 @@ static enum rc find_session(struct job *job, struct node *n, uid_t uid,
     job->parsed = j.s;
     job->approved = j.approved;
     enum policy_kind kind;
-    return policy_payload_check(&kind, profile, &j.s, job->msg, job->msg_len);
+    const struct policy_raise raise = node_raise(n);
+    return policy_payload_check_raised(&kind, profile, &j.s, job->msg,
+                                       job->msg_len, &raise);
 }
 
 /* Under lock. */

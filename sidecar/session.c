@@ -29,20 +29,12 @@ enum rc session_judge(struct judged *out, struct node *n,
         approvals[i] = blob(&in->approvals.at[i]);
     struct tlog_blob requester = blob(&in->requester);
     TRY(policy_session_parse(&out->s, in->descriptor.p, in->descriptor.len));
-    TRY(policy_judge(&out->approved, policy_chain_head(n->chain),
-                     policy_chain_genesis(n->chain), &out->s,
-                     requester.len ? &requester : NULL, approvals,
-                     (unsigned)in->approvals.n, n->w.now_s(n->w.ctx)));
-    if (out->s.type != POLICY_S_SIGN)
-        return RC_OK;
-    if ((int)out->approved.engineers >= n->required_engineers &&
-        (int)out->approved.stewards >= n->required_stewards)
-        return RC_OK;
-    return rc_raise(RC_NOT_APPROVED,
-                    "this node wants %d engineers and %d stewards, has %u "
-                    "and %u",
-                    n->required_engineers, n->required_stewards,
-                    out->approved.engineers, out->approved.stewards);
+    const struct policy_raise raise = node_raise(n);
+    return policy_judge_raised(&out->approved, policy_chain_head(n->chain),
+                               policy_chain_genesis(n->chain), &out->s,
+                               requester.len ? &requester : NULL, approvals,
+                               (unsigned)in->approvals.n, n->w.now_s(n->w.ctx),
+                               &raise);
 }
 
 enum rc session_open(struct wire_session *out, struct judged *j, struct node *n,

@@ -278,6 +278,57 @@ static void a_session_of_0_0_needs_nobody(void **state)
               RC_DENIED);
 }
 
+/* A floor makes a quorum profile of a 0/0 one, with all that belongs to it. */
+static void a_raised_profile_is_a_quorum_profile(void **state)
+{
+    struct court *c = *state;
+    const struct policy_raise raise = { .engineers = 1 };
+    const struct policy_raise none = { 0 };
+    c->n = 0;
+    c->s = fx_session(c->p, POLICY_S_SIGN, "release");
+    strcpy(c->s.requester, "uid.1000.node1");
+    fx_seal(&c->s, NULL, NULL);
+    yes(c, "engineer", "alice");
+    assert_ok(policy_judge_raised(&c->out, c->p, c->genesis, &c->s, NULL,
+                                  c->blob, c->n, FX_NOW, &none));
+    /* free of an artifact */
+    assert_rc(policy_judge_raised(&c->out, c->p, c->genesis, &c->s, NULL,
+                                  c->blob, c->n, FX_NOW, &raise),
+              RC_POLICY);
+    /* bound, but nobody signed the request */
+    ask(c, POLICY_S_SIGN, "release");
+    yes(c, "engineer", "alice");
+    assert_rc(policy_judge_raised(&c->out, c->p, c->genesis, &c->s, NULL,
+                                  c->blob, c->n, FX_NOW, &raise),
+              RC_NOT_APPROVED);
+    assert_ok(policy_judge_raised(&c->out, c->p, c->genesis, &c->s,
+                                  &c->request.blob, c->blob, c->n, FX_NOW,
+                                  &raise));
+    /* the root is the one that a node without the floor computes */
+    uint8_t root[32];
+    memcpy(root, c->out.root, 32);
+    assert_ok(judge(c));
+    assert_memory_equal(root, c->out.root, 32);
+    /* and without the engineer it is not enough */
+    assert_rc(policy_judge_raised(&c->out, c->p, c->genesis, &c->s,
+                                  &c->request.blob, NULL, 0, FX_NOW, &raise),
+              RC_NOT_APPROVED);
+    assert_non_null(strstr(rc_text(), "needs 1 engineer, has 0"));
+    /* a floor lowers nothing, and is no matter of the stewards' sessions */
+    ask(c, POLICY_S_SIGN, "guarded");
+    yes(c, "engineer", "alice");
+    assert_rc(policy_judge_raised(&c->out, c->p, c->genesis, &c->s,
+                                  &c->request.blob, c->blob, c->n, FX_NOW,
+                                  &raise),
+              RC_NOT_APPROVED);
+    ask(c, POLICY_S_POLICY, NULL);
+    yes(c, "steward", "bob");
+    yes(c, "steward", "carol");
+    assert_ok(policy_judge_raised(&c->out, c->p, c->genesis, &c->s,
+                                  &c->request.blob, c->blob, c->n, FX_NOW,
+                                  &raise));
+}
+
 static void every_record_must_hold(void **state)
 {
     struct court *c = *state;
@@ -391,6 +442,7 @@ int main(void)
         court_test(two_records_of_one_approval_count_the_same_bytes),
         court_test(a_requester_signs_what_needs_approval),
         court_test(a_session_of_0_0_needs_nobody),
+        court_test(a_raised_profile_is_a_quorum_profile),
         court_test(every_record_must_hold),
         court_test(an_approval_of_another_session_is_refused),
         court_test(time_and_place_must_fit),

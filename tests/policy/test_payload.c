@@ -384,10 +384,39 @@ static void a_statement_is_about_the_one_artifact(void **state)
     }
 }
 
+/* A floor over a 0/0 profile: what only goes without a quorum goes no more. */
+static void a_raised_profile_signs_what_a_quorum_profile_does(void **state)
+{
+    (void)state;
+    const struct policy_raise raise = { .stewards = 1 };
+    const struct policy_raise none = { 0 };
+    const struct policy_profile *f = policy_profile_find(p, "release");
+    struct policy_session open = open_for("release");
+    struct policy_session bound = bound_for("release");
+    struct msg csr = msg_csr("release");
+    enum policy_kind kind;
+    assert_ok(
+            policy_payload_check_raised(&kind, f, &open, app, APP_LEN, &none));
+    assert_rc(
+            policy_payload_check_raised(&kind, f, &open, app, APP_LEN, &raise),
+            RC_POLICY);
+    assert_ok(policy_payload_check_raised(&kind, f, &bound, app, APP_LEN,
+                                          &raise));
+    assert_ok(policy_payload_check_raised(&kind, f, &open, csr.b, csr.len,
+                                          &none));
+    struct policy_session its = fx_session(p, POLICY_S_SIGN, "release");
+    fx_bind(&its, csr.b, csr.len);
+    assert_rc(
+            policy_payload_check_raised(&kind, f, &its, csr.b, csr.len, &raise),
+            RC_POLICY);
+    assert_non_null(strstr(rc_text(), "only without a quorum"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_approved_artifact_is_signed_in_each_wrapping),
+        cmocka_unit_test(a_raised_profile_signs_what_a_quorum_profile_does),
         cmocka_unit_test(no_other_artifact_is),
         cmocka_unit_test(a_free_session_binds_nothing),
         cmocka_unit_test(a_0_0_session_with_an_artifact_binds_it),
