@@ -278,12 +278,15 @@ static enum rc fill_bundle(struct wire_bundle *out, struct node *n,
                            const struct seen *s)
 {
     const struct policy *p = policy_chain_head(n->chain);
+    struct tlog_intent in;
+    TRY(tlog_intent_decode(&in, s->item.intent.entry.p,
+                           s->item.intent.entry.len));
     out->v = 1;
     snprintf(out->kind, sizeof(out->kind), "%s", s->item.slot);
     snprintf(out->profile, sizeof(out->profile), "%s", s->key->name);
     memcpy(out->signature, s->signature, 64);
     memcpy(out->group_key, s->key->group_key, 32);
-    memcpy(out->policy, p->sha256, 32);
+    memcpy(out->policy, in.policy, 32); /* what it was judged under */
     TRY(session_copy(&out->session, &s->item.session));
     TRY(proof_copy(&out->intent, &s->item.intent));
     TRY(fill_signers(out, n, s));

@@ -99,36 +99,85 @@ enum rc session_load(struct wire_session *out, struct node *n,
     return wire_session_decode(out, (const char *)json, len);
 }
 
-static bool holds(const struct wire_session *s, const struct wire_blob *record)
+/* Records of one session that hold, one of each person, role and decision. */
+struct kept {
+    const struct wire_blob *at[POLICY_MAX_APPROVALS]; /* lent */
+    struct policy_record r[POLICY_MAX_APPROVALS];
+    unsigned n;
+};
+
+static enum rc check_record(struct policy_record *out, struct node *n,
+                            const struct policy_session *s,
+                            const struct wire_blob *record)
 {
-    for (size_t i = 0; i < s->approvals.n; i++)
-        if (s->approvals.at[i].len == record->len &&
-            memcmp(s->approvals.at[i].p, record->p, record->len) == 0)
-            return true;
-    return false;
+    node_lock(n);
+    enum rc rc = policy_record_check(out, policy_chain_head(n->chain), s->id,
+                                     record->p, record->len);
+    node_unlock(n);
+    return rc;
 }
 
-/* a, and of b's records those that a does not hold. */
-static enum rc merge(struct wire_session *out, const struct wire_session *a,
-                     const struct wire_session *b)
+static bool same(const struct policy_record *a, const struct policy_record *b)
 {
-    const struct wire_blob *requester = a->requester.len ? &a->requester
-                                                         : &b->requester;
-    size_t n = a->approvals.n;
-    for (size_t i = 0; i < b->approvals.n; i++)
-        n += !holds(a, &b->approvals.at[i]);
-    TRY(wire_blob_set(&out->descriptor, a->descriptor.p, a->descriptor.len));
+    return a->decision == b->decision && strcmp(a->person, b->person) == 0 &&
+           strcmp(a->role, b->role) == 0;
+}
+
+static enum rc keep_record(struct kept *k, struct node *n,
+                           const struct policy_session *s,
+                           const struct wire_blob *record)
+{
+    struct policy_record r;
+    TRY(check_record(&r, n, s, record));
+    if (r.decision == POLICY_D_REQUEST)
+        return rc_raise(RC_POLICY, "session: a requester's record among the "
+                                   "approvals");
+    for (unsigned i = 0; i < k->n; i++)
+        if (same(&k->r[i], &r))
+            return RC_OK;
+    if (k->n == POLICY_MAX_APPROVALS)
+        return rc_raise(RC_TOO_LARGE, "session: more than %d records",
+                        POLICY_MAX_APPROVALS);
+    k->r[k->n] = r;
+    k->at[k->n++] = record;
+    return RC_OK;
+}
+
+static enum rc check_request(struct node *n, const struct policy_session *s,
+                             const struct wire_blob *record)
+{
+    struct policy_record r;
+    TRY(check_record(&r, n, s, record));
+    if (r.decision != POLICY_D_REQUEST || strcmp(r.person, s->requester) != 0)
+        return rc_raise(RC_POLICY,
+                        "session: the requester's record is by %s as %s, want "
+                        "%s as requester",
+                        r.person, r.role, s->requester);
+    return RC_OK;
+}
+
+/* What is at rest already, where it holds, and then what comes. */
+static enum rc merge(struct wire_session *out, struct node *n,
+                     const struct policy_session *s,
+                     const struct wire_session *have,
+                     const struct wire_session *in)
+{
+    const struct wire_blob *requester = &have->requester;
+    struct kept k = { .n = 0 };
+    if (in->requester.len)
+        TRY(check_request(n, s, &in->requester));
+    if (!requester->len || check_request(n, s, requester) != RC_OK)
+        requester = &in->requester;
+    for (size_t i = 0; i < have->approvals.n; i++)
+        if (keep_record(&k, n, s, &have->approvals.at[i]) != RC_OK)
+            continue; /* junk must not block the session */
+    for (size_t i = 0; i < in->approvals.n; i++)
+        TRY(keep_record(&k, n, s, &in->approvals.at[i]));
+    TRY(wire_blob_set(&out->descriptor, in->descriptor.p, in->descriptor.len));
     TRY(wire_blob_set(&out->requester, requester->p, requester->len));
-    TRY(wire_list_new(&out->approvals, n));
-    n = 0;
-    for (size_t i = 0; i < a->approvals.n; i++, n++)
-        TRY(wire_blob_set(&out->approvals.at[n], a->approvals.at[i].p,
-                          a->approvals.at[i].len));
-    for (size_t i = 0; i < b->approvals.n; i++) {
-        const struct wire_blob *record = &b->approvals.at[i];
-        if (!holds(a, record))
-            TRY(wire_blob_set(&out->approvals.at[n++], record->p, record->len));
-    }
+    TRY(wire_list_new(&out->approvals, k.n));
+    for (unsigned i = 0; i < k.n; i++)
+        TRY(wire_blob_set(&out->approvals.at[i], k.at[i]->p, k.at[i]->len));
     return RC_OK;
 }
 
@@ -139,10 +188,9 @@ static enum rc keep_more(struct node *n, const struct policy_session *s,
     WIRE(session) have = { 0 };
     WIRE(session) both = { 0 };
     enum rc rc = session_load(&have, n, s->id);
-    if (rc == RC_UNKNOWN)
-        return session_keep(n, s->id, s->expires, in);
-    TRY(rc);
-    TRY(merge(&both, &have, in));
+    if (rc != RC_OK && rc != RC_UNKNOWN)
+        return rc;
+    TRY(merge(&both, n, s, &have, in));
     return session_keep(n, s->id, s->expires, &both);
 }
 
@@ -191,12 +239,6 @@ static enum rc accept_approval(struct node *n, const uint8_t *body, size_t len,
     TRY(session_load(&have, n, in.session));
     struct policy_session s;
     TRY(policy_session_parse(&s, have.descriptor.p, have.descriptor.len));
-    struct policy_record record;
-    node_lock(n);
-    enum rc rc = policy_record_check(&record, policy_chain_head(n->chain),
-                                     in.session, in.record.p, in.record.len);
-    node_unlock(n);
-    TRY(rc);
     struct wire_session one = { .descriptor = have.descriptor };
     one.approvals.at = &in.record; /* lent */
     one.approvals.n = 1;

@@ -57,6 +57,18 @@ static void the_bundle_opens_the_intent(void **state)
     assert_memory_equal(commitment, in.commitment, 32);
     assert_memory_equal(b.signature, out.signature, 64);
     assert_int_equal(b.signers.n, 2);
+    /* a version that comes later is not the one it was judged under */
+    uint8_t before[32];
+    memcpy(before, s->policy_sha256, 32);
+    assert_memory_equal(b.policy, before, 32);
+    sim_want_ok(s, sim_policy_next(s, 1, NULL, NULL));
+    sim_run(s, 1000);
+    WIRE(bundle) later = { 0 };
+    get = sim_ask(s, 2, path, NULL, 0);
+    sim_want_ok(s, get);
+    assert_ok(wire_bundle_decode(&later, s->call[get].json, s->call[get].len));
+    assert_memory_not_equal(s->policy_sha256, before, 32);
+    assert_memory_equal(later.policy, before, 32);
     sim_want(s, sim_ask(s, 1, path, NULL, 0), RC_UNKNOWN);
     done(s);
 }

@@ -120,6 +120,62 @@ static void a_denial_stops_what_was_approved(void **state)
     done(s);
 }
 
+/* A session as someone might post it: requester and junk may be NULL. */
+static unsigned put_wire(struct sim *s, const struct policy_session *session,
+                         const char *requester, const char *junk)
+{
+    WIRE(session) wire = { 0 };
+    OWNED_MEM char *json = NULL;
+    size_t len;
+    char text[POLICY_DESCRIPTOR_MAX];
+    struct policy_session copy = *session;
+    assert_ok(policy_session_write(text, &len, &copy));
+    assert_ok(wire_blob_set(&wire.descriptor, text, len));
+    if (requester)
+        sim_record(&wire.requester, copy.id, POLICY_D_REQUEST, "requester",
+                   requester);
+    assert_ok(wire_list_new(&wire.approvals, junk ? 1 : 0));
+    if (junk)
+        assert_ok(wire_blob_set(&wire.approvals.at[0], junk, strlen(junk)));
+    assert_ok(wire_session_encode(&json, &len, &wire));
+    return sim_ask(s, 1, "/v1/session", json, len);
+}
+
+static void junk_beside_a_session_is_not_kept(void **state)
+{
+    (void)state;
+    struct sim *s = cluster(guarded);
+    char hex[65], other[65];
+    WIRE(approval) a = { 0 };
+    OWNED_MEM char *json = NULL;
+    size_t len;
+    uint8_t id[32];
+    put_session(s, 1, hex, "app", none);
+    assert_ok(enc_unhex(id, 32, hex, 64));
+    /* without the requester's record the judge never looks at the others */
+    struct policy_session bare = sim_session(s, POLICY_S_KEY_CREATE, "release");
+    sim_want(s, put_wire(s, &bare, NULL, "{\"junk\":1}"), RC_PARSE);
+    sim_want(s, put_wire(s, &bare, "dave", NULL), RC_POLICY);
+    sim_want_ok(s, put_wire(s, &bare, NULL, NULL));
+    /* a requester's record is no approval, whoever sends it */
+    sim_want(s, approve(s, 1, hex, POLICY_D_REQUEST, "requester", "dev"),
+             RC_POLICY);
+    /* an approval of another session */
+    put_session(s, 1, other, "app", none);
+    assert_ok(enc_unhex(a.session, 32, other, 64));
+    sim_record(&a.record, id, POLICY_D_APPROVE, "engineer", "alice");
+    assert_ok(wire_approval_encode(&json, &len, &a));
+    sim_want(s, sim_ask(s, 1, "/v1/approval", json, len), RC_POLICY);
+    /* the same yes forty times is one, and the session still fits */
+    for (unsigned i = 0; i < 40; i++)
+        sim_want_ok(s,
+                    approve(s, 1, hex, POLICY_D_APPROVE, "engineer", "alice"));
+    sim_want_ok(s, approve(s, 1, hex, POLICY_D_APPROVE, "steward", "bob"));
+    sim_want_ok(s, approve(s, 1, hex, POLICY_D_APPROVE, "steward", "carol"));
+    sim_want_ok(s, sim_sign(s, 1, "guarded", hex, "app", 3, 5000));
+    done(s);
+}
+
 /* ---- keys --------------------------------------------------------------------------- */
 
 static void approvals_of_stewards_create_keys_only(void **state)
@@ -449,6 +505,7 @@ int main(void)
         T(guarded_answers_not_approved),
         T(approvals_survive_a_second_request_of_the_same_session),
         T(a_denial_stops_what_was_approved),
+        T(junk_beside_a_session_is_not_kept),
         T(approvals_of_stewards_create_keys_only),
         T(key_created_twice_is_refused),
         T(equivocating_dealer_is_caught),
