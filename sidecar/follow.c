@@ -397,6 +397,7 @@ static enum rc sign_item(struct wire_round2_result *out, struct node *n,
                          const struct wire_round2_item *item)
 {
     struct vault_sign_reply made;
+    TRY(session_root_once(n, &v->j.s, v->key, v->msg, v->msg_len));
     TRY(ask_vault(&made, n, lead, v, item));
     if (made.cosigned) {
         TRY(keep_head(n, v, made.cosignature));

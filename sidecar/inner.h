@@ -270,6 +270,11 @@ MUST_CHECK enum rc session_open(struct wire_session *out, struct judged *j,
                                 const struct policy_profile *profile,
                                 enum policy_kind kind, uid_t uid,
                                 const uint8_t *msg, size_t msg_len);
+/* Before the vault signs: RC_CONFLICT for a second root of an issuer key. */
+MUST_CHECK enum rc session_root_once(struct node *n,
+                                     const struct policy_session *s,
+                                     const struct key *key, const uint8_t *tbs,
+                                     size_t len);
 void session_on_local(struct node *n, uint64_t call, const uint8_t *body,
                       size_t len);
 void session_on_approval(struct node *n, uint64_t call, const uint8_t *body,

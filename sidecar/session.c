@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/enc.h"
+#include "base/hash.h"
 
 #define SOCKET_SESSION_S 600 /* life of a session opened for a socket peer */
 
@@ -70,6 +71,27 @@ enum rc session_open(struct wire_session *out, struct judged *j, struct node *n,
     TRY(policy_session_write(text, &len, &s));
     TRY(wire_blob_set(&out->descriptor, text, len));
     return session_judge(j, n, out);
+}
+
+/*
+ * One root per issuer key (DESIGN section 7): whatever the stewards approve
+ * later, this signer helps to sign no second one.
+ */
+enum rc session_root_once(struct node *n, const struct policy_session *s,
+                          const struct key *key, const uint8_t *tbs, size_t len)
+{
+    char name[5 + ENC_HEX_SIZE(32)] = "root:";
+    uint8_t hash[32];
+    if (s->type != POLICY_S_ROOT)
+        return RC_OK;
+    enc_hex(name + 5, key->id, 32);
+    hash256(hash, tbs, len);
+    enum rc rc = store_put_once(n->w.store, name, hash, 32);
+    return rc == RC_CONFLICT
+                   ? rc_raise(RC_CONFLICT,
+                              "root: node%u signed another root for %s already",
+                              n->id, key->name)
+                   : rc;
 }
 
 /* ---- kept sessions ----------------------------------------------------------- */

@@ -36,6 +36,9 @@ MUST_CHECK enum rc store_open(struct store **out, const char *path);
 void store_free(struct store *s);
 
 /* Small named values: sealed node keys, newest head, log key. */
+/* The same value again is fine, another is RC_CONFLICT; in one step. */
+MUST_CHECK enum rc store_put_once(struct store *s, const char *name,
+                                  const void *p, size_t len);
 MUST_CHECK enum rc store_put(struct store *s, const char *name, const void *p,
                              size_t len);
 /* RC_UNKNOWN when absent; *out heap with a NUL behind it, free(). */

@@ -213,6 +213,31 @@ enum rc store_get(struct store *s, const char *name, uint8_t **out, size_t *len)
     return one_blob(s, st, out, len, name);
 }
 
+enum rc store_put_once(struct store *s, const char *name, const void *p,
+                       size_t len)
+{
+    LOCKED(s);
+    STATEMENT *st = NULL;
+    STATEMENT *get = NULL;
+    OWNED_MEM uint8_t *have = NULL;
+    size_t have_len;
+    int changed;
+    TRY(store_prepare(&st, s,
+                      "INSERT INTO kv VALUES(?1,?2) ON CONFLICT DO NOTHING"));
+    store_bind_text(st, 1, name);
+    store_bind_blob(st, 2, p, len);
+    TRY(store_run(s, st, &changed));
+    if (changed)
+        return RC_OK;
+    TRY(store_prepare(&get, s, "SELECT value FROM kv WHERE name=?1"));
+    store_bind_text(get, 1, name);
+    TRY(one_blob(s, get, &have, &have_len, name));
+    return have_len == len && (len == 0 || memcmp(have, p, len) == 0)
+                   ? RC_OK
+                   : rc_raise(RC_CONFLICT, "%s: set before, to another value",
+                              name);
+}
+
 /* ---- policies -------------------------------------------------------------------------------- */
 
 enum rc store_policy_add(struct store *s, uint64_t version, const char *json,

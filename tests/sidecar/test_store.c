@@ -113,6 +113,20 @@ static void values_survive_reopening_and_the_last_one_stands(void **state)
     value_is(f, "empty", "");
 }
 
+static void what_is_put_once_stays(void **state)
+{
+    struct fixture *f = *state;
+    assert_ok(store_put_once(f->s, "root:aa", "one", 3));
+    for (unsigned i = 0; i < 2; i++) {
+        assert_ok(store_put_once(f->s, "root:aa", "one", 3));
+        assert_rc(store_put_once(f->s, "root:aa", "two", 3), RC_CONFLICT);
+        assert_rc(store_put_once(f->s, "root:aa", "on", 2), RC_CONFLICT);
+        value_is(f, "root:aa", "one");
+        reopen(f);
+    }
+    assert_ok(store_put_once(f->s, "root:bb", "two", 3));
+}
+
 static void the_file_is_for_its_owner_only(void **state)
 {
     struct fixture *f = *state;
@@ -502,6 +516,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         T(values_survive_reopening_and_the_last_one_stands),
+        T(what_is_put_once_stays),
         T(the_file_is_for_its_owner_only),
         T(files_of_others_and_of_later_versions_are_refused),
         T(policies_come_back_in_order),
