@@ -49,6 +49,12 @@ static void a_second_group_key_for_a_name_leaves_no_trace(void **state)
     for (unsigned id = 1; id <= 3; id++) {
         sim_crash(s, id);
         sim_start(s, id); /* fails the test when it does not start */
+        char *json = NULL;
+        size_t len;
+        assert_ok(node_status(s->node[id].node, &json, &len));
+        if (!strstr(json, "\"problems\":[]"))
+            fail_msg("node%u has something at rest: %s", id, json);
+        free(json);
     }
     for (unsigned id = 1; id <= 3; id++)
         sim_want_ok(s, sign(s, id, "still the first key"));
