@@ -9,7 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ASK_EVERY_MS 1000
+#include "base/hash.h"
+
+#define ASK_EVERY_MS     1000
+#define RECEIPT_TEXT_MAX 256 /* three short lines */
 
 /* ---- the log's key, and what is owed to the log ------------------------------------------------ */
 
@@ -45,6 +48,50 @@ static void log_key_came(struct node *n, void *arg, uint32_t extra, enum rc rc,
     n->ask_after_ms = n->w.now_ms(n->w.ctx) + (rc == RC_OK ? 0 : ASK_EVERY_MS);
 }
 
+/* ---- receipts --------------------------------------------------------------- */
+
+void govern_receipt(struct node *n, uint64_t intent, const uint8_t sig[64])
+{
+    if (n->n_receipts == RECEIPTS_MAX)
+        node_settle(n);
+    if (n->n_receipts == RECEIPTS_MAX)
+        return; /* the disk fails: an intent without receipt is the alarm */
+    struct receipt *r = &n->receipt[n->n_receipts++];
+    r->intent = intent;
+    hash256(r->signature, sig, 64);
+}
+
+static enum rc receipt_text(char text[TLOG_ENTRY_MAX + 1],
+                            const struct receipt *r)
+{
+    struct tlog_receipt out = { .intent = r->intent };
+    size_t len;
+    memcpy(out.signature, r->signature, 32);
+    return tlog_receipt_encode(text, &len, &out);
+}
+
+void node_settle(struct node *n)
+{
+    const char *texts[RECEIPTS_MAX];
+    if (n->n_receipts == 0)
+        return;
+    OWNED_MEM char *all = malloc(n->n_receipts * (size_t)RECEIPT_TEXT_MAX);
+    enum rc rc = all ? RC_OK : rc_raise(RC_NOMEM, "receipts: out of memory");
+    for (unsigned i = 0; rc == RC_OK && i < n->n_receipts; i++) {
+        char text[TLOG_ENTRY_MAX + 1];
+        rc = receipt_text(text, &n->receipt[i]);
+        texts[i] = all + i * (size_t)RECEIPT_TEXT_MAX;
+        snprintf(all + i * (size_t)RECEIPT_TEXT_MAX, RECEIPT_TEXT_MAX, "%s",
+                 text);
+    }
+    if (rc == RC_OK)
+        rc = store_outbox_add(n->w.store, texts, n->n_receipts);
+    if (rc == RC_OK)
+        n->n_receipts = 0;
+}
+
+/* ---- what is owed ------------------------------------------------------------ */
+
 struct owed {
     struct wire_append ask;
     uint64_t last;
@@ -62,15 +109,18 @@ static enum rc owe_one(void *ctx, const char *name, uint64_t number,
                          (const char *)text, len);
 }
 
+static enum rc flush(struct node *n);
+
 static void flushed(struct node *n, void *arg, uint32_t extra, enum rc rc,
                     const uint8_t *body, size_t len)
 {
-    (void)extra;
     (void)body;
     (void)len;
     n->flushing = false;
     if (rc == RC_OK)
         rc = store_outbox_done(n->w.store, (uint64_t)(uintptr_t)arg);
+    if (rc == RC_OK && extra == WIRE_MAX_APPEND)
+        rc = flush(n); /* there may be more: not at the pace of ticks */
     if (rc != RC_OK)
         n->ask_after_ms = n->w.now_ms(n->w.ctx) + ASK_EVERY_MS;
 }
@@ -93,7 +143,7 @@ static enum rc flush(struct node *n)
     n->flushing = true;
     node_send(n, WORLD_LOG, "/v1/log/append", json, len,
               n->w.now_ms(n->w.ctx) + GOVERN_MS, flushed,
-              (void *)(uintptr_t)o.last, 0);
+              (void *)(uintptr_t)o.last, (uint32_t)ask.entries.n);
     return RC_OK;
 }
 

@@ -136,6 +136,13 @@ struct seen {
     const struct key *key;
 };
 
+/* A signature that was answered; its receipt is owed to the log. */
+#define RECEIPTS_MAX 256
+struct receipt {
+    uint64_t intent;
+    uint8_t signature[32]; /* H of the 64 bytes */
+};
+
 /* ---- the node ------------------------------------------------------------------ */
 
 typedef void reply_fn(struct node *n, void *arg, uint32_t extra, enum rc rc,
@@ -200,6 +207,8 @@ struct node {
     bool flushing;
     int64_t ask_after_ms;
     int64_t expire_after_ms;
+    struct receipt receipt[RECEIPTS_MAX]; /* not yet in the outbox */
+    unsigned n_receipts;
     struct seen seen[SEEN_MAX];
     unsigned next_seen;
 };
@@ -372,6 +381,8 @@ MUST_CHECK enum rc govern_load(struct node *n);
 /* Hands the newest policy to a node that is behind; asks one for its own. */
 void govern_tell(struct node *n, uint16_t to);
 void govern_ask(struct node *n, uint32_t from);
+/* A receipt to be kept by the next node_settle(). */
+void govern_receipt(struct node *n, uint64_t intent, const uint8_t sig[64]);
 void govern_tick(struct node *n);
 void govern_free(struct node *n);
 

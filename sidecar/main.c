@@ -260,6 +260,7 @@ static enum rc serve(struct sidecar *sc)
         int64_t left = next_tick - clock_mono_ms();
         TRY(http_loop_run(sc->loop, left > 0 ? (int)left : 0));
         peers_pump(sc);
+        node_settle(sc->node);
     }
     return RC_OK;
 }
@@ -270,6 +271,8 @@ static void stop(struct sidecar *sc)
     http_server_stop(TAKE(sc->d.peers));
     peers_close(sc);
     http_loop_free(sc->loop);
+    if (sc->node)
+        node_settle(sc->node);
     node_free(sc->node);
     store_free(sc->store);
     vault_free(sc->vault);

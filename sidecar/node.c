@@ -349,6 +349,7 @@ void node_free(struct node *n)
 
 void node_tick(struct node *n)
 {
+    node_settle(n);
     govern_tick(n);
     drive_tick(n);
     lead_tick(n);

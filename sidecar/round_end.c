@@ -192,18 +192,6 @@ static void drop_cosignatures(struct round *r)
 
 /* ---- the end ------------------------------------------------------------------------------- */
 
-static enum rc add_receipt(struct node *n, uint64_t intent,
-                           const uint8_t sig[64])
-{
-    struct tlog_receipt receipt = { .intent = intent };
-    char text[TLOG_ENTRY_MAX + 1];
-    size_t len;
-    hash256(receipt.signature, sig, 64);
-    TRY(tlog_receipt_encode(text, &len, &receipt));
-    const char *one = text;
-    return store_outbox_add(n->w.store, &one, 1);
-}
-
 /* Keeps the evidence of a finished signature for GET /v1/bundle. */
 static void keep_seen(struct node *n, struct round *r, unsigned s,
                       const uint8_t sig[64])
@@ -235,7 +223,8 @@ static enum rc finish_shot(bool *others, struct node *n, struct round *r,
     keep_seen(n, r, s, sig);
     r->shot[s].job = NULL;
     lead_job_done(n, job, sig, intent); /* reply first */
-    return add_receipt(n, intent, sig);
+    govern_receipt(n, intent, sig);
+    return RC_OK;
 }
 
 void round_finish(struct node *n, struct round *r)

@@ -112,12 +112,24 @@ static void lend(struct wire_round2_item *items, const struct round *r)
         items[s] = r->shot[s].item;
 }
 
+/*
+ * What a signer's pool has room for. More would be dropped here while the
+ * signer, short of places, drops its oldest: those we still count on.
+ */
+static uint64_t room_for(struct node *n, const struct round *r, uint16_t signer)
+{
+    struct peer *p = node_peer(n, signer);
+    const struct pool *pool = p ? peer_pool(p, r->key) : NULL;
+    unsigned room = pool ? POOL_CAP - pool->n : 0;
+    return room < WANT_NEXT ? room : WANT_NEXT;
+}
+
 static enum rc encode_round2(uint8_t **out, size_t *out_len,
-                             const struct round *r)
+                             const struct round *r, uint64_t want_next)
 {
     struct wire_round2_item items[WIRE_MAX_BATCH];
     unsigned n_items = r->n_shots;
-    struct wire_round2 m = { .want_next = WANT_NEXT };
+    struct wire_round2 m = { .want_next = want_next };
     lend(items, r);
     m.items.at = items;
     m.items.n = n_items;
@@ -146,7 +158,7 @@ static enum rc send_round2(struct node *n, struct round *r, unsigned at,
     OWNED_MEM uint8_t *body = NULL;
     size_t len;
     TRY(set_growth(r, at, in));
-    TRY(encode_round2(&body, &len, r));
+    TRY(encode_round2(&body, &len, r, room_for(n, r, r->signer[at])));
     node_send(n, r->signer[at], "/v1/frost/round2", (const char *)body, len,
               r->deadline_ms, replied, r, r->signer[at]);
     return RC_OK;

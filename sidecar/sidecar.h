@@ -176,6 +176,11 @@ void node_free(struct node *n);
 
 /* First sends: the log's key when it is not held yet. Then every 200 ms. */
 void node_tick(struct node *n);
+/*
+ * Makes durable what is owed for answers that have left: call it when replies
+ * were served (node_tick does it too). One transaction, however many.
+ */
+void node_settle(struct node *n);
 
 /* ---- events ----------------------------------------------------------------- */
 
