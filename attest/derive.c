@@ -15,13 +15,10 @@
 #include "attest/guest.h"
 #include "attest/inner.h"
 #include "base/bytes.h"
-#include "base/clock.h"
-#include "base/sock.h"
 
-#define MIX            (GUEST_MIX_POLICY | GUEST_MIX_MEASUREMENT | GUEST_MIX_TCB)
-#define KEY_AT         32 /* in snp_derived_key_resp.data */
-#define SIM_TIMEOUT_MS 10000
-#define COMMITTED_AT   0x1E0 /* in a report */
+#define MIX          (GUEST_MIX_POLICY | GUEST_MIX_MEASUREMENT | GUEST_MIX_TCB)
+#define KEY_AT       32    /* in snp_derived_key_resp.data */
+#define COMMITTED_AT 0x1E0 /* in a report */
 
 static enum rc sev_derive(uint8_t key[32], int fd, uint64_t tcb_version)
 {
@@ -49,27 +46,19 @@ static enum rc sev_derive(uint8_t key[32], int fd, uint64_t tcb_version)
 #ifdef MPC_SIMULATED_TEE
 static enum rc sim_derive(uint8_t key[32], int fd, uint64_t tcb_version)
 {
-    uint8_t req[GUEST_HEAD_LEN + GUEST_KEY_BODY];
-    struct bytes_writer w = bytes_writer(req, sizeof(req));
-    bytes_put(&w, GUEST_MAGIC, GUEST_MAGIC_LEN);
-    bytes_put_u8(&w, GUEST_OP_KEY);
-    bytes_put_u32(&w, GUEST_KEY_BODY);
+    uint8_t what[GUEST_KEY_BODY];
+    struct bytes_writer w = bytes_writer(what, sizeof(what));
+    size_t len;
     bytes_put_u64(&w, MIX);
     bytes_put_u32(&w, 0); /* VMPL */
     bytes_put_u32(&w, 0); /* guest SVN, not mixed */
     bytes_put_u64(&w, tcb_version);
     TRY(bytes_written(&w));
-    int64_t deadline = clock_mono_ms() + SIM_TIMEOUT_MS;
-    TRY(sock_write(fd, req, sizeof(req), deadline));
-    uint8_t head[GUEST_REPLY_HEAD];
-    TRY(sock_read(fd, head, sizeof(head), deadline));
-    struct bytes_reader rd = bytes_reader(head, sizeof(head));
-    uint8_t status = bytes_get_u8(&rd);
-    uint32_t n = bytes_get_u32(&rd);
-    if (status != GUEST_OK || n != GUEST_KEY_LEN)
-        return rc_raise(RC_STORE, "simulator: status 0x%x, %u bytes", status,
-                        n);
-    return sock_read(fd, key, GUEST_KEY_LEN, deadline);
+    TRY(attest_sim_ask(key, GUEST_KEY_LEN, &len, fd, GUEST_OP_KEY, what,
+                       sizeof(what)));
+    return len == GUEST_KEY_LEN
+                   ? RC_OK
+                   : rc_raise(RC_STORE, "simulator: key of %zu bytes", len);
 }
 #endif
 

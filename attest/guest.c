@@ -21,6 +21,7 @@
 
 #include "attest/certs.h"
 #include "attest/guest.h"
+#include "attest/inner.h"
 #include "attest/layout.h"
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -140,18 +141,17 @@ static enum rc sev_report(struct wire_evidence *out, int fd,
 /* ---- the simulator ----------------------------------------------------- */
 
 #ifdef MPC_SIMULATED_TEE
-static enum rc sim_ask(uint8_t *body, size_t cap, size_t *len, int fd,
-                       const uint8_t data[64])
+static enum rc sim_exchange(uint8_t *body, size_t cap, size_t *len, int fd,
+                            uint8_t op, const uint8_t *what, size_t what_len)
 {
-    uint8_t req[GUEST_HEAD_LEN + GUEST_REPORT_BODY];
+    uint8_t req[GUEST_HEAD_LEN + GUEST_BODY_MAX];
     struct bytes_writer w = bytes_writer(req, sizeof(req));
     bytes_put(&w, GUEST_MAGIC, GUEST_MAGIC_LEN);
-    bytes_put_u8(&w, GUEST_OP_REPORT);
-    bytes_put_u32(&w, GUEST_REPORT_BODY);
-    bytes_put(&w, data, GUEST_REPORT_BODY);
+    bytes_put_u8(&w, op);
+    bytes_put_lp32(&w, what, what_len);
     TRY(bytes_written(&w));
     int64_t deadline = clock_mono_ms() + SIM_TIMEOUT_MS;
-    TRY(sock_write(fd, req, sizeof(req), deadline));
+    TRY(sock_write(fd, req, w.len, deadline));
     uint8_t head[GUEST_REPLY_HEAD];
     TRY(sock_read(fd, head, sizeof(head), deadline));
     struct bytes_reader rd = bytes_reader(head, sizeof(head));
@@ -167,10 +167,10 @@ static enum rc sim_ask(uint8_t *body, size_t cap, size_t *len, int fd,
 }
 
 /* After a failure the stream may be out of step: it ends there. */
-static enum rc sim_ask_once(uint8_t *body, size_t cap, size_t *len, int fd,
-                            const uint8_t data[64])
+enum rc attest_sim_ask(uint8_t *body, size_t cap, size_t *len, int fd,
+                       uint8_t op, const uint8_t *what, size_t what_len)
 {
-    enum rc rc = sim_ask(body, cap, len, fd, data);
+    enum rc rc = sim_exchange(body, cap, len, fd, op, what, what_len);
     if (rc != RC_OK)
         shutdown(fd, SHUT_RDWR);
     return rc;
@@ -181,7 +181,8 @@ static enum rc sim_report(struct wire_evidence *out, int fd,
 {
     uint8_t body[GUEST_REPLY_MAX];
     size_t len = 0;
-    TRY(sim_ask_once(body, sizeof(body), &len, fd, data));
+    TRY(attest_sim_ask(body, sizeof(body), &len, fd, GUEST_OP_REPORT, data,
+                       GUEST_REPORT_BODY));
     struct bytes_reader rd = bytes_reader(body, len);
     const uint8_t *cert[3];
     size_t cert_len[3];

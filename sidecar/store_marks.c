@@ -12,6 +12,18 @@
 
 /* ---- marks -------------------------------------------------------------------------------------------- */
 
+/* What stands there already must be these 32 bytes. */
+static enum rc same_as(struct store_mark *m, struct store *s, sqlite3_stmt *get,
+                       const uint8_t want[32])
+{
+    if (sqlite3_step(get) != SQLITE_ROW)
+        return store_broken(s, "read");
+    if (sqlite3_column_bytes(get, 0) != 32 ||
+        memcmp(sqlite3_column_blob(get, 0), want, 32) != 0)
+        m->rc = RC_CONFLICT;
+    return RC_OK;
+}
+
 /* The slot's one message: set now, or the same as before. */
 static enum rc mark_slot(struct store *s, struct store_mark *m)
 {
@@ -33,12 +45,7 @@ static enum rc mark_slot(struct store *s, struct store_mark *m)
                       " AND slot=?2"));
     store_bind_blob(get, 1, m->session, 32);
     store_bind_text(get, 2, m->slot);
-    if (sqlite3_step(get) != SQLITE_ROW)
-        return store_broken(s, "read");
-    if (sqlite3_column_bytes(get, 0) != 32 ||
-        memcmp(sqlite3_column_blob(get, 0), m->message, 32) != 0)
-        m->rc = RC_CONFLICT;
-    return RC_OK;
+    return same_as(m, s, get, m->message);
 }
 
 static enum rc mark_attempt(struct store *s, struct store_mark *m)
@@ -62,12 +69,7 @@ static enum rc mark_attempt(struct store *s, struct store_mark *m)
     store_bind_blob(get, 1, m->session, 32);
     store_bind_text(get, 2, m->slot);
     store_bind_u64(get, 3, m->attempt);
-    if (sqlite3_step(get) != SQLITE_ROW)
-        return store_broken(s, "read");
-    if (sqlite3_column_bytes(get, 0) != 32 ||
-        memcmp(sqlite3_column_blob(get, 0), m->request, 32) != 0)
-        m->rc = RC_CONFLICT;
-    return RC_OK;
+    return same_as(m, s, get, m->request);
 }
 
 static enum rc mark_one(struct store *s, struct store_mark *m)
