@@ -316,7 +316,7 @@ void round_start(struct node *n, struct key *k)
 /* ---- giving up an attempt --------------------------------------------------------- */
 
 /* Codes that another attempt, other signers or a little time may cure. */
-bool worth_another(enum rc rc)
+bool round_worth_another(enum rc rc)
 {
     switch (rc) {
     case RC_NOMEM:
@@ -357,7 +357,7 @@ void round_requeue(struct node *n, struct round *r, unsigned s)
     job->last_rc = r->rc;
     snprintf(job->last_why, sizeof(job->last_why), "%s", r->why);
     snprintf(job->last_hint, sizeof(job->last_hint), "%s", r->hint);
-    if ((!r->others && !worth_another(r->rc)) ||
+    if ((!r->others && !round_worth_another(r->rc)) ||
         n->w.now_ms(n->w.ctx) >= job->deadline_ms) {
         lead_job_failed(n, job, r->rc, r->why, r->hint);
         return;

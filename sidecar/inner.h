@@ -315,7 +315,7 @@ void round_abandon(struct node *n, struct round *r);
 void round_fail(struct round *r, enum rc rc); /* with the thread's text */
 /* The same, by a peer's word: it ends no job by itself. */
 void round_fail_by_peer(struct round *r, enum rc rc);
-bool worth_another(enum rc rc);
+bool round_worth_another(enum rc rc);
 /* How many of the key's signers have not refused this job for good. */
 unsigned job_signers_left(const struct node *n, const struct job *job);
 void round_log(struct node *n, struct round *r); /* append the intents */

@@ -107,7 +107,7 @@ static enum rc judge_refusals(bool *others, struct node *n,
     for (unsigned i = 0; i < r->n_signers; i++) {
         const struct wire_round2_result *res = &r->shot[s].results[i];
         enum rc rc = rc_from_slug(res->code);
-        if (rc == RC_OK || rc == RC_POLICY_CHANGED || worth_another(rc))
+        if (rc == RC_OK || rc == RC_POLICY_CHANGED || round_worth_another(rc))
             continue;
         if (r->signer[i] == n->id)
             return rc_raise(rc, "node%u: %s", n->id,
