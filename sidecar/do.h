@@ -21,6 +21,8 @@ struct outgoing {
     uint32_t to;
     uint64_t ticket;
     int64_t deadline_ms;
+    bool later; /* no send: the ticket's turn comes at the second look */
+    bool looked_at;
     char path[64];
     void *body; /* NULL: GET */
     size_t len;
@@ -59,6 +61,7 @@ struct sidecar {
 MUST_CHECK enum rc peers_open(struct sidecar *sc);
 void peers_send(void *ctx, uint32_t to, const char *path, const void *body,
                 size_t len, int64_t deadline_ms, uint64_t ticket);
+void peers_later(void *ctx, uint64_t ticket);
 void peers_heard(struct sidecar *sc, uint32_t from,
                  const struct wire_policy_head *head);
 /* Loop thread: starts what was queued, tells what was heard. */

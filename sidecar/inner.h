@@ -237,6 +237,8 @@ unsigned node_n_keys(struct node *n); /* keys are added, never removed */
 void node_send(struct node *n, uint32_t to, const char *path, const char *body,
                size_t len, int64_t deadline_ms, reply_fn *fn, void *arg,
                uint32_t extra);
+/* fn(n, arg, extra, RC_OK, NULL, 0) once earlier sends have left. */
+void node_later(struct node *n, reply_fn *fn, void *arg, uint32_t extra);
 struct key *node_key_by_name(struct node *n, const char *name);
 struct key *node_key_by_id(struct node *n, const uint8_t id[32]);
 struct key *node_key_by_birth(struct node *n, uint64_t index);

@@ -151,6 +151,7 @@ static enum rc open_node(struct sidecar *sc)
         .now_ms = now_ms,
         .random = random_bytes,
         .send = peers_send,
+        .later = peers_later,
         .answer = routes_answer,
         .ak_sign = ak_sign,
         .policy_changed = policy_changed,
@@ -256,7 +257,6 @@ static enum rc serve(struct sidecar *sc)
             node_tick(sc->node);
             next_tick = now + TICK_MS;
         }
-        peers_pump(sc);
         int64_t left = next_tick - clock_mono_ms();
         TRY(http_loop_run(sc->loop, left > 0 ? (int)left : 0));
         peers_pump(sc);

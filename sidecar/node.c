@@ -68,15 +68,15 @@ struct peer *node_peer(struct node *n, uint16_t id)
 
 /* ---- sending and answering ---------------------------------------------------- */
 
-void node_send(struct node *n, uint32_t to, const char *path, const char *body,
-               size_t len, int64_t deadline_ms, reply_fn *fn, void *arg,
-               uint32_t extra)
+/* 0: out of memory; fn was told. */
+static uint64_t new_ticket(struct node *n, reply_fn *fn, void *arg,
+                           uint32_t extra)
 {
     struct ticket *t = calloc(1, sizeof(*t));
     if (!t) {
         (void)rc_raise(RC_NOMEM, "send: out of memory");
         fn(n, arg, extra, RC_NOMEM, NULL, 0);
-        return;
+        return 0;
     }
     *t = (struct ticket){ .next = n->tickets,
                           .id = ++n->last_ticket,
@@ -84,7 +84,27 @@ void node_send(struct node *n, uint32_t to, const char *path, const char *body,
                           .arg = arg,
                           .extra = extra };
     n->tickets = t;
-    n->w.send(n->w.ctx, to, path, body, len, deadline_ms, t->id);
+    return t->id;
+}
+
+void node_send(struct node *n, uint32_t to, const char *path, const char *body,
+               size_t len, int64_t deadline_ms, reply_fn *fn, void *arg,
+               uint32_t extra)
+{
+    uint64_t id = new_ticket(n, fn, arg, extra);
+    if (id)
+        n->w.send(n->w.ctx, to, path, body, len, deadline_ms, id);
+}
+
+void node_later(struct node *n, reply_fn *fn, void *arg, uint32_t extra)
+{
+    uint64_t id = new_ticket(n, fn, arg, extra);
+    if (!id)
+        return;
+    if (n->w.later)
+        n->w.later(n->w.ctx, id);
+    else
+        node_on_reply(n, id, RC_OK, NULL, 0);
 }
 
 void node_on_reply(struct node *n, uint64_t id, enum rc rc, const uint8_t *body,

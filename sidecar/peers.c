@@ -95,25 +95,8 @@ void peers_close(struct sidecar *sc)
 
 /* ---- sending ---------------------------------------------------------------------- */
 
-void peers_send(void *ctx, uint32_t to, const char *path, const void *body,
-                size_t len, int64_t deadline_ms, uint64_t ticket)
+static void enqueue(struct sidecar *sc, struct outgoing *o)
 {
-    struct sidecar *sc = ctx;
-    struct outgoing *o = calloc(1, sizeof(*o));
-    void *copy = body ? malloc(len + 1) : NULL;
-    if (!o || (body && !copy)) {
-        log_error("send", "why=\"out of memory\"");
-        abort(); /* a ticket without a reply would hang its caller */
-    }
-    if (body)
-        memcpy(copy, body, len);
-    *o = (struct outgoing){ .sc = sc,
-                            .to = to,
-                            .ticket = ticket,
-                            .deadline_ms = deadline_ms,
-                            .body = copy,
-                            .len = len };
-    snprintf(o->path, sizeof(o->path), "%s", path);
     pthread_mutex_lock(&sc->lock);
     if (sc->last)
         sc->last->next = o;
@@ -123,6 +106,44 @@ void peers_send(void *ctx, uint32_t to, const char *path, const void *body,
     pthread_mutex_unlock(&sc->lock);
     if (sc->loop)
         http_loop_wake(sc->loop); /* it may be about to wait for a tick */
+}
+
+static struct outgoing *new_outgoing(struct sidecar *sc, uint64_t ticket)
+{
+    struct outgoing *o = calloc(1, sizeof(*o));
+    if (!o) {
+        log_error("send", "why=\"out of memory\"");
+        abort(); /* a ticket without a reply would hang its caller */
+    }
+    o->sc = sc;
+    o->ticket = ticket;
+    return o;
+}
+
+void peers_send(void *ctx, uint32_t to, const char *path, const void *body,
+                size_t len, int64_t deadline_ms, uint64_t ticket)
+{
+    struct outgoing *o = new_outgoing(ctx, ticket);
+    o->to = to;
+    o->deadline_ms = deadline_ms;
+    o->len = len;
+    snprintf(o->path, sizeof(o->path), "%s", path);
+    if (body) {
+        o->body = malloc(len + 1);
+        if (!o->body) {
+            log_error("send", "why=\"out of memory\"");
+            abort();
+        }
+        memcpy(o->body, body, len);
+    }
+    enqueue(ctx, o);
+}
+
+void peers_later(void *ctx, uint64_t ticket)
+{
+    struct outgoing *o = new_outgoing(ctx, ticket);
+    o->later = true;
+    enqueue(ctx, o);
 }
 
 static struct reach *reach_of(struct sidecar *sc, uint32_t id)
@@ -196,6 +217,20 @@ void peers_heard(struct sidecar *sc, uint32_t from,
     http_loop_wake(sc->loop);
 }
 
+static void deal(struct sidecar *sc, struct outgoing *o)
+{
+    if (!o->later) {
+        start(sc, o);
+    } else if (!o->looked_at) {
+        o->looked_at = true; /* the loop sends once before it comes again */
+        enqueue(sc, o);
+    } else {
+        uint64_t ticket = o->ticket;
+        free(o);
+        node_on_reply(sc->node, ticket, RC_OK, NULL, 0);
+    }
+}
+
 void peers_pump(struct sidecar *sc)
 {
     pthread_mutex_lock(&sc->lock);
@@ -207,14 +242,13 @@ void peers_pump(struct sidecar *sc)
         free(h);
         h = next;
     }
-    for (;;) {
-        pthread_mutex_lock(&sc->lock);
-        struct outgoing *o = sc->first;
-        if (o && !(sc->first = o->next))
-            sc->last = NULL;
-        pthread_mutex_unlock(&sc->lock);
-        if (!o)
-            return;
-        start(sc, o);
+    pthread_mutex_lock(&sc->lock);
+    struct outgoing *o = TAKE(sc->first); /* what comes meanwhile: next time */
+    sc->last = NULL;
+    pthread_mutex_unlock(&sc->lock);
+    while (o) {
+        struct outgoing *next = TAKE(o->next);
+        deal(sc, o);
+        o = next;
     }
 }

@@ -183,21 +183,40 @@ static enum rc join_messages(uint8_t **out, size_t *out_len,
 }
 
 /* Our own part: judged, marked and signed like anybody's. */
-static enum rc sign_ourselves(struct node *n, struct round *r, unsigned at,
-                              const struct wire_appended *in)
+static enum rc sign_ourselves(struct node *n, struct round *r)
 {
     struct wire_round2_item items[WIRE_MAX_BATCH];
     struct wire_round2 m = { .want_next = 0 };
     OWNED_MEM uint8_t *raw = NULL;
     size_t raw_len;
     WIRE(round2_reply) out = { 0 };
-    TRY(set_growth(r, at, in));
+    for (unsigned s = 0; s < r->n_shots; s++)
+        if (!r->shot[s].job)
+            return rc_raise(RC_TIMEOUT, "round 2: a caller's time is over");
     TRY(join_messages(&raw, &raw_len, r));
     lend(items, r);
     m.items.at = items;
     m.items.n = r->n_shots;
     TRY(follow_round2(n, n->id, &m, raw, raw_len, &out));
     return take_results(n, r, n->id, &out);
+}
+
+/* The others have their request: now our share, while they make theirs. */
+static void own_turn(struct node *n, void *arg, uint32_t at, enum rc rc,
+                     const uint8_t *body, size_t len)
+{
+    struct round *r = arg;
+    (void)at;
+    (void)body;
+    (void)len;
+    if (rc == RC_OK)
+        rc = sign_ourselves(n, r);
+    if (rc != RC_OK) {
+        (void)rc_prefix(rc, "node%u (leading): ", n->id);
+        round_fail(r, rc);
+    }
+    if (--r->waiting == 0)
+        round_finish(n, r);
 }
 
 void round_sign(struct node *n, struct round *r, const struct wire_appended *in)
@@ -218,11 +237,15 @@ void round_sign(struct node *n, struct round *r, const struct wire_appended *in)
         if (rc != RC_OK)
             replied(n, r, r->signer[i], rc, NULL, 0);
     }
-    enum rc rc = own < r->n_signers ? sign_ourselves(n, r, own, in) : RC_OK;
-    if (rc != RC_OK) {
-        (void)rc_prefix(rc, "node%u (leading): ", n->id);
-        round_fail(r, rc);
+    if (own == r->n_signers) {
+        if (--r->waiting == 0)
+            round_finish(n, r);
+        return;
     }
-    if (--r->waiting == 0)
-        round_finish(n, r);
+    /* Last, so that the items keep our own growth until our turn. */
+    enum rc rc = set_growth(r, own, in);
+    if (rc == RC_OK)
+        node_later(n, own_turn, r, own);
+    else
+        own_turn(n, r, own, rc, NULL, 0);
 }

@@ -136,6 +136,11 @@ struct world {
      */
     void (*send)(void *ctx, uint32_t to, const char *path, const void *body,
                  size_t len, int64_t deadline_ms, uint64_t ticket);
+    /*
+     * node_on_reply(ticket, RC_OK, NULL, 0) a little later: when what was sent
+     * before is on its way. NULL: at once.
+     */
+    void (*later)(void *ctx, uint64_t ticket);
     /* Answers a local call: JSON body, or a problem when rc is not RC_OK
      * (its text is the thread's rc_text()). */
     void (*answer)(void *ctx, uint64_t call, enum rc rc, const char *json,
