@@ -117,10 +117,6 @@ MUST_CHECK enum rc store_outbox(struct store *s, unsigned max, store_row *row,
                                 void *ctx);
 MUST_CHECK enum rc store_outbox_done(struct store *s, uint64_t up_to);
 
-/* Hash-chained audit lines. */
-MUST_CHECK enum rc store_audit(struct store *s, int64_t at, const char *line);
-MUST_CHECK enum rc store_audit_verify(struct store *s, uint64_t *n_lines);
-
 /* ---- the world a node lives in ------------------------------------------- */
 
 #define WORLD_LOG 0xFFFF0001u

@@ -33,9 +33,7 @@ static const char schema[] =
         " request BLOB NOT NULL, PRIMARY KEY(session, slot, attempt))"
         " WITHOUT ROWID;"
         "CREATE TABLE IF NOT EXISTS outbox(id INTEGER PRIMARY KEY"
-        " AUTOINCREMENT, entry TEXT NOT NULL);"
-        "CREATE TABLE IF NOT EXISTS audit(seq INTEGER PRIMARY KEY,"
-        " at INTEGER NOT NULL, line TEXT NOT NULL, hash BLOB NOT NULL);";
+        " AUTOINCREMENT, entry TEXT NOT NULL);";
 
 /* ---- statements ------------------------------------------------------------------ */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Inside the store: what its two files share. store.c holds values, policies,
- * epochs and sessions; store_marks.c marks, outbox and audit.
+ * epochs and sessions; store_marks.c marks and outbox.
  */
 #ifndef SIDECAR_STORE_H
 #define SIDECAR_STORE_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Marks, the outbox and the audit chain. A mark is what makes a slot good for
+ * Marks and the outbox. A mark is what makes a slot good for
  * one message only: durable before the vault computes. Public data.
  */
 #include "sidecar/store.h"
@@ -150,71 +150,4 @@ enum rc store_outbox_done(struct store *s, uint64_t up_to)
     TRY(store_prepare(&st, s, "DELETE FROM outbox WHERE id<=?1"));
     store_bind_u64(st, 1, up_to);
     return store_run(s, st, NULL);
-}
-
-/* ---- audit ------------------------------------------------------------------------------------------------ */
-
-static void audit_hash(uint8_t out[32], const void *prev, size_t prev_len,
-                       int64_t at, const char *line)
-{
-    char stamp[24];
-    int n = snprintf(stamp, sizeof(stamp), "%lld\n", (long long)at);
-    crypto_hash_sha256_state st;
-    crypto_hash_sha256_init(&st);
-    crypto_hash_sha256_update(&st, prev, prev_len);
-    crypto_hash_sha256_update(&st, (const uint8_t *)stamp, (size_t)n);
-    crypto_hash_sha256_update(&st, (const uint8_t *)line, strlen(line));
-    crypto_hash_sha256_final(&st, out);
-}
-
-enum rc store_audit(struct store *s, int64_t at, const char *line)
-{
-    LOCKED(s);
-    STATEMENT *last = NULL;
-    TRY(store_prepare(&last, s,
-                      "SELECT hash, seq FROM audit ORDER BY seq DESC"
-                      " LIMIT 1"));
-    uint8_t prev[32] = { 0 };
-    sqlite3_int64 seq = 0;
-    if (sqlite3_step(last) == SQLITE_ROW &&
-        sqlite3_column_bytes(last, 0) == 32) {
-        memcpy(prev, sqlite3_column_blob(last, 0), 32);
-        seq = sqlite3_column_int64(last, 1);
-    }
-    uint8_t hash[32];
-    audit_hash(hash, prev, 32, at, line);
-    STATEMENT *st = NULL;
-    TRY(store_prepare(&st, s, "INSERT INTO audit VALUES(?1,?2,?3,?4)"));
-    sqlite3_bind_int64(st, 1, seq + 1);
-    sqlite3_bind_int64(st, 2, at);
-    store_bind_text(st, 3, line);
-    store_bind_blob(st, 4, hash, 32);
-    return store_run(s, st, NULL);
-}
-
-enum rc store_audit_verify(struct store *s, uint64_t *n_lines)
-{
-    LOCKED(s);
-    STATEMENT *st = NULL;
-    TRY(store_prepare(&st, s,
-                      "SELECT seq, at, line, hash FROM audit ORDER BY seq"));
-    uint8_t prev[32] = { 0 };
-    uint64_t n = 0;
-    int step;
-    while ((step = sqlite3_step(st)) == SQLITE_ROW) {
-        uint8_t want[32];
-        audit_hash(want, prev, 32, sqlite3_column_int64(st, 1),
-                   (const char *)sqlite3_column_text(st, 2));
-        n++;
-        if ((uint64_t)sqlite3_column_int64(st, 0) != n ||
-            sqlite3_column_bytes(st, 3) != 32 ||
-            memcmp(sqlite3_column_blob(st, 3), want, 32) != 0)
-            return rc_raise(RC_VERIFY, "audit: line %llu was changed",
-                            (unsigned long long)n);
-        memcpy(prev, want, 32);
-    }
-    if (step != SQLITE_DONE)
-        return store_broken(s, "read");
-    *n_lines = n;
-    return RC_OK;
 }

@@ -477,40 +477,6 @@ static void the_outbox_keeps_order_until_told(void **state)
     assert_true(again.number[0] > rest.number[1]);
 }
 
-/* ---- audit -------------------------------------------------------------- */
-
-static void a_changed_audit_line_is_found(void **state)
-{
-    struct fixture *f = *state;
-    const struct {
-        const char *why, *sql, *undo;
-    } cases[] = {
-        { "text", "UPDATE audit SET line='lie' WHERE seq=2",
-          "UPDATE audit SET line='two' WHERE seq=2" },
-        { "time", "UPDATE audit SET at=9 WHERE seq=1",
-          "UPDATE audit SET at=100 WHERE seq=1" },
-        { "renumbered", "UPDATE audit SET seq=9 WHERE seq=3",
-          "UPDATE audit SET seq=3 WHERE seq=9" },
-        { "removed", "DELETE FROM audit WHERE seq=2", NULL },
-    };
-    uint64_t n = 0;
-    assert_ok(store_audit_verify(f->s, &n));
-    assert_int_equal(n, 0);
-    assert_ok(store_audit(f->s, 100, "one"));
-    assert_ok(store_audit(f->s, 101, "two"));
-    reopen(f);
-    assert_ok(store_audit(f->s, 102, "three"));
-    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-        assert_ok(store_audit_verify(f->s, &n));
-        assert_int_equal(n, 3);
-        meddle(f, cases[i].sql);
-        if (store_audit_verify(f->s, &n) != RC_VERIFY)
-            fail_msg("%s: not noticed", cases[i].why);
-        if (cases[i].undo)
-            meddle(f, cases[i].undo);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -530,7 +496,6 @@ int main(void)
         T(killing_the_process_loses_nothing_acknowledged),
         T(a_full_disk_is_an_error_and_the_file_stays_whole),
         T(the_outbox_keeps_order_until_told),
-        T(a_changed_audit_line_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
