@@ -278,6 +278,20 @@ static void a_session_of_0_0_needs_nobody(void **state)
               RC_DENIED);
 }
 
+static void a_named_person_must_have_asked(void **state)
+{
+    struct court *c = *state;
+    c->n = 0;
+    c->s = fx_session(c->p, POLICY_S_SIGN, "release");
+    strcpy(c->s.requester, "alice");
+    fx_seal(&c->s, NULL, NULL);
+    assert_rc(policy_judge(&c->out, c->p, c->genesis, &c->s, NULL, NULL, 0,
+                           FX_NOW),
+              RC_NOT_APPROVED);
+    fx_record(&c->request, c->s.id, POLICY_D_REQUEST, "requester", "alice");
+    assert_ok(judge(c));
+}
+
 /* A floor makes a quorum profile of a 0/0 one, with all that belongs to it. */
 static void a_raised_profile_is_a_quorum_profile(void **state)
 {
@@ -440,6 +454,7 @@ int main(void)
         court_test(one_with_two_roles_fills_one_place),
         court_test(the_order_of_records_changes_nothing),
         court_test(two_records_of_one_approval_count_the_same_bytes),
+        court_test(a_named_person_must_have_asked),
         court_test(a_requester_signs_what_needs_approval),
         court_test(a_session_of_0_0_needs_nobody),
         court_test(a_raised_profile_is_a_quorum_profile),

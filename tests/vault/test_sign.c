@@ -206,6 +206,14 @@ static void refuses_an_expired_intent(void **state)
     refused_then_signs(f, RC_EXPIRED);
 }
 
+static void refuses_an_intent_that_stays_good_too_long(void **state)
+{
+    struct fixture *f = *state;
+    f->a.intent.expires = clock_now_s() + 3600;
+    attempt_publish(f->c, &f->a);
+    refused_then_signs(f, RC_EXPIRED);
+}
+
 static void refuses_a_used_nonce(void **state)
 {
     struct fixture *f = *state;
@@ -539,7 +547,9 @@ static const enum mode local = LOCAL;
             T(refuses_an_intent_of_another_epoch, mode),                       \
             T(refuses_an_intent_of_another_signer_set, mode),                  \
             T(refuses_a_package_that_is_not_of_members, mode),                 \
-            T(refuses_an_expired_intent, mode), T(refuses_a_used_nonce, mode), \
+            T(refuses_an_expired_intent, mode),                                \
+            T(refuses_an_intent_that_stays_good_too_long, mode),               \
+            T(refuses_a_used_nonce, mode),                                     \
             T(refuses_a_nonce_never_handed_out, mode),                         \
             T(a_long_spent_nonce_is_known_as_spent, mode),                     \
             T(refuses_a_second_package_for_a_nonce, mode),                     \
