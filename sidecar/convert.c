@@ -29,18 +29,6 @@ enum rc proof_from_wire(struct tlog_proof *out, const struct wire_proof *in)
     return path_from_wire(&out->path, in->path.at, in->path.n);
 }
 
-enum rc proof_to_wire(struct wire_proof *out, const struct tlog_proof *in)
-{
-    TRY(wire_text_set(&out->entry, in->entry, in->entry_len));
-    TRY(wire_text_set(&out->checkpoint, in->checkpoint,
-                      strlen(in->checkpoint)));
-    TRY(wire_list_new(&out->path, in->path.n));
-    for (unsigned i = 0; i < in->path.n; i++)
-        memcpy(out->path.at[i].b, in->path.hash[i].b, 32);
-    out->index = in->index;
-    return RC_OK;
-}
-
 enum rc proof_copy(struct wire_proof *out, const struct wire_proof *in)
 {
     TRY(wire_text_set(&out->entry, in->entry.p, in->entry.len));

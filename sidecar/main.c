@@ -6,7 +6,7 @@
  */
 #include "sidecar/do.h"
 
-#include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -248,12 +248,22 @@ static enum rc start(struct sidecar *sc)
     return daemon_ready(&sc->d);
 }
 
+/* A sidecar without its vault can do nothing: whoever runs it starts anew. */
+static enum rc vault_lives(const struct sidecar *sc)
+{
+    struct pollfd p = { .fd = vault_fd(sc->vault), .events = POLLIN };
+    if (poll(&p, 1, 0) > 0)
+        return rc_raise(RC_STORE, "the vault process ended");
+    return RC_OK;
+}
+
 static enum rc serve(struct sidecar *sc)
 {
     int64_t next_tick = 0;
     while (!daemon_stopping()) {
         int64_t now = clock_mono_ms();
         if (now >= next_tick) {
+            TRY(vault_lives(sc));
             node_tick(sc->node);
             next_tick = now + TICK_MS;
         }

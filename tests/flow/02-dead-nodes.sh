@@ -21,3 +21,14 @@ must "$mpcsign" dev start node3
 wait_for 15 good
 must "$mpcsign" dev start node2
 wait_for 15 good
+
+# a sidecar whose vault is gone ends by itself, and says why
+pid=$(pid_of node3)
+kill -9 "$(curl -sf --unix-socket "$(conf node3 socket)" http://x/v1/status |
+    jq -r .vault_pid)"
+gone() { [ ! -e "/proc/$pid" ] || grep -q 'State:.*Z' "/proc/$pid/status"; }
+wait_for 10 gone
+grep -q 'the vault process ended' "$MPC_DEV/node3/log" ||
+    fail "node3 did not say why it ended"
+must good
+must "$mpcsign" dev start node3
