@@ -11,12 +11,14 @@
 
 #include "base/enc.h"
 #include "base/file.h"
+#include "base/rand.h"
 #include "frost/frost.h"
 
 #define FILE_MAX    (1024 * 1024)
 #define MESSAGE_MAX 65536
 
 struct vectors {
+    struct frost_ready ready;
     struct frost_point key;
     unsigned min;
     uint8_t *msg; /* owned */
@@ -137,7 +139,7 @@ static enum rc round_one(struct vectors *v, const json_t *row,
     TRY(hex_at(rand_e, 32, row, "binding_nonce_randomness"));
     struct frost_nonce *k = &v->nonce[v->n];
     unsigned who = frost_id_to_u16(&id);
-    TRY(frost_commit(k, &id, &v->secret[v->n], rand_d, rand_e));
+    TRY(frost_commit(k, &v->ready, &id, &v->secret[v->n], rand_d, rand_e));
     TRY(compare(v, row, "hiding_nonce", k->hiding.le, who));
     TRY(compare(v, row, "binding_nonce", k->binding.le, who));
     TRY(compare(v, row, "hiding_nonce_commitment", k->commitment.hiding.b,
@@ -151,13 +153,20 @@ static enum rc round_one(struct vectors *v, const json_t *row,
     return RC_OK;
 }
 
+static struct frost_package package_of(const struct vectors *v)
+{
+    return (struct frost_package){ &v->key, v->msg, v->msg_len,
+                                   v->list, v->n,   NULL };
+}
+
 static enum rc round_two(struct vectors *v, const json_t *rows)
 {
+    const struct frost_package package = package_of(v);
     for (unsigned i = 0; i < v->n; i++) {
         const json_t *row;
         TRY(row_of(&row, rows, &v->list[i].id));
-        TRY(frost_sign(&v->share[i].z, &v->nonce[i], &v->secret[i], &v->key,
-                       v->min, v->msg, v->msg_len, v->list, v->n));
+        TRY(frost_sign(&v->share[i].z, NULL, &v->nonce[i], &v->secret[i],
+                       v->min, &package));
         TRY(compare(v, row, "sig_share", v->share[i].z.le,
                     frost_id_to_u16(&v->list[i].id)));
     }
@@ -169,8 +178,8 @@ static enum rc final(struct vectors *v, const json_t *out)
     uint8_t want[FROST_SIG_LEN];
     uint8_t sig[FROST_SIG_LEN] = { 0 };
     TRY(hex_at(want, sizeof(want), out, "sig"));
-    enum rc rc = frost_aggregate(sig, &v->key, v->msg, v->msg_len, v->list,
-                                 v->share, v->y, NULL, NULL, v->n);
+    const struct frost_package package = package_of(v);
+    enum rc rc = frost_aggregate(sig, &package, v->share, v->y, NULL, NULL);
     TRY(mark(v, rc == RC_OK && memcmp(sig, want, sizeof(sig)) == 0, "sig", 0));
     rc = frost_verify(want, &v->key, v->msg, v->msg_len);
     return mark(v, rc == RC_OK, "sig verifies as plain Ed25519", 0);
@@ -232,11 +241,13 @@ enum rc cmd_frost_vectors(int argc, char **argv)
     TRY(cli_args(&done, rows, argc, argv));
     if (done)
         return RC_OK;
-    TRY(frost_init());
     TRY(load(&root, file));
     OWNED_MEM struct vectors *v = calloc(1, sizeof(*v));
     if (!v)
         return rc_raise(RC_NOMEM, "vectors: out of memory");
+    uint8_t sample[2][32];
+    TRY(rand_bytes(sample, sizeof(sample)));
+    TRY(frost_init(&v->ready, (const uint8_t(*)[32])sample));
     v->ok = true;
     v->lines = lines;
     enum rc rc = recompute(v, root);

@@ -34,25 +34,16 @@ static enum rc nonce_fill(struct frost_nonce *nonce, const struct frost_id *id,
     return RC_OK;
 }
 
-enum rc frost_commit_untested(struct frost_nonce *nonce,
-                              const struct frost_id *id,
-                              const struct frost_scalar *share,
-                              const uint8_t rand_d[32],
-                              const uint8_t rand_e[32])
+enum rc frost_commit(struct frost_nonce *nonce, const struct frost_ready *ready,
+                     const struct frost_id *id,
+                     const struct frost_scalar *share, const uint8_t rand_d[32],
+                     const uint8_t rand_e[32])
 {
     WIPED_BELOW;
     sodium_memzero(nonce, sizeof(*nonce));
+    TRY(frost_ready_check(ready));
     enum rc rc = nonce_fill(nonce, id, share, rand_d, rand_e);
     if (rc != RC_OK)
         sodium_memzero(nonce, sizeof(*nonce));
     return rc;
-}
-
-enum rc frost_commit(struct frost_nonce *nonce, const struct frost_id *id,
-                     const struct frost_scalar *share, const uint8_t rand_d[32],
-                     const uint8_t rand_e[32])
-{
-    sodium_memzero(nonce, sizeof(*nonce));
-    TRY(frost_ready());
-    return frost_commit_untested(nonce, id, share, rand_d, rand_e);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The hash functions of FROST(Ed25519, SHA-512), RFC 9591 section 6.1, and
- * the challenge of the DKG's proof of possession. All hash public data but
- * frost_h3(), whose digest is a nonce; one path wipes for all.
+ * ZF frost-core's two more: the challenge of the DKG's proof of possession and
+ * derived identifiers. All hash public data but frost_h3(), whose digest is a
+ * nonce; one path wipes for all.
  */
 #include "frost/inner.h"
 
@@ -85,4 +86,10 @@ void frost_hdkg(struct frost_scalar *out, const struct frost_id *id,
         { r->b, sizeof(r->b) },
     };
     to_scalar(out, parts, 4);
+}
+
+void frost_hid(struct frost_scalar *out, const void *name, size_t name_len)
+{
+    const struct hash_part parts[] = { TAG("id"), { name, name_len } };
+    to_scalar(out, parts, 2);
 }

@@ -4,8 +4,9 @@
  * typed calls, and RFC 9591's helper functions under the RFC's own names.
  * For this room and its tests only.
  *
- * Scalar arithmetic is constant time. Everything that takes a point besides
- * frost_base() works on public data.
+ * Scalar arithmetic and frost_base() are constant time and libsodium's. All
+ * that takes a point works on public data, in variable time, and is ours
+ * (ge.h, msm.c): the self test and the fuzz targets hold it to libsodium.
  */
 #ifndef FROST_INNER_H
 #define FROST_INNER_H
@@ -14,6 +15,7 @@
 
 #include "base/hash.h"
 #include "frost/frost.h"
+#include "frost/ge.h"
 
 /*
  * libsodium leaves parts of its scalars (digits of a base multiplication,
@@ -60,18 +62,9 @@ bool frost_point_is(const struct frost_point *a, const struct frost_point *b);
 /* s*B for a canonical s; false for s = 0. Constant time. */
 MUST_CHECK bool frost_base(struct frost_point *out,
                            const struct frost_scalar *s);
-/*
- * s*P, variable inputs public. P must be valid or the identity; false
- * otherwise. s = 0 gives the identity.
- */
-MUST_CHECK bool frost_mul(struct frost_point *out, const struct frost_scalar *s,
-                          const struct frost_point *p);
-/*
- * P + Q; false when one is not on the curve. Does not look for torsion or
- * non-canonical bytes: check what comes from outside first.
- */
-MUST_CHECK bool frost_add(struct frost_point *out, const struct frost_point *p,
-                          const struct frost_point *q);
+/* The same, also for 0: then the identity. Tells the two apart in public. */
+MUST_CHECK bool frost_base_or_identity(struct frost_point *out,
+                                       const struct frost_scalar *s);
 
 /* ---- hash.c, RFC 9591 section 6.1 ------------------------------------ */
 
@@ -93,67 +86,140 @@ void frost_h5(uint8_t out[HASH512_LEN], const struct frost_commitment *list,
 void frost_hdkg(struct frost_scalar *out, const struct frost_id *id,
                 const struct frost_point *phi0, const struct frost_point *r);
 
+/* HID: a name to a scalar, which may be zero in theory. */
+void frost_hid(struct frost_scalar *out, const void *name, size_t name_len);
+
 /* ---- lagrange.c, section 4.2 ----------------------------------------- */
 
-/* lambda of list[me] at 0; the list is checked. */
-MUST_CHECK enum rc frost_lagrange(struct frost_scalar *out,
-                                  const struct frost_commitment *list,
-                                  unsigned n_list, unsigned me);
+/* 1..FROST_MAX_SIGNERS valid identifiers in rising order: else RC_ARG. */
+MUST_CHECK enum rc frost_ids_check(const struct frost_id *ids, unsigned n,
+                                   const char *what);
+/* Where is it? n when nowhere. */
+unsigned frost_ids_find(const struct frost_id *ids, unsigned n,
+                        const struct frost_id *id);
+/*
+ * lambda of ids[me] at x: the weight of f(ids[me]) in f(x). Checked ids, and
+ * x none of them; x NULL is 0.
+ */
+void frost_lagrange(struct frost_scalar *out, const struct frost_id *ids,
+                    unsigned n, unsigned me, const struct frost_id *x);
+/* All of them, by one inversion. */
+void frost_lagrange_all(struct frost_scalar *out, const struct frost_id *ids,
+                        unsigned n, const struct frost_id *x);
 /* f(x), Horner, constant time in the coefficients. */
 void frost_poly_at(struct frost_scalar *out, const struct frost_scalar *coeff,
                    unsigned t, const struct frost_scalar *x);
-/* F(x) for points of the polynomial; false when one is not valid. */
-MUST_CHECK bool frost_poly_point_at(struct frost_point *out,
-                                    const struct frost_point *coeff, unsigned t,
-                                    const struct frost_scalar *x);
+/* The same of a polynomial whose coefficients are points. */
+void frost_points_at(struct ge *out, const struct ge *coeff, unsigned t,
+                     const struct frost_id *x);
+
+/* ---- cache.c ---------------------------------------------------------- */
+
+/* frost_ge_decode() through a cache, which may be NULL. */
+MUST_CHECK bool frost_cache_decode(struct ge *out, const struct frost_point *in,
+                                   struct frost_cache *cache);
+/* frost_lagrange() at 0 through a cache, which may be NULL. */
+void frost_cache_lagrange(struct frost_scalar *out, const struct frost_id *ids,
+                          unsigned n, unsigned me, struct frost_cache *cache);
 
 /* ---- package.c, sections 4.3 to 4.6 ---------------------------------- */
 
-/* A signing package, borrowed: what all signers must agree on. Public. */
-struct frost_package {
-    const struct frost_point *group_key;
-    const uint8_t *msg;
-    size_t msg_len;
-    const struct frost_commitment *list;
-    unsigned n;
-};
 struct frost_factors {
     struct frost_scalar rho[FROST_MAX_SIGNERS]; /* [n] used */
 };
-/* D + rho*E of each signer. */
-struct frost_terms {
-    struct frost_point of[FROST_MAX_SIGNERS]; /* [n] used */
+/* D and E of each signer, as numbers. */
+struct frost_points {
+    struct ge hiding[FROST_MAX_SIGNERS]; /* [n] used */
+    struct ge binding[FROST_MAX_SIGNERS];
 };
+#define FROST_NOBODY FROST_MAX_SIGNERS /* no index of a list */
 
 /* 2..FROST_MAX_SIGNERS, valid identifiers in rising order: else RC_ARG. */
-MUST_CHECK enum rc frost_list_check(const struct frost_commitment *list,
-                                    unsigned n_list);
+MUST_CHECK enum rc frost_list_check(const struct frost_package *p);
+/* The list's identifiers alone. */
+void frost_list_ids(struct frost_id *out, const struct frost_package *p);
 /* All but the identifier, which the last 32 bytes are for. */
 void frost_binding_input(uint8_t out[FROST_BINDING_INPUT_LEN],
                          const struct frost_package *p);
 void frost_binding_factors(struct frost_factors *out,
                            const struct frost_package *p);
 /*
- * D + rho*E of list[i]. Refuses a bad E by itself; looks at D only when
- * `strict`, because that costs as much as a third of the rest.
+ * Decodes all commitments but those of `skip`. Strict: they are of the
+ * group; otherwise only on the curve. RC_PARSE names the signer.
  */
-MUST_CHECK enum rc frost_term(struct frost_point *out,
-                              const struct frost_package *p,
-                              const struct frost_factors *f, unsigned i,
-                              bool strict);
-/* The sum of the terms, R. RC_PARSE when they cancel out. */
-MUST_CHECK enum rc frost_terms_sum(struct frost_point *r,
-                                   const struct frost_terms *terms, unsigned n);
+MUST_CHECK enum rc frost_list_decode(struct frost_points *out,
+                                     const struct frost_package *p,
+                                     unsigned skip, bool strict);
+/*
+ * R: the sum of D + rho*E of all but `skip`, and of `term`, which stands for
+ * that one (NULL: none skipped). RC_PARSE when it comes to nothing.
+ */
+MUST_CHECK enum rc frost_group_commitment(struct frost_point *r,
+                                          const struct frost_package *p,
+                                          const struct frost_points *points,
+                                          const struct frost_factors *f,
+                                          unsigned skip,
+                                          const struct frost_point *term);
+
+/* ---- group.c ---------------------------------------------------------- */
+
+/* Sizes and identifiers of a group: RC_ARG. */
+MUST_CHECK enum rc frost_group_shape(const struct frost_group *group);
+/* `ids` are t or more of the group: RC_ARG. */
+MUST_CHECK enum rc frost_group_subset(const struct frost_group *group,
+                                      const struct frost_id *ids, unsigned n,
+                                      const char *what);
+/* Decoded verifying share of a member; RC_PARSE. */
+MUST_CHECK enum rc frost_group_y(struct ge *out,
+                                 const struct frost_group *group,
+                                 const struct frost_id *id);
+/* F(x) by interpolation through the first t members. x NULL is 0. */
+MUST_CHECK enum rc frost_group_at(struct ge *out,
+                                  const struct frost_group *group,
+                                  const struct frost_id *x);
+/* share*B is the verifying share of id: else RC_ARG. */
+MUST_CHECK enum rc frost_group_share(const struct frost_group *group,
+                                     const struct frost_id *id,
+                                     const struct frost_scalar *share);
+
+/* ---- deal.c ----------------------------------------------------------- */
+
+MUST_CHECK enum rc frost_threshold_check(unsigned t);
+/*
+ * Coefficients `first`..t-1 of poly and their commitments, from randomness;
+ * the caller has set the ones before and wipes all when this fails.
+ */
+MUST_CHECK enum rc frost_poly_fill(struct frost_poly *poly,
+                                   struct frost_dealing *dealing,
+                                   unsigned first, unsigned t,
+                                   const uint8_t (*randomness)[32]);
+/* Exactly t commitments, those from `first` on points of the group. */
+MUST_CHECK enum rc frost_dealing_check(const struct frost_dealing *dealing,
+                                       const struct frost_id *dealer,
+                                       unsigned first, unsigned t);
+/* Dealers rise, all of threshold t. */
+MUST_CHECK enum rc frost_dealt_check(const struct frost_dealt *dealt,
+                                     unsigned t);
+/* The polynomial nobody knows: out [t], the sum of all dealings. */
+MUST_CHECK enum rc frost_dealt_sum(struct ge *out,
+                                   const struct frost_dealt *dealt);
+/*
+ * share = base + the sub-shares (base NULL: 0), if share*B = y. Otherwise
+ * RC_CHEATER with the dealers whose sub-share is wrong, RC_ARG when all are
+ * right.
+ */
+MUST_CHECK enum rc frost_dealt_share(struct frost_scalar *share,
+                                     const struct frost_scalar *base,
+                                     const struct frost_point *y,
+                                     const struct frost_dealt *dealt,
+                                     const struct frost_id *us,
+                                     struct frost_culprits *culprits);
 
 /* ---- commit.c, selftest.c -------------------------------------------- */
 
-/* frost_commit() without asking for the self test, which needs it. */
-MUST_CHECK enum rc frost_commit_untested(struct frost_nonce *nonce,
-                                         const struct frost_id *id,
-                                         const struct frost_scalar *share,
-                                         const uint8_t rand_d[32],
-                                         const uint8_t rand_e[32]);
-/* RC_ORDER until frost_init() has succeeded. */
-MUST_CHECK enum rc frost_ready(void);
+/* RC_ORDER unless frost_init() filled it. */
+MUST_CHECK enum rc frost_ready_check(const struct frost_ready *ready);
+/* The token, for frost_init() and for the test it makes with real functions. */
+struct frost_ready frost_ready_token(void);
 
 #endif

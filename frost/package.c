@@ -7,22 +7,20 @@
 
 #include <string.h>
 
-enum rc frost_list_check(const struct frost_commitment *list, unsigned n_list)
+void frost_list_ids(struct frost_id *out, const struct frost_package *p)
 {
-    if (n_list < 2 || n_list > FROST_MAX_SIGNERS)
-        return rc_raise(RC_ARG, "commitment list: %u signers, want 2..%d",
-                        n_list, FROST_MAX_SIGNERS);
-    for (unsigned i = 0; i < n_list; i++) {
-        if (!frost_id_is_valid(&list[i].id))
-            return rc_raise(RC_ARG, "commitment list: entry %u: bad identifier",
-                            i);
-        if (i > 0 && frost_id_cmp(&list[i - 1].id, &list[i].id) >= 0)
-            return rc_raise(RC_ARG,
-                            "commitment list: entry %u: repeated or not in "
-                            "rising order",
-                            i);
-    }
-    return RC_OK;
+    for (unsigned i = 0; i < p->n; i++)
+        out[i] = p->list[i].id;
+}
+
+enum rc frost_list_check(const struct frost_package *p)
+{
+    if (p->n < 2 || p->n > FROST_MAX_SIGNERS)
+        return rc_raise(RC_ARG, "commitment list: %u signers, want 2..%d", p->n,
+                        FROST_MAX_SIGNERS);
+    struct frost_id ids[FROST_MAX_SIGNERS];
+    frost_list_ids(ids, p);
+    return frost_ids_check(ids, p->n, "commitment list");
 }
 
 void frost_binding_input(uint8_t out[FROST_BINDING_INPUT_LEN],
@@ -45,33 +43,52 @@ void frost_binding_factors(struct frost_factors *out,
     }
 }
 
-enum rc frost_term(struct frost_point *out, const struct frost_package *p,
-                   const struct frost_factors *f, unsigned i, bool strict)
+enum rc frost_list_decode(struct frost_points *out,
+                          const struct frost_package *p, unsigned skip,
+                          bool strict)
 {
-    const struct frost_commitment *c = &p->list[i];
-    struct frost_point bound;
-    bool ok = !strict || frost_point_is_valid(&c->hiding);
-    /* never the identity: frost_mul would let that one through */
-    ok = ok && !frost_point_is(&c->binding, &frost_identity);
-    ok = ok && frost_mul(&bound, &f->rho[i], &c->binding);
-    ok = ok && frost_add(out, &c->hiding, &bound);
-    if (!ok)
-        return rc_raise(RC_PARSE,
-                        "commitment list: entry %u (signer %u): not two "
-                        "points of the group",
-                        i, frost_id_to_u16(&c->id));
+    for (unsigned i = 0; i < p->n; i++) {
+        const struct frost_commitment *c = &p->list[i];
+        struct ge *d = &out->hiding[i], *e = &out->binding[i];
+        if (i == skip)
+            continue;
+        bool ok = strict ? frost_cache_decode(d, &c->hiding, p->cache) &&
+                                   frost_cache_decode(e, &c->binding, p->cache)
+                         : frost_ge_decode_any(d, &c->hiding) &&
+                                   frost_ge_decode_any(e, &c->binding);
+        if (!ok)
+            return rc_raise(RC_PARSE,
+                            "commitment list: entry %u (signer %u): not two "
+                            "points of the group",
+                            i, frost_id_to_u16(&c->id));
+    }
     return RC_OK;
 }
 
-enum rc frost_terms_sum(struct frost_point *r, const struct frost_terms *terms,
-                        unsigned n)
+enum rc frost_group_commitment(struct frost_point *r,
+                               const struct frost_package *p,
+                               const struct frost_points *points,
+                               const struct frost_factors *f, unsigned skip,
+                               const struct frost_point *term)
 {
-    struct frost_point sum = terms->of[0];
-    for (unsigned i = 1; i < n; i++)
-        if (!frost_add(&sum, &sum, &terms->of[i]))
-            return rc_raise(RC_PARSE, "commitment list: entry %u", i);
-    if (frost_point_is(&sum, &frost_identity))
+    struct frost_scalar rho[FROST_MAX_SIGNERS];
+    struct ge binding[FROST_MAX_SIGNERS];
+    struct ge sum = frost_ge_identity, bound;
+    unsigned n = 0;
+    /* our own point, as libsodium encoded it */
+    if (term && !frost_ge_decode_any(&sum, term))
+        return rc_raise(RC_INTERNAL, "sign: our own term is not a point");
+    for (unsigned i = 0; i < p->n; i++) {
+        if (i == skip)
+            continue;
+        sum = ge_add(&sum, &points->hiding[i]);
+        rho[n] = f->rho[i];
+        binding[n++] = points->binding[i];
+    }
+    frost_msm(&bound, rho, binding, n);
+    sum = ge_add(&sum, &bound);
+    if (frost_ge_is_identity(&sum))
         return rc_raise(RC_PARSE, "commitment list: the sum is the identity");
-    *r = sum;
+    frost_ge_encode(r, &sum);
     return RC_OK;
 }

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Points of the prime-order group, behind typed calls. What libsodium 1.0.18
- * does at the edges is settled here and nowhere else: its multiplications
- * ignore bit 255 of a scalar and fail on 0 and on the identity, its addition
- * takes any point of the curve. Secret here is only the scalar of
- * frost_base().
+ * Points as bytes, and the one multiplication of a secret: by the base, in
+ * constant time, libsodium's. What 1.0.18 does at the edges is settled here
+ * and nowhere else: it ignores bit 255 of a scalar and fails on 0.
  */
 #include "frost/inner.h"
 
@@ -16,7 +14,8 @@ const struct frost_point frost_identity = { .b = { 1 } };
 
 bool frost_point_is_valid(const struct frost_point *p)
 {
-    return crypto_core_ed25519_is_valid_point(p->b) == 1;
+    struct ge decoded;
+    return frost_ge_decode(&decoded, p);
 }
 
 bool frost_point_is(const struct frost_point *a, const struct frost_point *b)
@@ -44,6 +43,15 @@ bool frost_base(struct frost_point *out, const struct frost_scalar *s)
     return failed == 0;
 }
 
+bool frost_base_or_identity(struct frost_point *out,
+                            const struct frost_scalar *s)
+{
+    if (!frost_scalar_is_zero(s))
+        return frost_base(out, s);
+    *out = frost_identity;
+    return true;
+}
+
 enum rc frost_scalar_base(struct frost_point *out, const struct frost_scalar *s)
 {
     WIPED_BELOW;
@@ -52,20 +60,4 @@ enum rc frost_scalar_base(struct frost_point *out, const struct frost_scalar *s)
         return rc_raise(RC_ARG, "scalar: zero, or not below the group order");
     *out = y;
     return RC_OK;
-}
-
-bool frost_mul(struct frost_point *out, const struct frost_scalar *s,
-               const struct frost_point *p)
-{
-    if (frost_scalar_is_zero(s) || frost_point_is(p, &frost_identity)) {
-        *out = frost_identity;
-        return true;
-    }
-    return crypto_scalarmult_ed25519_noclamp(out->b, s->le, p->b) == 0;
-}
-
-bool frost_add(struct frost_point *out, const struct frost_point *p,
-               const struct frost_point *q)
-{
-    return crypto_core_ed25519_add(out->b, p->b, q->b) == 0;
 }

@@ -112,6 +112,13 @@ enum rc frost_id_decode(struct frost_id *out, const uint8_t le[32])
     return RC_OK;
 }
 
+enum rc frost_id_derive(struct frost_id *out, const void *name, size_t name_len)
+{
+    struct frost_scalar s;
+    frost_hid(&s, name, name_len);
+    return frost_id_decode(out, s.le);
+}
+
 int frost_id_cmp(const struct frost_id *a, const struct frost_id *b)
 {
     for (unsigned i = sizeof(a->le); i-- > 0;)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The power-on self test: one RFC 9591 vector through the real functions,
- * and the group's edges through this very libsodium. An unpatched one takes
+ * the group's edges through this very libsodium and through our own
+ * arithmetic, and the two against one another. An unpatched libsodium takes
  * a point plus the point of order two for a member of the group
  * (CVE-2025-69277); with it nothing may be signed.
  *
@@ -9,75 +10,38 @@
  */
 #include "frost/inner.h"
 
-#include <stdatomic.h>
 #include <string.h>
 
-/* the room's only state: never unset, so a race writes the same value */
-static atomic_bool passed;
+#include "base/secret.h"
 
-enum rc frost_ready(void)
+/* "mpcsign1", so that neither zeros nor a stray flag can be mistaken for it */
+struct frost_ready frost_ready_token(void)
 {
-    if (!atomic_load(&passed))
+    return (struct frost_ready){ UINT64_C(0x6d70637369676e31) };
+}
+
+enum rc frost_ready_check(const struct frost_ready *ready)
+{
+    if (ready->passed != frost_ready_token().passed)
         return rc_raise(RC_ORDER, "frost_init() has not succeeded");
     return RC_OK;
 }
 
-/* ---- the group's edges ----------------------------------------------- */
+/* ---- the caller's randomness ------------------------------------------- */
 
-/* the points of order 2, 4, 4, 8, 8, 8, 8 */
-static const struct frost_point torsion[7] = {
-    { .b = { 0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-             0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-             0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f } },
-    { .b = { 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
-             0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
-             0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00 } },
-    { .b = { 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
-             0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
-             0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x80 } },
-    { .b = { 0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4,
-             0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6,
-             0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05 } },
-    { .b = { 0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4,
-             0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6,
-             0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x85 } },
-    { .b = { 0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b,
-             0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39,
-             0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a } },
-    { .b = { 0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b,
-             0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39,
-             0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0xfa } },
-};
-
-static bool refused(const struct frost_point *p)
+/* Stuck, or the same twice. Whether it is good no test can tell. */
+static enum rc test_randomness(const uint8_t sample[2][32])
 {
-    const struct frost_scalar one = { .le = { 1 } };
-    struct frost_point out;
-    return !frost_point_is_valid(p) && !frost_mul(&out, &one, p);
-}
-
-static enum rc test_group(void)
-{
-    const struct frost_scalar two = { .le = { 2 } };
-    struct frost_point good, copy, bad;
-    if (!frost_base(&good, &two) || !frost_point_is_valid(&good) ||
-        refused(&good))
-        return rc_raise(RC_INTERNAL, "self test: a good point is refused");
-    if (frost_point_is_valid(&frost_identity))
-        return rc_raise(RC_INTERNAL, "self test: the identity is accepted");
-    for (unsigned i = 0; i < 7; i++)
-        if (!frost_add(&bad, &good, &torsion[i]) || !refused(&bad) ||
-            !refused(&torsion[i]))
-            return rc_raise(RC_INTERNAL,
-                            "self test: libsodium %s accepts a point outside "
-                            "the group (CVE-2025-69277): upgrade it",
-                            sodium_version_string());
-    /* 2B = B + B, so that the above did not pass for the wrong reason */
-    const struct frost_scalar one = { .le = { 1 } };
-    struct frost_point b;
-    if (!frost_base(&b, &one) || !frost_add(&copy, &b, &b) ||
-        !frost_point_is(&copy, &good))
-        return rc_raise(RC_INTERNAL, "self test: point addition");
+    int broken = sodium_memcmp(sample[0], sample[1], 32) == 0;
+    for (unsigned k = 0; k < 2; k++) {
+        uint8_t other = 0;
+        for (unsigned i = 1; i < 32; i++)
+            other |= sample[k][i] ^ sample[k][0];
+        broken |= other == 0;
+    }
+    ct_public(&broken, sizeof(broken));
+    if (broken)
+        return rc_raise(RC_INTERNAL, "self test: the randomness is broken");
     return RC_OK;
 }
 
@@ -130,38 +94,121 @@ static const struct rfc_signer {
                   0x55, 0x0c, 0x8a, 0x0e, 0x07, 0xc6, 0x17, 0x75 } },
 };
 
+/* ---- the group's edges ----------------------------------------------- */
+
+/* the points of order 2, 4, 4, 8, 8, 8, 8 */
+static const struct frost_point torsion[7] = {
+    { .b = { 0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+             0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+             0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f } },
+    { .b = { 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+             0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+             0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00 } },
+    { .b = { 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+             0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+             0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x80 } },
+    { .b = { 0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4,
+             0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6,
+             0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05 } },
+    { .b = { 0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4,
+             0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6,
+             0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x85 } },
+    { .b = { 0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b,
+             0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39,
+             0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a } },
+    { .b = { 0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b,
+             0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39,
+             0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0xfa } },
+};
+
+static bool sodium_takes(const struct frost_point *p)
+{
+    static const uint8_t one[32] = { 1 };
+    uint8_t out[32];
+    return crypto_core_ed25519_is_valid_point(p->b) == 1 ||
+           crypto_scalarmult_ed25519_noclamp(out, one, p->b) == 0;
+}
+
+static enum rc test_refusals(const struct frost_point *good)
+{
+    struct frost_point bad;
+    if (!sodium_takes(good) || !frost_point_is_valid(good))
+        return rc_raise(RC_INTERNAL, "self test: a good point is refused");
+    if (sodium_takes(&frost_identity) || frost_point_is_valid(&frost_identity))
+        return rc_raise(RC_INTERNAL, "self test: the identity is accepted");
+    for (unsigned i = 0; i < 7; i++) {
+        if (crypto_core_ed25519_add(bad.b, good->b, torsion[i].b) != 0 ||
+            sodium_takes(&bad) || sodium_takes(&torsion[i]))
+            return rc_raise(RC_INTERNAL,
+                            "self test: libsodium %s accepts a point outside "
+                            "the group (CVE-2025-69277): upgrade it",
+                            sodium_version_string());
+        if (frost_point_is_valid(&bad) || frost_point_is_valid(&torsion[i]))
+            return rc_raise(RC_INTERNAL, "self test: a point outside the "
+                                         "group is accepted");
+    }
+    return RC_OK;
+}
+
+/* s*G of ours is s*G of libsodium's, for G = B and for one more point. */
+static enum rc test_group(void)
+{
+    struct frost_scalar s = { .le = { 9 } };
+    struct frost_point p, want, got;
+    struct ge point[2], sum;
+    if (!frost_base(&p, &s) || !frost_ge_decode(&point[1], &p))
+        return rc_raise(RC_INTERNAL, "self test: a good point is refused");
+    TRY(test_refusals(&p));
+    point[0] = frost_ge_base;
+    const struct frost_scalar factor[2] = { rfc_signers[0].share,
+                                            rfc_signers[1].share };
+    frost_msm(&sum, factor, point, 2);
+    frost_ge_encode(&got, &sum);
+    /* a*B + b*9B = (a + 9b)B */
+    frost_scalar_mul(&s, &s, &factor[1]);
+    frost_scalar_add(&s, &s, &factor[0]);
+    if (!frost_base(&want, &s) || !frost_point_is(&want, &got))
+        return rc_raise(RC_INTERNAL, "self test: our multiplication is not "
+                                     "libsodium's");
+    return RC_OK;
+}
+
+/* ---- a whole signature ------------------------------------------------- */
+
 static enum rc rfc_sign(uint8_t sig[FROST_SIG_LEN])
 {
+    const struct frost_ready ready = frost_ready_token(); /* not yet, but */
     struct frost_nonce nonces[2];
     struct frost_commitment list[2];
     struct frost_sig_share shares[2];
+    const struct frost_package package = {
+        &rfc_group_key, rfc_msg, sizeof(rfc_msg), list, 2, NULL
+    };
     for (unsigned i = 0; i < 2; i++) {
         const struct rfc_signer *s = &rfc_signers[i];
         TRY(frost_id_from_u16(&shares[i].id, s->id));
-        TRY(frost_commit_untested(&nonces[i], &shares[i].id, &s->share,
-                                  s->rand_d, s->rand_e));
+        TRY(frost_commit(&nonces[i], &ready, &shares[i].id, &s->share,
+                         s->rand_d, s->rand_e));
         list[i] = nonces[i].commitment;
     }
     for (unsigned i = 0; i < 2; i++)
-        TRY(frost_sign(&shares[i].z, &nonces[i], &rfc_signers[i].share,
-                       &rfc_group_key, 2, rfc_msg, sizeof(rfc_msg), list, 2));
-    return frost_aggregate(sig, &rfc_group_key, rfc_msg, sizeof(rfc_msg), list,
-                           shares, NULL, NULL, NULL, 2);
+        TRY(frost_sign(&shares[i].z, NULL, &nonces[i], &rfc_signers[i].share, 2,
+                       &package));
+    return frost_aggregate(sig, &package, shares, NULL, NULL, NULL);
 }
 
-enum rc frost_init(void)
+enum rc frost_init(struct frost_ready *ready, const uint8_t sample[2][32])
 {
-    if (atomic_load(&passed))
-        return RC_OK;
+    uint8_t sig[FROST_SIG_LEN];
+    *ready = (struct frost_ready){ 0 };
     if (sodium_init() < 0)
         return rc_raise(RC_INTERNAL, "self test: libsodium does not start");
+    TRY(test_randomness(sample));
     TRY(test_group());
-
-    uint8_t sig[FROST_SIG_LEN];
     if (rfc_sign(sig) != RC_OK || memcmp(sig, rfc_sig, sizeof(sig)) != 0)
         return rc_raise(RC_INTERNAL, "self test: the RFC 9591 vector fails");
     if (frost_verify(sig, &rfc_group_key, rfc_msg, 3) == RC_OK)
         return rc_raise(RC_INTERNAL, "self test: a wrong message verifies");
-    atomic_store(&passed, true);
+    *ready = frost_ready_token();
     return RC_OK;
 }

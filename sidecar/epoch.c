@@ -60,7 +60,7 @@ static enum rc judge_start(struct vault_dkg_terms *terms, char *name,
 }
 
 static enum rc package_to_wire(struct wire_package *out, uint16_t node,
-                               const struct frost_dkg_package *in)
+                               const struct frost_dealing *in)
 {
     out->node = node;
     memcpy(out->pok_r, in->pok_r.b, 32);
@@ -94,7 +94,7 @@ static enum rc on_start(struct node *n, const uint8_t *body, size_t len,
                         (unsigned long long)in.epoch, name,
                         (unsigned long long)newest);
     TRY(store_epoch_start(n->w.store, name, in.epoch, terms.session));
-    struct frost_dkg_package package;
+    struct frost_dealing package;
     TRY(vault_dkg_begin(n->w.vault, &package, &terms));
     WIRE(package) out = { 0 };
     TRY(package_to_wire(&out, n->id, &package));
@@ -103,7 +103,7 @@ static enum rc on_start(struct node *n, const uint8_t *body, size_t len,
 
 /* ---- deal ---------------------------------------------------------------------- */
 
-static enum rc package_from_wire(struct frost_dkg_package *out,
+static enum rc package_from_wire(struct frost_dealing *out,
                                  const struct wire_package *in)
 {
     if (in->commitment.n > FROST_MAX_SIGNERS)
@@ -125,7 +125,7 @@ static enum rc on_deal(struct node *n, const uint8_t *body, size_t len,
     size_t members = in.packages.n;
     if (members == 0 || members > TLOG_MAX_NODES)
         return rc_raise(RC_PARSE, "packages: %zu", members);
-    OWNED_MEM struct frost_dkg_package *p = calloc(members, sizeof(*p));
+    OWNED_MEM struct frost_dealing *p = calloc(members, sizeof(*p));
     OWNED_MEM uint8_t(*boxes)[VAULT_BOX_LEN] = calloc(members, sizeof(*boxes));
     if (!p || !boxes)
         return rc_raise(RC_NOMEM, "deal: out of memory");

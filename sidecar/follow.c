@@ -408,6 +408,7 @@ static enum rc sign_item(struct wire_round2_result *out, struct node *n,
     tlog_leaf_hash(&leaf, v->proof.entry, v->proof.entry_len);
     n->w.ak_sign(n->w.ctx, out->ak_signature, leaf.b);
     memcpy(out->share, made.share, 32);
+    memcpy(out->group_commitment, made.group_commitment, 32);
     return RC_OK;
 }
 

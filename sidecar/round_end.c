@@ -13,6 +13,17 @@
 
 /* ---- summing ------------------------------------------------------------- */
 
+/* Whose R to believe first: our own, else the first signer's. */
+static const struct wire_round2_result *own_result(const struct node *n,
+                                                   const struct round *r,
+                                                   const struct shot *shot)
+{
+    for (unsigned i = 0; i < r->n_signers; i++)
+        if (r->signer[i] == n->id)
+            return &shot->results[i];
+    return &shot->results[0];
+}
+
 static enum rc sum_shares(uint8_t sig[64], struct node *n,
                           const struct round *r, unsigned s)
 {
@@ -20,8 +31,8 @@ static enum rc sum_shares(uint8_t sig[64], struct node *n,
     struct frost_sig_share shares[TLOG_MAX_NODES];
     struct frost_point ys[TLOG_MAX_NODES];
     struct frost_point group;
-    struct frost_id bad[TLOG_MAX_NODES];
-    unsigned n_bad = 0;
+    struct frost_culprits bad;
+    struct frost_point hint;
     const struct shot *shot = &r->shot[s];
     for (unsigned i = 0; i < r->n_signers; i++) {
         const struct wire_signer *w = &shot->item.signers.at[i];
@@ -35,14 +46,16 @@ static enum rc sum_shares(uint8_t sig[64], struct node *n,
                 ys[i] = r->key->y[k];
     }
     memcpy(group.b, r->key->group_key, 32);
-    enum rc rc = frost_aggregate(sig, &group, shot->job->msg,
-                                 shot->job->msg_len, list, shares, ys, bad,
-                                 &n_bad, r->n_signers);
+    const struct frost_package package = {
+        &group, shot->job->msg, shot->job->msg_len, list, r->n_signers, NULL
+    };
+    memcpy(hint.b, own_result(n, r, shot)->group_commitment, 32);
+    enum rc rc = frost_aggregate(sig, &package, shares, ys, &hint, &bad);
     if (rc != RC_CHEATER)
         return rc;
     char who[64] = "";
-    for (unsigned i = 0; i < n_bad; i++) {
-        uint16_t id = frost_id_to_u16(&bad[i]);
+    for (unsigned i = 0; i < bad.n; i++) {
+        uint16_t id = frost_id_to_u16(&bad.id[i]);
         size_t at = strlen(who);
         snprintf(who + at, sizeof(who) - at, " node%u", id);
         (void)rc_raise(RC_CHEATER, "wrong signature share");

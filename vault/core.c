@@ -111,6 +111,14 @@ static void wipe_on_fork(void *p, size_t len)
                   MADV_WIPEONFORK);
 }
 
+/* Fails closed: without the token no share and no nonce is ever made. */
+static enum rc self_test(struct frost_ready *ready)
+{
+    uint8_t sample[2][32];
+    TRY(rand_bytes(sample, sizeof(sample)));
+    return frost_init(ready, (const uint8_t(*)[32])sample);
+}
+
 static enum rc core_start(struct vault_core *core,
                           const struct vault_config *config)
 {
@@ -118,7 +126,7 @@ static enum rc core_start(struct vault_core *core,
         return rc_raise(RC_ARG, "vault: node 0");
     if (sodium_init() < 0)
         return rc_raise(RC_INTERNAL, "vault: libsodium does not start");
-    TRY(frost_init());
+    TRY(self_test(&core->ready));
     if (!crypto_aead_aes256gcm_is_available()) {
         enum rc rc = rc_raise(RC_INTERNAL, "vault: no AES instructions");
         rc_hint("sealing needs a CPU with AES-NI and PCLMULQDQ");

@@ -7,6 +7,7 @@
  */
 #include "vault/inner.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -117,7 +118,8 @@ static enum rc dkg_start(struct vault_dkg *d, const struct vault_core *core,
     TRY(frost_id_from_u16(&id, core->node));
     TRY(rand_bytes(random, ((size_t)terms->t + 1) * 32));
     d->terms = *terms;
-    return frost_dkg_deal(&d->secret, &d->mine, &id, terms->t, random);
+    return frost_dkg_deal(&d->secret, &d->mine, &core->ready, &id, terms->t,
+                          random);
 }
 
 enum rc vault_on_dkg_begin(struct vault_core *core, struct bytes_writer *out,
@@ -148,7 +150,7 @@ enum rc vault_on_dkg_begin(struct vault_core *core, struct bytes_writer *out,
 /* ---- deal -------------------------------------------------------------- */
 
 static enum rc packages_check(const struct vault_dkg *d, uint16_t us,
-                              const struct frost_dkg_package *packages)
+                              const struct frost_dealing *packages)
 {
     struct frost_id id;
     for (unsigned i = 0; i < d->terms.n; i++) {
@@ -160,7 +162,7 @@ static enum rc packages_check(const struct vault_dkg *d, uint16_t us,
             continue;
         }
         TRY(frost_id_from_u16(&id, node));
-        if (frost_dkg_package_check(&packages[i], &id, d->terms.t) != RC_OK)
+        if (frost_dkg_check(&packages[i], &id, d->terms.t) != RC_OK)
             return rc_prefix(RC_CHEATER, "node %u: ", node);
     }
     return RC_OK;
@@ -174,7 +176,7 @@ static enum rc box_to(uint8_t box[VAULT_BOX_LEN], const struct vault_core *core,
     WIPED(frost_scalar) sub;
     TRY(vault_roster_node(&to, core, node));
     TRY(frost_id_from_u16(&id, node));
-    TRY(frost_dkg_sub_share(&sub, &d->secret, &id));
+    TRY(frost_sub_share(&sub, &d->secret, &id));
     TRY(rand_bytes(box, BOX_NONCE));
     if (crypto_box_easy(box + BOX_NONCE, sub.le, 32, box, to->box,
                         core->secret->box) != 0)
@@ -198,7 +200,7 @@ enum rc vault_on_dkg_deal(struct vault_core *core, struct bytes_writer *out,
         return rc_raise(RC_ORDER, "dkg: dealt already");
     if (n != d->terms.n)
         return rc_raise(RC_ARG, "dkg: %u packages, want %u", n, d->terms.n);
-    OWNED_MEM struct frost_dkg_package *packages = calloc(n, sizeof(*packages));
+    OWNED_MEM struct frost_dealing *packages = calloc(n, sizeof(*packages));
     if (!packages)
         return rc_raise(RC_NOMEM, "dkg: no memory");
     for (unsigned i = 0; i < n; i++)
@@ -221,67 +223,46 @@ static enum rc unbox(struct frost_scalar *sub, const struct vault_core *core,
                      const uint8_t box[VAULT_BOX_LEN])
 {
     const struct tlog_roster_node *from;
-    struct frost_id us;
     uint16_t node = d->terms.ids[i];
     TRY(vault_roster_node(&from, core, node));
-    TRY(frost_id_from_u16(&us, core->node));
     if (crypto_box_open_easy(sub->le, box + BOX_NONCE,
                              VAULT_BOX_LEN - BOX_NONCE, box, from->box,
                              core->secret->box) != 0)
         return rc_raise(RC_CHEATER, "node %u: its box does not open", node);
-    if (frost_dkg_sub_share_check(sub, &d->packages[i], &us) != RC_OK)
-        return rc_prefix(RC_CHEATER, "node %u: ", node);
     return RC_OK;
 }
 
-struct transcript {
-    crypto_hash_sha256_state st;
-};
-
-static void t_bytes(struct transcript *t, const void *p, size_t len)
-{
-    crypto_hash_sha256_update(&t->st, p, len);
-}
-
-static void t_int(struct transcript *t, uint64_t v, unsigned n_bytes)
-{
-    uint8_t be[8];
-    for (unsigned i = 0; i < n_bytes; i++)
-        be[i] = (uint8_t)(v >> (8 * (n_bytes - 1 - i)));
-    t_bytes(t, be, n_bytes);
-}
-
 /* T of FORMATS section 2. Public data. */
-static void transcript_hash(uint8_t out[32], const struct vault_core *core,
-                            const struct vault_dkg *d, const uint8_t (*ys)[32])
+static enum rc transcript_hash(uint8_t out[32], const struct vault_core *core,
+                               const struct vault_dkg *d,
+                               const struct frost_id *ids,
+                               const struct frost_point *ys)
 {
-    static const char tag[] = "mpc/transcript/v1";
-    const struct vault_dkg_terms *terms = &d->terms;
-    struct transcript t;
-    crypto_hash_sha256_init(&t.st);
-    t_bytes(&t, tag, sizeof(tag));
-    t_bytes(&t, core->roster->hash, 32);
-    t_bytes(&t, terms->session, 32);
-    t_int(&t, terms->epoch, 8);
-    t_int(&t, terms->parent, 8);
-    t_int(&t, terms->t, 2);
-    t_int(&t, terms->n, 2);
-    for (unsigned i = 0; i < terms->n; i++) {
-        const struct frost_dkg_package *p = &d->packages[i];
-        t_int(&t, terms->ids[i], 2);
-        t_int(&t, p->t, 2);
-        for (unsigned k = 0; k < p->t; k++)
-            t_bytes(&t, p->commitment[k].b, 32);
-        t_int(&t, 64, 2);
-        t_bytes(&t, p->pok_r.b, 32);
-        t_bytes(&t, p->pok_z.le, 32);
+    const struct frost_transcript t = { .roster = core->roster->hash,
+                                        .session = d->terms.session,
+                                        .epoch = d->terms.epoch,
+                                        .parent = d->terms.parent,
+                                        .t = d->terms.t,
+                                        .n_dealers = d->terms.n,
+                                        .dealers = ids,
+                                        .dealings = d->packages,
+                                        .n_receivers = d->terms.n,
+                                        .receivers = ids,
+                                        .ys = ys };
+    return frost_transcript_hash(out, &t);
+}
+
+/* Names all whose sub-share is off its polynomial. */
+static enum rc blame_dealers(const struct frost_culprits *culprits)
+{
+    char who[160] = "";
+    for (unsigned i = 0; i < culprits->n; i++) {
+        size_t at = strlen(who);
+        snprintf(who + at, sizeof(who) - at, "%snode %u", at ? ", " : "",
+                 frost_id_to_u16(&culprits->id[i]));
     }
-    t_int(&t, terms->n, 2);
-    for (unsigned i = 0; i < terms->n; i++) {
-        t_int(&t, terms->ids[i], 2);
-        t_bytes(&t, ys[i], 32);
-    }
-    crypto_hash_sha256_final(&t.st, out);
+    return rc_raise(RC_CHEATER, "%s: sub-share not on its dealer's polynomial",
+                    who);
 }
 
 /* The share and everything public about it; ys out [n]. */
@@ -300,8 +281,13 @@ static enum rc share_make(struct vault_share *pub, struct frost_scalar *share,
         if (terms->ids[i] == core->node)
             me = i;
     }
-    TRY(frost_dkg_finish(share, &group, points, ids, d->packages, subs->of,
-                         terms->n, me));
+    const struct frost_dealt dealt = { terms->n, ids, d->packages, subs->of };
+    struct frost_culprits culprits = { .n = 0 };
+    enum rc rc = frost_dkg_finish(share, &group, points, &dealt, &d->mine, me,
+                                  &culprits);
+    if (rc == RC_CHEATER)
+        return blame_dealers(&culprits);
+    TRY(rc);
     for (unsigned i = 0; i < terms->n; i++)
         memcpy(ys[i], points[i].b, 32);
     *pub = (struct vault_share){ .state = VAULT_PREPARED,
@@ -312,7 +298,7 @@ static enum rc share_make(struct vault_share *pub, struct frost_scalar *share,
                                             .n = terms->n } };
     memcpy(pub->terms.session, terms->session, 32);
     memcpy(pub->terms.group_key, group.b, 32);
-    transcript_hash(pub->terms.transcript, core, d, ys);
+    TRY(transcript_hash(pub->terms.transcript, core, d, ids, points));
     hash256(pub->key, group.b, 32);
     memcpy(pub->ids, terms->ids, sizeof(pub->ids));
     vault_members_hash(pub->members, pub->ids, ys, terms->n);

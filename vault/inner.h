@@ -80,9 +80,8 @@ void vault_get_proof(struct bytes_reader *r, struct tlog_proof *out);
 void vault_put_dkg_terms(struct bytes_writer *w,
                          const struct vault_dkg_terms *t);
 void vault_get_dkg_terms(struct bytes_reader *r, struct vault_dkg_terms *out);
-void vault_put_package(struct bytes_writer *w,
-                       const struct frost_dkg_package *p);
-void vault_get_package(struct bytes_reader *r, struct frost_dkg_package *out);
+void vault_put_package(struct bytes_writer *w, const struct frost_dealing *p);
+void vault_get_package(struct bytes_reader *r, struct frost_dealing *out);
 void vault_put_epoch_terms(struct bytes_writer *w,
                            const struct tlog_epoch_terms *t);
 void vault_get_epoch_terms(struct bytes_reader *r,
@@ -111,7 +110,7 @@ void vault_get_sign(struct bytes_reader *r, struct vault_sign_work *out);
 #define VAULT_MAX_BEGUN   8192 /* DKG sessions remembered as begun */
 #define VAULT_MAX_ANSWERS 256
 #define VAULT_MAX_HEADS   64
-#define VAULT_ANSWER_MAX  (32 + 1 + 2 + TLOG_SIG_LINE_MAX)
+#define VAULT_ANSWER_MAX  (32 + 32 + 1 + 2 + TLOG_SIG_LINE_MAX)
 
 /* Long-lived: locked, and out of reach (PROT_NONE) between two requests. */
 struct vault_secrets {
@@ -152,10 +151,10 @@ struct vault_share {
 
 /* A DKG under way; secret_new() memory of its own. */
 struct vault_dkg {
-    struct frost_dkg_secret secret; /* until dealt */
+    struct frost_poly secret; /* until dealt */
     struct vault_dkg_terms terms;
-    struct frost_dkg_package mine;
-    struct frost_dkg_package *packages; /* [n] heap, public; once dealt */
+    struct frost_dealing mine;
+    struct frost_dealing *packages; /* [n] heap, public; once dealt */
     uint64_t serial;
 };
 
@@ -219,6 +218,8 @@ struct vault_core {
 
     struct vault_share share[VAULT_MAX_SHARES]; /* [n_shares] */
     unsigned n_shares;
+    struct frost_ready ready; /* the self test has passed */
+    struct frost_cache cache;
     struct vault_nonces nonces;
     struct vault_answer answer[VAULT_MAX_ANSWERS]; /* ring */
     uint64_t n_answers;

@@ -102,8 +102,7 @@ void vault_get_dkg_terms(struct bytes_reader *r, struct vault_dkg_terms *out)
         out->ids[i] = bytes_get_u16(r);
 }
 
-void vault_put_package(struct bytes_writer *w,
-                       const struct frost_dkg_package *p)
+void vault_put_package(struct bytes_writer *w, const struct frost_dealing *p)
 {
     if (p->t > FROST_MAX_SIGNERS) {
         w->failed = true;
@@ -116,7 +115,7 @@ void vault_put_package(struct bytes_writer *w,
     bytes_put(w, p->pok_z.le, 32);
 }
 
-void vault_get_package(struct bytes_reader *r, struct frost_dkg_package *out)
+void vault_get_package(struct bytes_reader *r, struct frost_dealing *out)
 {
     /* all of it, so that two equal packages are equal bytes */
     memset(out, 0, sizeof(*out));

@@ -141,7 +141,7 @@ static enum rc nonce_make(struct vault_core *core, unsigned slot, uint16_t lead,
     TRY(frost_id_from_u16(&id, core->node));
     TRY(hedged(rand_d, core, "d", lead));
     TRY(hedged(rand_e, core, "e", lead));
-    TRY(frost_commit(&core->pool->nonce[slot], &id,
+    TRY(frost_commit(&core->pool->nonce[slot], &core->ready, &id,
                      &core->secret->share[share_at], rand_d, rand_e));
     id_make(p->id[slot], core, slot, p->made);
     memcpy(p->key[slot], share->key, 32);

@@ -141,8 +141,9 @@ static enum rc check_log(struct judged *j, const struct vault_core *core,
 
 /* ---- the share --------------------------------------------------------- */
 
-static enum rc compute(struct frost_scalar *z, struct frost_nonce *nonce,
-                       const struct vault_core *core, const struct judged *j,
+static enum rc compute(struct frost_scalar *z, struct frost_point *r,
+                       struct frost_nonce *nonce, struct vault_core *core,
+                       const struct judged *j,
                        const struct vault_sign_request *q)
 {
     struct frost_commitment list[FROST_MAX_SIGNERS];
@@ -153,20 +154,23 @@ static enum rc compute(struct frost_scalar *z, struct frost_nonce *nonce,
         memcpy(list[i].binding.b, q->signers[i].binding, 32);
     }
     memcpy(group.b, j->share->terms.group_key, 32);
-    return frost_sign(z, nonce, &core->secret->share[j->share_at], &group,
-                      j->share->terms.t, q->msg, q->msg_len, list,
-                      q->n_signers);
+    const struct frost_package package = { &group, q->msg,       q->msg_len,
+                                           list,   q->n_signers, &core->cache };
+    return frost_sign(z, r, nonce, &core->secret->share[j->share_at],
+                      j->share->terms.t, &package);
 }
 
 static enum rc reply_write(struct bytes_writer *w,
                            const struct vault_core *core,
-                           const struct judged *j, const struct frost_scalar *z)
+                           const struct judged *j, const struct frost_scalar *z,
+                           const struct frost_point *r)
 {
     char line[TLOG_SIG_LINE_MAX] = "";
     if (j->newest)
         TRY(tlog_cosign(line, &j->cp, clock_now_s(), &core->roster->cosigner,
                         core->secret->identity));
     bytes_put(w, z->le, 32);
+    bytes_put(w, r->b, 32);
     bytes_put_u8(w, j->newest);
     bytes_put_lp16(w, line, strlen(line));
     return bytes_written(w);
@@ -183,9 +187,10 @@ static enum rc spend(struct vault_core *core, struct bytes_writer *out,
     struct bytes_writer w = bytes_writer(reply, sizeof(reply));
     TRY(vault_nonce_take(core, &nonce, q, j->mine));
     vault_head_accept(core, &j->cp);
-    enum rc rc = compute(&z, &nonce, core, j, q);
+    struct frost_point r;
+    enum rc rc = compute(&z, &r, &nonce, core, j, q);
     if (rc == RC_OK)
-        rc = reply_write(&w, core, j, &z);
+        rc = reply_write(&w, core, j, &z, &r);
     answer_keep(core, q->nonce_id, request, rc, reply, w.len);
     if (rc == RC_OK)
         bytes_put(out, reply, w.len);

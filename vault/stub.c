@@ -115,14 +115,14 @@ enum rc vault_head_set(struct vault *v, const char *note, size_t note_len)
 
 /* ---- making a key ------------------------------------------------------ */
 
-enum rc vault_dkg_begin(struct vault *v, struct frost_dkg_package *package,
+enum rc vault_dkg_begin(struct vault *v, struct frost_dealing *package,
                         const struct vault_dkg_terms *terms)
 {
     uint8_t buf[512];
     uint8_t reply[2 + (FROST_MAX_SIGNERS + 2) * 32];
     struct bytes_writer w = bytes_writer(buf, sizeof(buf));
     struct bytes_reader r;
-    struct frost_dkg_package p;
+    struct frost_dealing p;
     if (terms->n > TLOG_MAX_NODES)
         return rc_raise(RC_ARG, "dkg: %u nodes", terms->n);
     vault_put_dkg_terms(&w, terms);
@@ -135,7 +135,7 @@ enum rc vault_dkg_begin(struct vault *v, struct frost_dkg_package *package,
 
 enum rc vault_dkg_deal(struct vault *v, uint8_t (*boxes)[VAULT_BOX_LEN],
                        const uint8_t session[32],
-                       const struct frost_dkg_package *packages, unsigned n)
+                       const struct frost_dealing *packages, unsigned n)
 {
     uint8_t reply[TLOG_MAX_NODES * VAULT_BOX_LEN];
     OUT o = { .buf = NULL };
@@ -287,6 +287,7 @@ enum rc vault_sign(struct vault *v, struct vault_sign_reply *out,
     TRY(vault_call(v, reply, sizeof(reply), &len, &req));
     struct bytes_reader r = bytes_reader(reply, len);
     bytes_get(&r, s.share, 32);
+    bytes_get(&r, s.group_commitment, 32);
     s.cosigned = bytes_get_u8(&r) == 1;
     const uint8_t *line = bytes_take_lp16(&r, &line_len);
     TRY(bytes_end(&r, "vault sign"));

@@ -129,7 +129,7 @@ struct vault_dkg_terms {
  * more drops the oldest. RC_UNKNOWN: a node that is not in the roster.
  */
 MUST_CHECK enum rc vault_dkg_begin(struct vault *v,
-                                   struct frost_dkg_package *package,
+                                   struct frost_dealing *package,
                                    const struct vault_dkg_terms *terms);
 
 /*
@@ -144,7 +144,7 @@ MUST_CHECK enum rc vault_dkg_begin(struct vault *v,
 MUST_CHECK enum rc vault_dkg_deal(struct vault *v,
                                   uint8_t (*boxes)[VAULT_BOX_LEN],
                                   const uint8_t session[32],
-                                  const struct frost_dkg_package *packages,
+                                  const struct frost_dealing *packages,
                                   unsigned n);
 
 struct vault_dkg_result {
@@ -223,8 +223,9 @@ struct vault_sign_request {
     const struct tlog_path *consistency;
 };
 struct vault_sign_reply {
-    uint8_t share[32]; /* z */
-    bool cosigned;     /* only the newest head is */
+    uint8_t share[32];            /* z */
+    uint8_t group_commitment[32]; /* R: a hint for frost_aggregate() */
+    bool cosigned;                /* only the newest head is */
     char cosignature[TLOG_SIG_LINE_MAX];
 };
 /*

@@ -65,6 +65,7 @@ static const struct wire_row round2_result_rows[] = {
     STR(round2_result, code),
     TEXT(round2_result, message, WIRE_LINE_MAX),
     HEX(round2_result, share),
+    HEX(round2_result, group_commitment),
     TEXT(round2_result, cosignature, WIRE_LINE_MAX),
     TEXT(round2_result, head, WIRE_NOTE_MAX),
     HEX(round2_result, ak_signature),

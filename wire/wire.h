@@ -305,6 +305,7 @@ struct wire_round2_result {
     char code[32];            /* "ok" or a slug of base/rc */
     struct wire_text message; /* of a failure; else empty */
     uint8_t share[32];
+    uint8_t group_commitment[32]; /* R, RFC 9591 section 4.5; only a hint */
     struct wire_text cosignature; /* line, or empty */
     struct wire_text head;        /* newest checkpoint this signer cosigned */
     uint8_t ak_signature[64];     /* AK over the intent, FORMATS section 2 */

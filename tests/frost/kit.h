@@ -7,7 +7,10 @@
 
 #include "frost/frost.h"
 
-#define KIT_MAX 16
+#define KIT_MAX FROST_MAX_SIGNERS
+
+/* The token of a passed self test, from kit_init(). */
+extern struct frost_ready kit_ready;
 
 struct kit_group {
     unsigned t, n;
@@ -34,6 +37,10 @@ void kit_randoms(uint8_t (*out)[32], unsigned n);
 
 /* t of n, identifiers 1..n, by the full DKG with every check. */
 void kit_group_make(struct kit_group *g, unsigned t, unsigned n);
+/* The same by a dealer: for sizes where a DKG takes long. */
+void kit_group_deal(struct kit_group *g, unsigned t, unsigned n);
+/* Its public half, borrowed. */
+struct frost_group kit_public(const struct kit_group *g);
 
 /* Commitments of the first n members. */
 void kit_round_start(struct kit_round *r, const struct kit_group *g,
@@ -44,13 +51,18 @@ enum rc kit_sign_one(struct kit_round *r, unsigned i, const void *msg,
 /* The shares of all; each must succeed. */
 void kit_sign_all(struct kit_round *r, const void *msg, size_t len);
 enum rc kit_aggregate(const struct kit_round *r, uint8_t sig[FROST_SIG_LEN],
-                      const void *msg, size_t len, struct frost_id *cheaters,
-                      unsigned *n_cheaters);
+                      const void *msg, size_t len,
+                      struct frost_culprits *culprits);
+/* The round as a signing package, without a cache. */
+struct frost_package kit_package(const struct kit_round *r, const void *msg,
+                                 size_t len);
 
 /* What OpenSSL says of it. */
 bool kit_openssl_verifies(const uint8_t sig[FROST_SIG_LEN],
                           const struct frost_point *key, const void *msg,
                           size_t len);
+/* p = p + q by libsodium, whatever points they are. */
+void kit_add(struct frost_point *p, const struct frost_point *q);
 bool kit_all_zero(const void *p, size_t len);
 
 /* Group setup for cmocka: the self test has passed. */

@@ -8,9 +8,10 @@
 #define T 2
 
 static struct frost_id ids[N];
-static struct frost_dkg_secret secrets[N];
-static struct frost_dkg_package packages[N];
-static struct frost_scalar subs[N]; /* dealt to ids[0] */
+static struct frost_poly polys[N];
+static struct frost_dealing dealings[N];
+static struct frost_scalar subs[N];  /* dealt to ids[0] */
+static struct frost_culprits blamed; /* by the last finish() */
 
 static void deal_all(void)
 {
@@ -18,9 +19,9 @@ static void deal_all(void)
     for (unsigned i = 0; i < N; i++) {
         assert_ok(frost_id_from_u16(&ids[i], (uint16_t)(i + 1)));
         kit_randoms(random, T + 1);
-        assert_ok(frost_dkg_deal(&secrets[i], &packages[i], &ids[i], T,
-                                 (const uint8_t(*)[32])random));
-        assert_ok(frost_dkg_sub_share(&subs[i], &secrets[i], &ids[0]));
+        assert_ok(frost_dkg_deal(&polys[i], &dealings[i], &kit_ready, &ids[i],
+                                 T, (const uint8_t(*)[32])random));
+        assert_ok(frost_sub_share(&subs[i], &polys[i], &ids[0]));
     }
 }
 
@@ -30,7 +31,9 @@ static enum rc finish(void)
     struct frost_point key, ys[N];
     memset(&before, 0x33, sizeof(before));
     share = before;
-    enum rc rc = frost_dkg_finish(&share, &key, ys, ids, packages, subs, N, 0);
+    const struct frost_dealt dealt = { N, ids, dealings, subs };
+    enum rc rc = frost_dkg_finish(&share, &key, ys, &dealt, &dealings[0], 0,
+                                  &blamed);
     if (rc != RC_OK)
         assert_memory_equal(&share, &before, sizeof(share));
     return rc;
@@ -50,7 +53,7 @@ static void keys_made_together_sign_together(void **state)
         for (unsigned n = g.t; n <= g.n; n += g.n - g.t ? g.n - g.t : 1) {
             kit_round_start(&r, &g, n);
             kit_sign_all(&r, "together", 8);
-            assert_ok(kit_aggregate(&r, sig, "together", 8, NULL, NULL));
+            assert_ok(kit_aggregate(&r, sig, "together", 8, NULL));
             assert_true(kit_openssl_verifies(sig, &g.key, "together", 8));
         }
         for (unsigned k = 0; k < g.n; k++) {
@@ -64,18 +67,18 @@ static void keys_made_together_sign_together(void **state)
 static void dkg_refuses_t_plus_one_commitments(void **state)
 {
     (void)state;
-    static struct frost_dkg_secret secret;
-    static struct frost_dkg_package package;
+    static struct frost_poly secret;
+    static struct frost_dealing dealing;
     uint8_t random[T + 2][32];
     deal_all();
     /* all in order, but of degree T: the key would need T + 1 */
     kit_randoms(random, T + 2);
-    assert_ok(frost_dkg_deal(&secret, &package, &ids[1], T + 1,
+    assert_ok(frost_dkg_deal(&secret, &dealing, &kit_ready, &ids[1], T + 1,
                              (const uint8_t(*)[32])random));
-    assert_ok(frost_dkg_package_check(&package, &ids[1], T + 1));
-    assert_rc(frost_dkg_package_check(&package, &ids[1], T), RC_PARSE);
-    packages[1] = package;
-    assert_ok(frost_dkg_sub_share(&subs[1], &secret, &ids[0]));
+    assert_ok(frost_dkg_check(&dealing, &ids[1], T + 1));
+    assert_rc(frost_dkg_check(&dealing, &ids[1], T), RC_PARSE);
+    dealings[1] = dealing;
+    assert_ok(frost_sub_share(&subs[1], &secret, &ids[0]));
     assert_rc(finish(), RC_ARG);
 }
 
@@ -83,43 +86,41 @@ static void dkg_refuses_fewer_commitments(void **state)
 {
     (void)state;
     deal_all();
-    packages[1].t = T - 1;
-    assert_rc(frost_dkg_package_check(&packages[1], &ids[1], T), RC_PARSE);
-    assert_rc(frost_dkg_package_check(&packages[1], &ids[1], T - 1), RC_ARG);
+    dealings[1].t = T - 1;
+    assert_rc(frost_dkg_check(&dealings[1], &ids[1], T), RC_PARSE);
+    assert_rc(frost_dkg_check(&dealings[1], &ids[1], T - 1), RC_ARG);
     assert_rc(finish(), RC_ARG);
-    packages[1].t = FROST_MAX_SIGNERS + 1;
-    assert_rc(frost_dkg_package_check(&packages[1], &ids[1],
-                                      FROST_MAX_SIGNERS + 1),
+    dealings[1].t = FROST_MAX_SIGNERS + 1;
+    assert_rc(frost_dkg_check(&dealings[1], &ids[1], FROST_MAX_SIGNERS + 1),
               RC_ARG);
-    assert_rc(frost_dkg_sub_share_check(&subs[1], &packages[1], &ids[0]),
-              RC_ARG);
+    assert_rc(frost_sub_share_check(&subs[1], &dealings[1], &ids[0]), RC_ARG);
 }
 
 static void dkg_refuses_wrong_proof_of_possession(void **state)
 {
     (void)state;
-    struct frost_dkg_package bent;
+    struct frost_dealing bent;
     deal_all();
     for (unsigned i = 0; i < N; i++)
-        assert_ok(frost_dkg_package_check(&packages[i], &ids[i], T));
-    /* somebody else's package under our name */
-    assert_rc(frost_dkg_package_check(&packages[0], &ids[1], T), RC_VERIFY);
+        assert_ok(frost_dkg_check(&dealings[i], &ids[i], T));
+    /* somebody else's dealing under our name */
+    assert_rc(frost_dkg_check(&dealings[0], &ids[1], T), RC_VERIFY);
 
-    bent = packages[0];
+    bent = dealings[0];
     bent.pok_z.le[0] ^= 1;
-    assert_rc(frost_dkg_package_check(&bent, &ids[0], T), RC_VERIFY);
-    bent = packages[0];
+    assert_rc(frost_dkg_check(&bent, &ids[0], T), RC_VERIFY);
+    bent = dealings[0];
     memset(&bent.pok_z, 0, sizeof(bent.pok_z));
-    assert_rc(frost_dkg_package_check(&bent, &ids[0], T), RC_VERIFY);
-    bent = packages[0];
+    assert_rc(frost_dkg_check(&bent, &ids[0], T), RC_VERIFY);
+    bent = dealings[0];
     bent.pok_z.le[31] |= 0x80;
-    assert_rc(frost_dkg_package_check(&bent, &ids[0], T), RC_PARSE);
-    bent = packages[0];
-    bent.pok_r = packages[1].pok_r;
-    assert_rc(frost_dkg_package_check(&bent, &ids[0], T), RC_VERIFY);
-    bent = packages[0];
-    bent.commitment[0] = packages[1].commitment[0];
-    assert_rc(frost_dkg_package_check(&bent, &ids[0], T), RC_VERIFY);
+    assert_rc(frost_dkg_check(&bent, &ids[0], T), RC_PARSE);
+    bent = dealings[0];
+    bent.pok_r = dealings[1].pok_r;
+    assert_rc(frost_dkg_check(&bent, &ids[0], T), RC_VERIFY);
+    bent = dealings[0];
+    bent.commitment[0] = dealings[1].commitment[0];
+    assert_rc(frost_dkg_check(&bent, &ids[0], T), RC_VERIFY);
 }
 
 /* A rogue key: chosen to cancel the others, so its secret is not known. */
@@ -128,10 +129,10 @@ static void dkg_refuses_a_rogue_constant_term(void **state)
     (void)state;
     struct frost_scalar rogue, zero = { .le = { 0 } };
     deal_all();
-    frost_scalar_add(&rogue, &secrets[0].coeff[0], &secrets[1].coeff[0]);
+    frost_scalar_add(&rogue, &polys[0].coeff[0], &polys[1].coeff[0]);
     frost_scalar_sub(&rogue, &zero, &rogue);
-    assert_ok(frost_scalar_base(&packages[2].commitment[0], &rogue));
-    assert_rc(frost_dkg_package_check(&packages[2], &ids[2], T), RC_VERIFY);
+    assert_ok(frost_scalar_base(&dealings[2].commitment[0], &rogue));
+    assert_rc(frost_dkg_check(&dealings[2], &ids[2], T), RC_VERIFY);
     /* and the sum is refused even where nobody checked */
     assert_rc(finish(), RC_VERIFY);
 }
@@ -143,15 +144,15 @@ static void dkg_refuses_a_group_key_that_is_the_identity(void **state)
     struct frost_scalar last, zero = { .le = { 0 } };
     uint8_t random[T + 1][32];
     deal_all();
-    frost_scalar_add(&last, &secrets[0].coeff[0], &secrets[1].coeff[0]);
+    frost_scalar_add(&last, &polys[0].coeff[0], &polys[1].coeff[0]);
     frost_scalar_sub(&last, &zero, &last);
     kit_randoms(random, T + 1);
     memcpy(random[0], last.le, 32);
-    assert_ok(frost_dkg_deal(&secrets[2], &packages[2], &ids[2], T,
+    assert_ok(frost_dkg_deal(&polys[2], &dealings[2], &kit_ready, &ids[2], T,
                              (const uint8_t(*)[32])random));
-    assert_ok(frost_dkg_package_check(&packages[2], &ids[2], T));
-    assert_ok(frost_dkg_sub_share(&subs[2], &secrets[2], &ids[0]));
-    assert_ok(frost_dkg_sub_share_check(&subs[2], &packages[2], &ids[0]));
+    assert_ok(frost_dkg_check(&dealings[2], &ids[2], T));
+    assert_ok(frost_sub_share(&subs[2], &polys[2], &ids[0]));
+    assert_ok(frost_sub_share_check(&subs[2], &dealings[2], &ids[0]));
     assert_rc(finish(), RC_VERIFY);
 }
 
@@ -160,19 +161,19 @@ static void dkg_refuses_identity_constant_term(void **state)
     (void)state;
     deal_all();
     for (unsigned k = 0; k < T; k++) {
-        struct frost_dkg_package bent = packages[1];
+        struct frost_dealing bent = dealings[1];
         bent.commitment[k] = frost_identity;
-        assert_rc(frost_dkg_package_check(&bent, &ids[1], T), RC_PARSE);
+        assert_rc(frost_dkg_check(&bent, &ids[1], T), RC_PARSE);
     }
     /* the dealer that would send it */
     uint8_t random[T + 1][32];
     kit_randoms(random, T + 1);
     memset(random[0], 0, sizeof(random[0]));
-    assert_rc(frost_dkg_deal(&secrets[1], &packages[1], &ids[1], T,
+    assert_rc(frost_dkg_deal(&polys[1], &dealings[1], &kit_ready, &ids[1], T,
                              (const uint8_t(*)[32])random),
               RC_ARG);
-    assert_true(kit_all_zero(&secrets[1], sizeof(secrets[1])));
-    assert_true(kit_all_zero(&packages[1], sizeof(packages[1])));
+    assert_true(kit_all_zero(&polys[1], sizeof(polys[1])));
+    assert_true(kit_all_zero(&dealings[1], sizeof(dealings[1])));
 }
 
 static void sub_share_off_the_polynomial_is_refused(void **state)
@@ -180,26 +181,29 @@ static void sub_share_off_the_polynomial_is_refused(void **state)
     (void)state;
     deal_all();
     for (unsigned i = 0; i < N; i++)
-        assert_ok(frost_dkg_sub_share_check(&subs[i], &packages[i], &ids[0]));
+        assert_ok(frost_sub_share_check(&subs[i], &dealings[i], &ids[0]));
     /* meant for another, or dealt by another */
-    assert_rc(frost_dkg_sub_share_check(&subs[1], &packages[1], &ids[1]),
+    assert_rc(frost_sub_share_check(&subs[1], &dealings[1], &ids[1]),
               RC_VERIFY);
-    assert_rc(frost_dkg_sub_share_check(&subs[1], &packages[2], &ids[0]),
+    assert_rc(frost_sub_share_check(&subs[1], &dealings[2], &ids[0]),
               RC_VERIFY);
     struct frost_scalar bent = subs[1];
     bent.le[0] ^= 1;
-    assert_rc(frost_dkg_sub_share_check(&bent, &packages[1], &ids[0]),
-              RC_VERIFY);
+    assert_rc(frost_sub_share_check(&bent, &dealings[1], &ids[0]), RC_VERIFY);
     memset(&bent, 0, sizeof(bent));
-    assert_rc(frost_dkg_sub_share_check(&bent, &packages[1], &ids[0]),
-              RC_VERIFY);
+    assert_rc(frost_sub_share_check(&bent, &dealings[1], &ids[0]), RC_VERIFY);
     bent = subs[1];
     bent.le[31] |= 0x80;
-    assert_rc(frost_dkg_sub_share_check(&bent, &packages[1], &ids[0]),
-              RC_PARSE);
+    assert_rc(frost_sub_share_check(&bent, &dealings[1], &ids[0]), RC_PARSE);
     /* summed unchecked, it still makes no share */
     subs[1].le[0] ^= 1;
-    assert_rc(finish(), RC_VERIFY);
+    assert_rc(finish(), RC_CHEATER);
+    assert_int_equal(blamed.n, 1);
+    assert_int_equal(frost_id_to_u16(&blamed.id[0]), 2);
+    subs[2].le[31] |= 0x80; /* what libsodium would not see */
+    assert_rc(finish(), RC_CHEATER);
+    assert_int_equal(blamed.n, 2);
+    assert_int_equal(frost_id_to_u16(&blamed.id[1]), 3);
 }
 
 /* f(x) = a - a*x/x0 is zero at x0: allowed, if it lies where it should. */
@@ -214,13 +218,13 @@ static void sub_share_of_zero_is_judged_like_any_other(void **state)
     memcpy(minus.le, random[0], 32);
     frost_scalar_sub(&minus, &zero, &minus);
     memcpy(random[1], minus.le, 32);
-    assert_ok(frost_dkg_deal(&secrets[1], &packages[1], &ids[1], T,
+    assert_ok(frost_dkg_deal(&polys[1], &dealings[1], &kit_ready, &ids[1], T,
                              (const uint8_t(*)[32])random));
-    assert_ok(frost_dkg_package_check(&packages[1], &ids[1], T));
-    assert_ok(frost_dkg_sub_share(&sub, &secrets[1], &ids[0]));
+    assert_ok(frost_dkg_check(&dealings[1], &ids[1], T));
+    assert_ok(frost_sub_share(&sub, &polys[1], &ids[0]));
     assert_true(kit_all_zero(&sub, sizeof(sub)));
-    assert_ok(frost_dkg_sub_share_check(&sub, &packages[1], &ids[0]));
-    assert_rc(frost_dkg_sub_share_check(&subs[0], &packages[1], &ids[0]),
+    assert_ok(frost_sub_share_check(&sub, &dealings[1], &ids[0]));
+    assert_rc(frost_sub_share_check(&subs[0], &dealings[1], &ids[0]),
               RC_VERIFY);
     subs[1] = sub;
     assert_ok(finish());
@@ -233,16 +237,18 @@ static void finish_wants_its_participants_in_order(void **state)
     struct frost_point key, ys[N];
     deal_all();
     assert_ok(finish());
-    assert_rc(frost_dkg_finish(&share, &key, ys, ids, packages, subs, N, N),
-              RC_ARG);
-    assert_rc(frost_dkg_finish(&share, &key, ys, ids, packages, subs, 1, 0),
-              RC_ARG);
-    assert_rc(frost_dkg_finish(&share, &key, ys, ids, packages, subs,
-                               FROST_MAX_SIGNERS + 1, 0),
+    struct frost_dealt dealt = { N, ids, dealings, subs };
+    assert_rc(frost_dkg_finish(&share, &key, ys, &dealt, &dealings[0], N, NULL),
               RC_ARG);
     /* our share, put at another's place */
-    assert_rc(frost_dkg_finish(&share, &key, ys, ids, packages, subs, N, 1),
-              RC_VERIFY);
+    assert_rc(frost_dkg_finish(&share, &key, ys, &dealt, &dealings[1], 1, NULL),
+              RC_CHEATER);
+    dealt.n = 1;
+    assert_rc(frost_dkg_finish(&share, &key, ys, &dealt, &dealings[0], 0, NULL),
+              RC_ARG);
+    dealt.n = FROST_MAX_SIGNERS + 1;
+    assert_rc(frost_dkg_finish(&share, &key, ys, &dealt, &dealings[0], 0, NULL),
+              RC_ARG);
     struct frost_id swap = ids[1];
     ids[1] = ids[2];
     ids[2] = swap;
@@ -259,19 +265,18 @@ static void thresholds_out_of_range_are_refused(void **state)
     deal_all();
     kit_randoms(random, FROST_MAX_SIGNERS + 2);
     for (unsigned i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
-        assert_rc(frost_dkg_deal(&secrets[0], &packages[0], &ids[0], bad[i],
-                                 (const uint8_t(*)[32])random),
+        assert_rc(frost_dkg_deal(&polys[0], &dealings[0], &kit_ready, &ids[0],
+                                 bad[i], (const uint8_t(*)[32])random),
                   RC_ARG);
-        assert_rc(frost_dkg_package_check(&packages[1], &ids[1], bad[i]),
-                  RC_ARG);
-        secrets[1].t = bad[i];
-        assert_rc(frost_dkg_sub_share(&subs[0], &secrets[1], &ids[0]), RC_ARG);
+        assert_rc(frost_dkg_check(&dealings[1], &ids[1], bad[i]), RC_ARG);
+        polys[1].t = bad[i];
+        assert_rc(frost_sub_share(&subs[0], &polys[1], &ids[0]), RC_ARG);
     }
     /* more than there are participants: the key could never sign */
     deal_all();
     for (unsigned i = 0; i < N; i++)
-        assert_ok(frost_dkg_deal(&secrets[i], &packages[i], &ids[i], N + 1,
-                                 (const uint8_t(*)[32])random));
+        assert_ok(frost_dkg_deal(&polys[i], &dealings[i], &kit_ready, &ids[i],
+                                 N + 1, (const uint8_t(*)[32])random));
     assert_rc(finish(), RC_ARG);
 }
 
@@ -281,12 +286,11 @@ static void largest_polynomial_fits(void **state)
     static uint8_t random[FROST_MAX_SIGNERS + 1][32];
     deal_all();
     kit_randoms(random, FROST_MAX_SIGNERS + 1);
-    assert_ok(frost_dkg_deal(&secrets[0], &packages[0], &ids[0],
+    assert_ok(frost_dkg_deal(&polys[0], &dealings[0], &kit_ready, &ids[0],
                              FROST_MAX_SIGNERS, (const uint8_t(*)[32])random));
-    assert_ok(
-            frost_dkg_package_check(&packages[0], &ids[0], FROST_MAX_SIGNERS));
-    assert_ok(frost_dkg_sub_share(&subs[0], &secrets[0], &ids[2]));
-    assert_ok(frost_dkg_sub_share_check(&subs[0], &packages[0], &ids[2]));
+    assert_ok(frost_dkg_check(&dealings[0], &ids[0], FROST_MAX_SIGNERS));
+    assert_ok(frost_sub_share(&subs[0], &polys[0], &ids[2]));
+    assert_ok(frost_sub_share_check(&subs[0], &dealings[0], &ids[2]));
 }
 
 int main(void)

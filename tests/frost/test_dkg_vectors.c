@@ -2,7 +2,7 @@
 /*
  * Key generation transcripts of ZF frost-core and noble-curves. Both say
  * which coefficients each dealer drew; the proof's nonce follows from its
- * answer, so our dealer is held to the whole package, byte for byte.
+ * answer, so our dealer is held to the whole dealing, byte for byte.
  */
 #include "vectors.h"
 
@@ -12,15 +12,15 @@
 struct ceremony {
     unsigned t, n;
     struct frost_id ids[KIT_MAX];
-    struct frost_dkg_secret secrets[KIT_MAX];
-    struct frost_dkg_package packages[KIT_MAX];
+    struct frost_poly polys[KIT_MAX];
+    struct frost_dealing dealings[KIT_MAX];
     struct frost_scalar shares[KIT_MAX];
     struct frost_point ys[KIT_MAX];
     struct frost_point key;
 };
 static struct ceremony c;
 
-static void read_package(struct frost_dkg_package *p, const json_t *row,
+static void read_dealing(struct frost_dealing *p, const json_t *row,
                          const char *commitments)
 {
     uint8_t pok[64];
@@ -37,9 +37,9 @@ static void read_package(struct frost_dkg_package *p, const json_t *row,
     memcpy(p->pok_z.le, pok + 32, 32);
 }
 
-/* k = mu - c*a0, then deal again: the package must come out the same. */
+/* k = mu - c*a0, then deal again: the dealing must come out the same. */
 static void deal_again(unsigned i, const uint8_t (*coeff)[32],
-                       const struct frost_dkg_package *want)
+                       const struct frost_dealing *want)
 {
     uint8_t random[KIT_MAX + 1][32];
     struct frost_scalar a0, k, challenge;
@@ -49,10 +49,10 @@ static void deal_again(unsigned i, const uint8_t (*coeff)[32],
     frost_scalar_mul(&k, &challenge, &a0);
     frost_scalar_sub(&k, &want->pok_z, &k);
     memcpy(random[c.t], k.le, 32);
-    assert_ok(frost_dkg_deal(&c.secrets[i], &c.packages[i], &c.ids[i], c.t,
-                             (const uint8_t(*)[32])random));
-    assert_memory_equal(&c.packages[i], want, sizeof(*want));
-    assert_ok(frost_dkg_package_check(want, &c.ids[i], c.t));
+    assert_ok(frost_dkg_deal(&c.polys[i], &c.dealings[i], &kit_ready, &c.ids[i],
+                             c.t, (const uint8_t(*)[32])random));
+    assert_memory_equal(&c.dealings[i], want, sizeof(*want));
+    assert_ok(frost_dkg_check(want, &c.ids[i], c.t));
 }
 
 static void finish_all(void)
@@ -61,12 +61,13 @@ static void finish_all(void)
         struct frost_scalar subs[KIT_MAX], share;
         struct frost_point key, ys[KIT_MAX];
         for (unsigned i = 0; i < c.n; i++) {
-            assert_ok(frost_dkg_sub_share(&subs[i], &c.secrets[i], &c.ids[me]));
-            assert_ok(frost_dkg_sub_share_check(&subs[i], &c.packages[i],
-                                                &c.ids[me]));
+            assert_ok(frost_sub_share(&subs[i], &c.polys[i], &c.ids[me]));
+            assert_ok(frost_sub_share_check(&subs[i], &c.dealings[i],
+                                            &c.ids[me]));
         }
-        assert_ok(frost_dkg_finish(&share, &key, ys, c.ids, c.packages, subs,
-                                   c.n, me));
+        const struct frost_dealt dealt = { c.n, c.ids, c.dealings, subs };
+        assert_ok(frost_dkg_finish(&share, &key, ys, &dealt, &c.dealings[me],
+                                   me, NULL));
         assert_memory_equal(&share, &c.shares[me], sizeof(share));
         assert_memory_equal(&key, &c.key, sizeof(key));
         assert_memory_equal(ys, c.ys, c.n * sizeof(*ys));
@@ -87,10 +88,10 @@ static void zf_dkg_is_reproduced(void **state)
     static const char *const names[3] = { "1", "2", "3" };
     for (unsigned i = 0; i < c.n; i++) {
         const json_t *row = vec_get(in, names[i]);
-        static struct frost_dkg_package want;
+        static struct frost_dealing want;
         uint8_t coeff[2][32];
         c.ids[i] = vec_id(vec_get(row, "identifier"));
-        read_package(&want, row, "vss_commitments");
+        read_dealing(&want, row, "vss_commitments");
         vec_hex_of(row, "signing_key", coeff[0], 32);
         vec_hex_of(row, "coefficient", coeff[1], 32);
         deal_again(i, (const uint8_t(*)[32])coeff, &want);
@@ -101,7 +102,7 @@ static void zf_dkg_is_reproduced(void **state)
     for (unsigned to = 0; to < c.n; to++)
         for (unsigned from = 0; from < c.n; from++) {
             struct frost_scalar sub;
-            assert_ok(frost_dkg_sub_share(&sub, &c.secrets[from], &c.ids[to]));
+            assert_ok(frost_sub_share(&sub, &c.polys[from], &c.ids[to]));
             if (from != to)
                 assert_vec(vec_get(vec_get(in, names[to]), "signing_shares"),
                            names[from], sub.le, 32);
@@ -114,12 +115,12 @@ static void zf_dkg_is_reproduced(void **state)
 
 static void read_participant(const json_t *row, unsigned i)
 {
-    static struct frost_dkg_package want;
+    static struct frost_dealing want;
     uint8_t coeff[KIT_MAX][32];
     size_t k;
     json_t *v;
     c.ids[i] = vec_id(vec_get(row, "identifier"));
-    read_package(&want, row, "vss_commitment");
+    read_dealing(&want, row, "vss_commitment");
     json_array_foreach (vec_get(row, "coefficients"), k, v) {
         assert_true(k < c.t);
         vec_hex(v, coeff[k], 32);
@@ -136,7 +137,7 @@ static void read_participant(const json_t *row, unsigned i)
         struct frost_scalar sub;
         uint8_t sent[32];
         vec_hex(v, sent, sizeof(sent));
-        assert_ok(frost_dkg_sub_share(&sub, &c.secrets[i], &id));
+        assert_ok(frost_sub_share(&sub, &c.polys[i], &id));
         assert_memory_equal(sub.le, sent, sizeof(sent));
         json_decref(name);
         n_sent++;
@@ -163,21 +164,20 @@ static void sign_session(const json_t *session)
             assert_true(who[n] < c.n);
         vec_hex_of(row, "hiding_nonce_randomness", rand_d, 32);
         vec_hex_of(row, "binding_nonce_randomness", rand_e, 32);
-        assert_ok(frost_commit(&nonces[n], &shares[n].id, &c.shares[who[n]],
-                               rand_d, rand_e));
+        assert_ok(frost_commit(&nonces[n], &kit_ready, &shares[n].id,
+                               &c.shares[who[n]], rand_d, rand_e));
         list[n] = nonces[n].commitment;
         n++;
     }
+    const struct frost_package p = { &c.key, msg, msg_len, list, n, NULL };
     for (unsigned i = 0; i < n; i++) {
-        assert_ok(frost_sign(&shares[i].z, &nonces[i], &c.shares[who[i]],
-                             &c.key, c.t, msg, msg_len, list, n));
+        assert_ok(frost_sign(&shares[i].z, NULL, &nonces[i], &c.shares[who[i]],
+                             c.t, &p));
         assert_vec(json_array_get(vec_get(session, "participants"), i),
                    "sig_share", shares[i].z.le, 32);
-        assert_ok(frost_share_verify(&shares[i], &c.ys[who[i]], &c.key, msg,
-                                     msg_len, list, n));
+        assert_ok(frost_share_verify(&shares[i], &c.ys[who[i]], &p));
     }
-    assert_ok(frost_aggregate(sig, &c.key, msg, msg_len, list, shares, NULL,
-                              NULL, NULL, n));
+    assert_ok(frost_aggregate(sig, &p, shares, NULL, NULL, NULL));
     assert_vec(session, "sig", sig, sizeof(sig));
     assert_true(kit_openssl_verifies(sig, &c.key, msg, msg_len));
     free(msg);

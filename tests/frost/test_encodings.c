@@ -69,14 +69,14 @@ static void torsion_points_are_refused(void **state)
 {
     (void)state;
     json_t *root = vec_load("derived/encodings.json");
-    struct kit_group g;
-    struct kit_round r;
-    static struct frost_dkg_secret secret;
-    static struct frost_dkg_package package, bent;
+    static struct kit_group g;
+    static struct kit_round r;
+    static struct frost_poly secret;
+    static struct frost_dealing dealing, bent;
     uint8_t random[3][32];
     kit_group_make(&g, 2, 3);
     kit_randoms(random, 3);
-    assert_ok(frost_dkg_deal(&secret, &package, &g.ids[0], 2,
+    assert_ok(frost_dkg_deal(&secret, &dealing, &kit_ready, &g.ids[0], 2,
                              (const uint8_t(*)[32])random));
     size_t i;
     json_t *row;
@@ -95,13 +95,13 @@ static void torsion_points_are_refused(void **state)
         assert_rc(kit_sign_one(&r, 0, "m", 1), RC_PARSE);
 
         for (unsigned k = 0; k < 2; k++) {
-            bent = package;
+            bent = dealing;
             bent.commitment[k] = bad;
-            assert_rc(frost_dkg_package_check(&bent, &g.ids[0], 2), RC_PARSE);
+            assert_rc(frost_dkg_check(&bent, &g.ids[0], 2), RC_PARSE);
         }
-        bent = package;
+        bent = dealing;
         bent.pok_r = bad;
-        assert_rc(frost_dkg_package_check(&bent, &g.ids[0], 2), RC_PARSE);
+        assert_rc(frost_dkg_check(&bent, &g.ids[0], 2), RC_PARSE);
     }
     json_decref(root);
 }

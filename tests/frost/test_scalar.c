@@ -4,12 +4,11 @@
 
 #include "frost/inner.h"
 
-/* First in the list: nothing has called frost_init() yet. */
 static void nothing_secret_is_made_before_the_self_test(void **state)
 {
     (void)state;
-    static struct frost_dkg_secret secret;
-    static struct frost_dkg_package package;
+    static struct frost_poly secret;
+    static struct frost_dealing dealing;
     struct frost_nonce nonce;
     struct frost_id id;
     const struct frost_scalar share = { .le = { 7 } };
@@ -17,21 +16,22 @@ static void nothing_secret_is_made_before_the_self_test(void **state)
     kit_randoms(random, 3);
     assert_ok(frost_id_from_u16(&id, 1));
     memset(&nonce, 0xaa, sizeof(nonce));
-    assert_rc(frost_commit(&nonce, &id, &share, random[0], random[1]),
+    struct frost_ready not_yet = { 0 };
+    assert_rc(frost_commit(&nonce, &not_yet, &id, &share, random[0], random[1]),
               RC_ORDER);
     assert_true(kit_all_zero(&nonce, sizeof(nonce)));
-    assert_rc(frost_dkg_deal(&secret, &package, &id, 2,
+    assert_rc(frost_dkg_deal(&secret, &dealing, &not_yet, &id, 2,
                              (const uint8_t(*)[32])random),
               RC_ORDER);
-    assert_ok(frost_init());
-    assert_ok(frost_commit(&nonce, &id, &share, random[0], random[1]));
+    assert_ok(frost_commit(&nonce, &kit_ready, &id, &share, random[0],
+                           random[1]));
 }
 
 static void self_test_can_run_again(void **state)
 {
     (void)state;
-    assert_ok(frost_init());
-    assert_ok(frost_init());
+    kit_init(state);
+    kit_init(state);
 }
 
 static void zero_identifier_is_refused(void **state)
@@ -41,35 +41,35 @@ static void zero_identifier_is_refused(void **state)
     const struct frost_scalar share = { .le = { 7 } };
     const struct frost_scalar untouched = { .le = { 9 } };
     struct frost_scalar out = untouched;
-    static struct frost_dkg_secret secret;
-    static struct frost_dkg_package package;
+    static struct frost_poly secret;
+    static struct frost_dealing dealing;
     struct frost_nonce nonce;
     uint8_t random[3][32];
     kit_randoms(random, 3);
 
     assert_rc(frost_id_from_u16(&id, 0), RC_ARG);
     assert_rc(frost_id_decode(&id, zero.le), RC_PARSE);
-    assert_rc(frost_commit(&nonce, &zero, &share, random[0], random[1]),
+    assert_rc(frost_commit(&nonce, &kit_ready, &zero, &share, random[0],
+                           random[1]),
               RC_ARG);
-    assert_rc(frost_dkg_deal(&secret, &package, &zero, 2,
+    assert_rc(frost_dkg_deal(&secret, &dealing, &kit_ready, &zero, 2,
                              (const uint8_t(*)[32])random),
               RC_ARG);
     assert_ok(frost_id_from_u16(&id, 1));
-    assert_ok(frost_dkg_deal(&secret, &package, &id, 2,
+    assert_ok(frost_dkg_deal(&secret, &dealing, &kit_ready, &id, 2,
                              (const uint8_t(*)[32])random));
     /* f(0) would be the secret itself */
-    assert_rc(frost_dkg_sub_share(&out, &secret, &zero), RC_ARG);
+    assert_rc(frost_sub_share(&out, &secret, &zero), RC_ARG);
     assert_memory_equal(&out, &untouched, sizeof(out));
-    assert_rc(frost_dkg_sub_share_check(&secret.coeff[0], &package, &zero),
-              RC_ARG);
-    assert_rc(frost_dkg_package_check(&package, &zero, 2), RC_ARG);
+    assert_rc(frost_sub_share_check(&secret.coeff[0], &dealing, &zero), RC_ARG);
+    assert_rc(frost_dkg_check(&dealing, &zero, 2), RC_ARG);
 }
 
 static void zero_identifier_in_a_list_is_refused(void **state)
 {
     (void)state;
-    struct kit_group g;
-    struct kit_round r;
+    static struct kit_group g;
+    static struct kit_round r;
     kit_group_make(&g, 2, 3);
     kit_round_start(&r, &g, 3);
     memset(&r.list[0].id, 0, sizeof(r.list[0].id));
@@ -118,5 +118,5 @@ int main(void)
         cmocka_unit_test(numbers_become_identifiers_and_back),
         cmocka_unit_test(identifiers_compare_as_numbers),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, kit_init, NULL);
 }

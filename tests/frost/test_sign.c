@@ -129,8 +129,8 @@ static void threshold_below_two_is_refused(void **state)
     for (unsigned min = 0; min < 2; min++) {
         struct frost_scalar z;
         kit_round_start(&r, &g, 3);
-        assert_rc(frost_sign(&z, &r.nonces[0], &g.shares[0], &g.key, min, NULL,
-                             0, r.list, r.n),
+        const struct frost_package p = kit_package(&r, NULL, 0);
+        assert_rc(frost_sign(&z, NULL, &r.nonces[0], &g.shares[0], min, &p),
                   RC_ARG);
     }
 }
@@ -145,14 +145,14 @@ static void too_many_commitments_are_refused(void **state)
         list[i] = r.list[0];
         assert_ok(frost_id_from_u16(&list[i].id, (uint16_t)(i + 1)));
     }
-    assert_rc(frost_sign(&z, &r.nonces[0], &g.shares[0], &g.key, 3, NULL, 0,
-                         list, FROST_MAX_SIGNERS + 1),
-              RC_ARG);
+    struct frost_package p = { &g.key, NULL, 0, list, FROST_MAX_SIGNERS + 1,
+                               NULL };
+    assert_rc(frost_sign(&z, NULL, &r.nonces[0], &g.shares[0], 3, &p), RC_ARG);
     assert_true(kit_all_zero(&r.nonces[0], sizeof(r.nonces[0])));
     kit_round_start(&r, &g, 3);
     list[0] = r.list[0];
-    assert_ok(frost_sign(&z, &r.nonces[0], &g.shares[0], &g.key, 3, NULL, 0,
-                         list, FROST_MAX_SIGNERS));
+    p.n = FROST_MAX_SIGNERS;
+    assert_ok(frost_sign(&z, NULL, &r.nonces[0], &g.shares[0], 3, &p));
 }
 
 static void bad_share_is_refused(void **state)
@@ -164,14 +164,13 @@ static void bad_share_is_refused(void **state)
     struct frost_nonce nonce;
     for (unsigned i = 0; i < 2; i++) {
         kit_randoms(random, 2);
-        assert_rc(
-                frost_commit(&nonce, &g.ids[0], &bad[i], random[0], random[1]),
-                RC_ARG);
+        assert_rc(frost_commit(&nonce, &kit_ready, &g.ids[0], &bad[i],
+                               random[0], random[1]),
+                  RC_ARG);
         assert_true(kit_all_zero(&nonce, sizeof(nonce)));
         kit_round_start(&r, &g, 3);
-        assert_rc(frost_sign(&z, &r.nonces[0], &bad[i], &g.key, 3, NULL, 0,
-                             r.list, r.n),
-                  RC_ARG);
+        const struct frost_package p = kit_package(&r, NULL, 0);
+        assert_rc(frost_sign(&z, NULL, &r.nonces[0], &bad[i], 3, &p), RC_ARG);
     }
 }
 
@@ -181,7 +180,8 @@ static void repeated_randomness_is_refused(void **state)
     uint8_t random[32];
     struct frost_nonce nonce;
     kit_random(random, sizeof(random));
-    assert_rc(frost_commit(&nonce, &g.ids[0], &g.shares[0], random, random),
+    assert_rc(frost_commit(&nonce, &kit_ready, &g.ids[0], &g.shares[0], random,
+                           random),
               RC_ARG);
     assert_true(kit_all_zero(&nonce, sizeof(nonce)));
 }
@@ -191,12 +191,12 @@ static void share_depends_on_the_whole_package(void **state)
 {
     (void)state;
     uint8_t random[2][32];
-    struct kit_round first;
+    static struct kit_round first;
     kit_randoms(random, 2);
     for (unsigned i = 0; i < 3; i++) {
         kit_round_start(&r, &g, 4);
-        assert_ok(frost_commit(&r.nonces[0], &g.ids[0], &g.shares[0], random[0],
-                               random[1]));
+        assert_ok(frost_commit(&r.nonces[0], &kit_ready, &g.ids[0],
+                               &g.shares[0], random[0], random[1]));
         if (i > 0) /* same peers' commitments as the first time */
             memcpy(r.list, first.list, sizeof(r.list));
         r.list[0] = r.nonces[0].commitment;
@@ -216,7 +216,7 @@ static void empty_message_is_signed(void **state)
     uint8_t sig[FROST_SIG_LEN];
     kit_round_start(&r, &g, 3);
     kit_sign_all(&r, NULL, 0);
-    assert_ok(kit_aggregate(&r, sig, NULL, 0, NULL, NULL));
+    assert_ok(kit_aggregate(&r, sig, NULL, 0, NULL));
     assert_ok(frost_verify(sig, &g.key, NULL, 0));
 }
 

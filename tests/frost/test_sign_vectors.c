@@ -33,7 +33,7 @@ static void commit(struct session *s, const json_t *row,
     const struct frost_id id = vec_id(vec_get(row, "identifier"));
     vec_hex_of(row, "hiding_nonce_randomness", rand_d, 32);
     vec_hex_of(row, "binding_nonce_randomness", rand_e, 32);
-    assert_ok(frost_commit(nonce, &id, secret, rand_d, rand_e));
+    assert_ok(frost_commit(nonce, &kit_ready, &id, secret, rand_d, rand_e));
     assert_vec(row, "hiding_nonce", nonce->hiding.le, 32);
     assert_vec(row, "binding_nonce", nonce->binding.le, 32);
     assert_vec(row, "hiding_nonce_commitment", nonce->commitment.hiding.b, 32);
@@ -49,9 +49,13 @@ static void commit(struct session *s, const json_t *row,
 /* The binding factors, and lambda where the file gives it. */
 static void check_factors(const struct session *s, const json_t *rows)
 {
-    const struct frost_package p = { &s->key, s->msg, s->msg_len, s->list,
-                                     s->n };
+    const struct frost_package p = { &s->key, s->msg, s->msg_len,
+                                     s->list, s->n,   NULL };
     static struct frost_factors f;
+    struct frost_id ids[FROST_MAX_SIGNERS];
+    struct frost_scalar all[FROST_MAX_SIGNERS];
+    frost_list_ids(ids, &p);
+    frost_lagrange_all(all, ids, s->n, NULL);
     uint8_t input[FROST_BINDING_INPUT_LEN];
     frost_binding_factors(&f, &p);
     frost_binding_input(input, &p);
@@ -61,7 +65,8 @@ static void check_factors(const struct session *s, const json_t *rows)
         assert_vec(row, "binding_factor_input", input, sizeof(input));
         assert_vec(row, "binding_factor", f.rho[i].le, 32);
         struct frost_scalar lambda;
-        assert_ok(frost_lagrange(&lambda, s->list, s->n, i));
+        frost_lagrange(&lambda, ids, s->n, i, NULL);
+        assert_memory_equal(&lambda, &all[i], sizeof(lambda));
         if (json_object_get(row, "lagrange"))
             assert_vec(row, "lagrange", lambda.le, 32);
     }
@@ -70,18 +75,24 @@ static void check_factors(const struct session *s, const json_t *rows)
 static void check_signature(struct session *s, const json_t *shares)
 {
     uint8_t sig[FROST_SIG_LEN];
+    static struct frost_cache cache; /* every second one signs with it */
+    struct frost_point r;
+    struct frost_package p = {
+        &s->key, s->msg, s->msg_len, s->list, s->n, NULL
+    };
     for (unsigned i = 0; i < s->n; i++) {
-        assert_ok(frost_sign(&s->shares[i].z, &s->nonces[i], &s->secrets[i],
-                             &s->key, s->min, s->msg, s->msg_len, s->list,
-                             s->n));
+        p.cache = i % 2 ? &cache : NULL;
+        assert_ok(frost_sign(&s->shares[i].z, &r, &s->nonces[i], &s->secrets[i],
+                             s->min, &p));
         assert_vec(vec_find(shares, &s->list[i].id), "sig_share",
                    s->shares[i].z.le, 32);
     }
     /* one is enough here: each costs as much as all of them */
-    assert_ok(frost_share_verify(&s->shares[s->n - 1], &s->ys[s->n - 1],
-                                 &s->key, s->msg, s->msg_len, s->list, s->n));
-    assert_ok(frost_aggregate(sig, &s->key, s->msg, s->msg_len, s->list,
-                              s->shares, s->ys, NULL, NULL, s->n));
+    assert_ok(frost_share_verify(&s->shares[s->n - 1], &s->ys[s->n - 1], &p));
+    assert_ok(frost_aggregate(sig, &p, s->shares, s->ys, NULL, NULL));
+    assert_memory_equal(sig, s->sig, sizeof(sig));
+    assert_memory_equal(&r, s->sig, sizeof(r));
+    assert_ok(frost_aggregate(sig, &p, s->shares, NULL, &r, NULL));
     assert_memory_equal(sig, s->sig, sizeof(sig));
     assert_true(kit_openssl_verifies(sig, &s->key, s->msg, s->msg_len));
 }
@@ -89,7 +100,7 @@ static void check_signature(struct session *s, const json_t *shares)
 /* The dealer of the vectors, as a polynomial: f(id) are the shares. */
 static void check_dealer(const json_t *in)
 {
-    static struct frost_dkg_secret f;
+    static struct frost_poly f;
     size_t i;
     json_t *row;
     vec_hex_of(in, "group_secret_key", f.coeff[0].le, 32);
@@ -99,7 +110,7 @@ static void check_dealer(const json_t *in)
     json_array_foreach (vec_get(in, "participant_shares"), i, row) {
         const struct frost_id id = vec_id(vec_get(row, "identifier"));
         struct frost_scalar share;
-        assert_ok(frost_dkg_sub_share(&share, &f, &id));
+        assert_ok(frost_sub_share(&share, &f, &id));
         assert_vec(row, "participant_share", share.le, 32);
     }
     assert_true(i > 0);

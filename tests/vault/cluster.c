@@ -374,8 +374,12 @@ void attempt_finish(struct cluster *c, struct attempt *a,
         memcpy(ys[i].b, k->result[0].ys[i], 32);
     }
     memcpy(group.b, k->result[0].group_key, 32);
-    assert_ok(frost_aggregate(sig, &group, a->msg, a->msg_len, list, shares, ys,
-                              NULL, NULL, a->n));
+    const struct frost_package package = { &group, a->msg, a->msg_len,
+                                           list,   a->n,   NULL };
+    const struct frost_point *r = (const struct frost_point *)
+                                          reply.group_commitment;
+    assert_ok(frost_aggregate(sig, &package, shares, ys, r, NULL));
+    assert_memory_equal(sig, r, 32);
     assert_true(openssl_verifies(sig, group.b, a->msg, a->msg_len));
     sig[0] ^= 1;
     assert_false(openssl_verifies(sig, group.b, a->msg, a->msg_len));

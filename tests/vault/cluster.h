@@ -68,7 +68,7 @@ void cluster_free(struct cluster *c);
 
 struct made_key {
     struct vault_dkg_terms terms;
-    struct frost_dkg_package packages[NODES];
+    struct frost_dealing packages[NODES];
     /* boxes[i][j]: what i dealt to j */
     uint8_t boxes[NODES][NODES][VAULT_BOX_LEN];
     struct vault_dkg_result result[NODES];

@@ -99,7 +99,7 @@ static void transcript_is_that_of_the_format(void **state)
 static void a_session_begins_once(void **state)
 {
     struct fixture *f = *state;
-    struct frost_dkg_package again;
+    struct frost_dealing again;
     dkg_run(f->c, &f->key);
     assert_rc(vault_dkg_begin(f->c->v[0], &again, &f->key.terms), RC_EXISTS);
 }
@@ -107,7 +107,7 @@ static void a_session_begins_once(void **state)
 static void terms_out_of_bounds_are_refused(void **state)
 {
     struct fixture *f = *state;
-    struct frost_dkg_package p;
+    struct frost_dealing p;
     const struct vault_dkg_terms good = f->key.terms;
     struct vault_dkg_terms *t = &f->key.terms;
     struct vault *v = f->c->v[0];
@@ -143,7 +143,7 @@ static void a_bad_package_names_its_dealer(void **state)
     const uint8_t *session = k->terms.session;
     for (unsigned i = 0; i < NODES; i++)
         assert_ok(vault_dkg_begin(f->c->v[i], &k->packages[i], &k->terms));
-    struct frost_dkg_package good = k->packages[1];
+    struct frost_dealing good = k->packages[1];
     k->packages[1].pok_z.le[0] ^= 1;
     assert_rc(vault_dkg_deal(f->c->v[0], k->boxes[0], session, k->packages, 3),
               RC_CHEATER);
@@ -231,7 +231,7 @@ static void too_many_dkgs_drop_the_oldest(void **state)
 {
     struct fixture *f = *state;
     struct made_key *k = &f->key;
-    struct frost_dkg_package p;
+    struct frost_dealing p;
     for (unsigned i = 0; i < 3; i++)
         assert_ok(vault_dkg_begin(f->c->v[i], &k->packages[i], &k->terms));
     struct vault_dkg_terms flood = k->terms;
