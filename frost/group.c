@@ -67,6 +67,7 @@ enum rc frost_group_check(const struct frost_group *group)
         return rc_raise(RC_VERIFY, "group: the verifying shares are not those "
                                    "of its key");
     for (unsigned i = group->t; i < group->n; i++) {
+        TRY(frost_group_y(&at, group, &group->ids[i]));
         TRY(frost_group_at(&at, group, &group->ids[i]));
         frost_ge_encode(&encoded, &at);
         if (!frost_point_is(&encoded, &group->ys[i]))

@@ -151,6 +151,15 @@ static enum rc nonce_make(struct vault_core *core, unsigned slot, uint16_t lead,
     return RC_OK;
 }
 
+static void put_commitment(struct bytes_writer *out,
+                           const struct vault_core *core, unsigned slot)
+{
+    const struct frost_commitment *c = &core->pool->nonce[slot].commitment;
+    bytes_put(out, core->nonces.id[slot], VAULT_NONCE_ID_LEN);
+    bytes_put(out, c->hiding.b, 32);
+    bytes_put(out, c->binding.b, 32);
+}
+
 enum rc vault_on_commit(struct vault_core *core, struct bytes_writer *out,
                         struct bytes_reader *in,
                         const struct vault_request *req)
@@ -171,13 +180,18 @@ enum rc vault_on_commit(struct vault_core *core, struct bytes_writer *out,
                         part < VAULT_MAX_COMMIT ? part : VAULT_MAX_COMMIT);
     TRY(vault_roster_node(&node, core, lead));
     TRY(vault_share_active(core, &share, &share_at, key, epoch));
+    uint16_t made[VAULT_MAX_COMMIT];
     for (unsigned i = 0; i < count; i++) {
         unsigned slot = slot_get(core, lead, part);
-        TRY(nonce_make(core, slot, lead, share, share_at));
-        const struct frost_nonce *n = &core->pool->nonce[slot];
-        bytes_put(out, core->nonces.id[slot], VAULT_NONCE_ID_LEN);
-        bytes_put(out, n->commitment.hiding.b, 32);
-        bytes_put(out, n->commitment.binding.b, 32);
+        enum rc rc = nonce_make(core, slot, lead, share, share_at);
+        if (rc != RC_OK) {
+            /* the reply goes away, and with it what nobody will ask for */
+            while (i-- > 0)
+                slot_free(core, made[i]);
+            return rc;
+        }
+        made[i] = (uint16_t)slot;
+        put_commitment(out, core, slot);
     }
     return RC_OK;
 }

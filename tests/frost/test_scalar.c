@@ -4,29 +4,6 @@
 
 #include "frost/inner.h"
 
-static void nothing_secret_is_made_before_the_self_test(void **state)
-{
-    (void)state;
-    static struct frost_poly secret;
-    static struct frost_dealing dealing;
-    struct frost_nonce nonce;
-    struct frost_id id;
-    const struct frost_scalar share = { .le = { 7 } };
-    uint8_t random[3][32];
-    kit_randoms(random, 3);
-    assert_ok(frost_id_from_u16(&id, 1));
-    memset(&nonce, 0xaa, sizeof(nonce));
-    struct frost_ready not_yet = { 0 };
-    assert_rc(frost_commit(&nonce, &not_yet, &id, &share, random[0], random[1]),
-              RC_ORDER);
-    assert_true(kit_all_zero(&nonce, sizeof(nonce)));
-    assert_rc(frost_dkg_deal(&secret, &dealing, &not_yet, &id, 2,
-                             (const uint8_t(*)[32])random),
-              RC_ORDER);
-    assert_ok(frost_commit(&nonce, &kit_ready, &id, &share, random[0],
-                           random[1]));
-}
-
 static void self_test_can_run_again(void **state)
 {
     (void)state;
@@ -111,7 +88,6 @@ static void identifiers_compare_as_numbers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nothing_secret_is_made_before_the_self_test),
         cmocka_unit_test(self_test_can_run_again),
         cmocka_unit_test(zero_identifier_is_refused),
         cmocka_unit_test(zero_identifier_in_a_list_is_refused),
