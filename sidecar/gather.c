@@ -53,6 +53,31 @@ void peer_down(struct node *n, uint32_t id, int64_t for_ms, enum rc rc)
     drop_pools(p);
 }
 
+/*
+ * RFC 9591 section 5.3: malformed commitments are the sender's fault, found
+ * before an intent is logged and before an honest signer refuses them.
+ */
+static enum rc commitment_check(uint16_t id, const struct wire_commitment *in)
+{
+    struct frost_commitment c;
+    TRY(frost_id_from_u16(&c.id, id));
+    memcpy(c.hiding.b, in->hiding, 32);
+    memcpy(c.binding.b, in->binding, 32);
+    if (frost_commitment_check(&c, NULL) != RC_OK)
+        return rc_raise(RC_CHEATER, "its commitments are no points");
+    return RC_OK;
+}
+
+enum rc peer_pool_fill(struct pool *pool, uint16_t id,
+                       const struct wire_commitment *next, size_t n)
+{
+    for (size_t i = 0; i < n && pool->n < POOL_CAP; i++) {
+        TRY(commitment_check(id, &next[i]));
+        pool->at[pool->n++] = next[i];
+    }
+    return RC_OK;
+}
+
 /* Commitments die with the vault that made them. */
 static void see_boot(struct peer *p, const uint8_t boot[16])
 {
@@ -217,8 +242,7 @@ static enum rc fill_pool(struct node *n, struct round *r, uint16_t id,
         return rc_raise(RC_NOMEM, "commitments: no place for node%u", id);
     see_boot(p, in.boot);
     p->head = in.head;
-    for (size_t i = 0; i < in.next.n && pool->n < POOL_CAP; i++)
-        pool->at[pool->n++] = in.next.at[i];
+    TRY(peer_pool_fill(pool, id, in.next.at, in.next.n));
     p->why[0] = '\0';
     return pool->n >= r->n_shots
                    ? RC_OK
@@ -233,7 +257,7 @@ static void gathered(struct node *n, void *arg, uint32_t from, enum rc rc,
     if (rc == RC_OK)
         rc = fill_pool(n, r, (uint16_t)from, body, len);
     if (rc != RC_OK) {
-        peer_down(n, from, DOWN_MS, rc);
+        peer_down(n, from, rc == RC_CHEATER ? CHEATER_DOWN_MS : DOWN_MS, rc);
         (void)rc_prefix(rc, "node%u: ", from);
         round_fail_by_peer(r, rc);
         if (rc == RC_UNKNOWN)

@@ -327,6 +327,12 @@ void round_sign(struct node *n, struct round *r,
 void round_finish(struct node *n, struct round *r); /* all replies are in */
 void peer_down(struct node *n, uint32_t id, int64_t for_ms, enum rc rc);
 struct pool *peer_pool(struct peer *p, const struct key *key);
+/*
+ * What node `id` sent for its next signatures, as far as there is place.
+ * RC_CHEATER at the first that is no commitment; those before it stay.
+ */
+MUST_CHECK enum rc peer_pool_fill(struct pool *pool, uint16_t id,
+                                  const struct wire_commitment *next, size_t n);
 
 /* follow.c */
 MUST_CHECK enum rc follow_commit(struct node *n, uint16_t from,

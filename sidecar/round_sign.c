@@ -51,8 +51,9 @@ static enum rc take_results(struct node *n, struct round *r, uint16_t from,
         return RC_OK;
     p->head = in->head;
     p->why[0] = '\0';
-    for (size_t i = 0; i < in->next.n && pool->n < POOL_CAP; i++)
-        pool->at[pool->n++] = in->next.at[i];
+    /* these shares count all the same; it is only asked for no more */
+    if (peer_pool_fill(pool, from, in->next.at, in->next.n) != RC_OK)
+        peer_down(n, from, CHEATER_DOWN_MS, RC_CHEATER);
     return RC_OK;
 }
 
