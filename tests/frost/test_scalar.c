@@ -42,6 +42,20 @@ static void zero_identifier_is_refused(void **state)
     assert_rc(frost_dkg_check(&dealing, &zero, 2), RC_ARG);
 }
 
+/* As ZF says since 2.0.0: neither in (test_encodings) nor out. */
+static void identity_is_never_given_out(void **state)
+{
+    (void)state;
+    const struct frost_scalar zero = { .le = { 0 } };
+    struct frost_point before, y;
+    memset(&before, 0x77, sizeof(before));
+    y = before;
+    assert_rc(frost_scalar_base(&y, &zero), RC_ARG);
+    assert_memory_equal(&y, &before, sizeof(y));
+    assert_rc(frost_point_decode(&y, frost_identity.b), RC_PARSE);
+    assert_memory_equal(&y, &before, sizeof(y));
+}
+
 static void zero_identifier_in_a_list_is_refused(void **state)
 {
     (void)state;
@@ -90,6 +104,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(self_test_can_run_again),
         cmocka_unit_test(zero_identifier_is_refused),
+        cmocka_unit_test(identity_is_never_given_out),
         cmocka_unit_test(zero_identifier_in_a_list_is_refused),
         cmocka_unit_test(numbers_become_identifiers_and_back),
         cmocka_unit_test(identifiers_compare_as_numbers),

@@ -210,6 +210,20 @@ static void share_depends_on_the_whole_package(void **state)
     }
 }
 
+/* ZF 0.6.0: another key in the package, another binding factor. */
+static void share_depends_on_the_group_key(void **state)
+{
+    (void)state;
+    struct frost_factors ours, other;
+    kit_round_start(&r, &g, 3);
+    struct frost_package p = kit_package(&r, "m", 1);
+    frost_binding_factors(&ours, &p);
+    p.group_key = &g.ys[0];
+    frost_binding_factors(&other, &p);
+    for (unsigned i = 0; i < 3; i++)
+        assert_memory_not_equal(&ours.rho[i], &other.rho[i], 32);
+}
+
 static void empty_message_is_signed(void **state)
 {
     (void)state;
@@ -234,6 +248,7 @@ int main(void)
         cmocka_unit_test(bad_share_is_refused),
         cmocka_unit_test(repeated_randomness_is_refused),
         cmocka_unit_test(share_depends_on_the_whole_package),
+        cmocka_unit_test(share_depends_on_the_group_key),
         cmocka_unit_test(empty_message_is_signed),
     };
     return cmocka_run_group_tests(tests, make_group, NULL);

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# docs/THREATS.md names a file and a test for each check: both must exist.
+# docs/THREATS.md names a file and a test for each check, docs/FROST.md a test
+# for each finding of others: all must exist.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 bad=0
@@ -25,5 +26,15 @@ while IFS='|' read -r _ attack _ files tests _; do
         n=$((n + 1))
     done
 done < <(grep -E '^\| ' docs/THREATS.md | grep -vE '^\| attack')
-[ $n -gt 50 ] || { echo "only $n tests named"; bad=1; }
+while IFS='|' read -r _ found _ tests _; do
+    for t in $(grep -oE '`[a-z0-9]+(_[a-z0-9]+)+`' <<<"$tests" | tr -d '`'); do
+        case $t in test_*) continue ;; esac
+        grep -rqE "(void|\() ?$t\b" tests || {
+            echo "FROST.md, $found: no test $t"
+            bad=1
+        }
+        n=$((n + 1))
+    done
+done < <(sed -n '/^## Findings/,/^## Speed/p' docs/FROST.md | grep '^| ')
+[ $n -gt 65 ] || { echo "only $n tests named"; bad=1; }
 exit $bad
