@@ -110,8 +110,9 @@ static enum rc blame(const struct frost_package *p,
             TRY(rc);
     }
     if (named.n == 0)
-        return rc_raise(RC_VERIFY, "the shares are right for other keys than "
-                                   "the group's");
+        return rc_raise(RC_VERIFY, "the shares are right, but not of this "
+                                   "group's key, or fewer than its "
+                                   "threshold");
     if (culprits) {
         memcpy(culprits->id, named.id, named.n * sizeof(*named.id));
         culprits->n = named.n;

@@ -21,18 +21,24 @@ enum rc frost_threshold_check(unsigned t)
 
 /* ---- dealing ----------------------------------------------------------- */
 
+enum rc frost_randomness_check(const uint8_t (*randomness)[32], unsigned n)
+{
+    int same = 0;
+    for (unsigned i = 0; i < n; i++)
+        for (unsigned k = 0; k < i; k++)
+            same |= sodium_memcmp(randomness[i], randomness[k], 32) == 0;
+    ct_public(&same, sizeof(same));
+    if (same)
+        return rc_raise(RC_ARG, "the randomness repeats");
+    return RC_OK;
+}
+
 enum rc frost_poly_fill(struct frost_poly *poly, struct frost_dealing *dealing,
                         unsigned first, unsigned t,
                         const uint8_t (*randomness)[32])
 {
     for (unsigned k = first; k < t; k++) {
-        const uint8_t *fresh = randomness[k - first];
-        int same = k > first &&
-                   sodium_memcmp(fresh, randomness[k - first - 1], 32) == 0;
-        ct_public(&same, sizeof(same));
-        if (same)
-            return rc_raise(RC_ARG, "deal: the randomness repeats");
-        frost_scalar_from_uniform(&poly->coeff[k], fresh);
+        frost_scalar_from_uniform(&poly->coeff[k], randomness[k - first]);
         if (!frost_base(&dealing->commitment[k], &poly->coeff[k]))
             return rc_raise(RC_ARG, "deal: the randomness gives a zero");
     }
@@ -144,6 +150,30 @@ enum rc frost_dealt_sum(struct ge *out, const struct frost_dealt *dealt)
     return RC_OK;
 }
 
+enum rc frost_dealt_mine(const struct frost_dealt *dealt, unsigned at,
+                         const struct frost_dealing *mine)
+{
+    const struct frost_dealing *d = &dealt->dealings[at];
+    if (mine && d->t == mine->t &&
+        memcmp(d->commitment, mine->commitment,
+               d->t * sizeof(d->commitment[0])) == 0 &&
+        frost_point_is(&d->pok_r, &mine->pok_r) &&
+        memcmp(&d->pok_z, &mine->pok_z, sizeof(d->pok_z)) == 0)
+        return RC_OK;
+    return rc_raise(RC_CONFLICT, "dealings: ours is not the one we sent");
+}
+
+enum rc frost_ys_check(const struct frost_point *ys, const struct frost_id *ids,
+                       unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        if (frost_point_is(&ys[i], &frost_identity))
+            return rc_raise(RC_VERIFY,
+                            "the share of %u would be zero: deal again",
+                            frost_id_to_u16(&ids[i]));
+    return RC_OK;
+}
+
 /* The sum is wrong: whose part of it? */
 static enum rc blame(const struct frost_dealt *dealt, const struct frost_id *us,
                      struct frost_culprits *culprits)
@@ -166,8 +196,9 @@ static enum rc blame(const struct frost_dealt *dealt, const struct frost_id *us,
                                 "member than ours");
     return rc_raise(RC_CHEATER,
                     "%u of %u sub-shares are not on their dealer's "
-                    "polynomial, first that of %u",
-                    n, dealt->n, frost_id_to_u16(&dealt->dealers[first]));
+                    "polynomial, first that of %u%s",
+                    n, dealt->n, frost_id_to_u16(&dealt->dealers[first]),
+                    n == dealt->n ? "; or we are another member" : "");
 }
 
 enum rc frost_dealt_share(struct frost_scalar *share,

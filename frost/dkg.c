@@ -8,24 +8,21 @@
 
 #include <string.h>
 
-#include "base/secret.h"
-
 /* ---- dealing ----------------------------------------------------------- */
 
 /* R = k*B, mu = k + a0*c: a Schnorr proof that we know coefficient 0. */
-static enum rc prove(struct frost_dealing *dealing,
-                     const struct frost_poly *poly, const struct frost_id *id,
-                     const uint8_t random[32])
+enum rc frost_dkg_prove(struct frost_dealing *dealing,
+                        const struct frost_poly *poly,
+                        const struct frost_id *id,
+                        const struct frost_scalar *nonce)
 {
-    WIPED(frost_scalar) k;
-    frost_scalar_from_uniform(&k, random);
-    if (!frost_base(&dealing->pok_r, &k))
+    if (!frost_base(&dealing->pok_r, nonce))
         return rc_raise(RC_ARG, "dkg: the randomness gives a zero nonce");
     struct frost_scalar c;
     frost_hdkg(&c, id, &dealing->commitment[0], &dealing->pok_r);
     WIPED(frost_scalar) key_term;
     frost_scalar_mul(&key_term, &poly->coeff[0], &c);
-    frost_scalar_add(&dealing->pok_z, &k, &key_term);
+    frost_scalar_add(&dealing->pok_z, nonce, &key_term);
     return RC_OK;
 }
 
@@ -36,12 +33,15 @@ static enum rc deal(struct frost_poly *poly, struct frost_dealing *dealing,
     TRY(frost_threshold_check(t));
     if (!frost_id_is_valid(id))
         return rc_raise(RC_ARG, "dkg: bad identifier");
+    TRY(frost_randomness_check(randomness, t + 1));
     TRY(frost_poly_fill(poly, dealing, 0, t, randomness));
-    int same = sodium_memcmp(randomness[t], randomness[t - 1], 32) == 0;
-    ct_public(&same, sizeof(same));
-    if (same)
-        return rc_raise(RC_ARG, "dkg: the randomness repeats");
-    return prove(dealing, poly, id, randomness[t]);
+    /*
+     * Hedged as the nonces of signing are: were it the coefficient itself,
+     * or predictable, the proof would give the secret away.
+     */
+    WIPED(frost_scalar) nonce;
+    frost_h3(&nonce, randomness[t], &poly->coeff[0]);
+    return frost_dkg_prove(dealing, poly, id, &nonce);
 }
 
 enum rc frost_dkg_deal(struct frost_poly *poly, struct frost_dealing *dealing,
@@ -75,6 +75,10 @@ static enum rc proof_check(const struct frost_dealing *dealing,
         !frost_ge_decode_any(&point[0], &dealing->commitment[0]))
         return rc_raise(RC_PARSE, "dkg: proof of possession of %u: malformed",
                         frost_id_to_u16(dealer));
+    if (frost_point_is(&dealing->pok_r, &dealing->commitment[0]))
+        return rc_raise(RC_VERIFY,
+                        "dkg: proof of possession of %u tells its secret",
+                        frost_id_to_u16(dealer));
     frost_hdkg(&factor[0], dealer, &dealing->commitment[0], &dealing->pok_r);
     frost_scalar_sub(&factor[1], &zero, &dealing->pok_z);
     frost_msm(&sum, factor, point, 2);
@@ -95,16 +99,6 @@ enum rc frost_dkg_check(const struct frost_dealing *dealing,
 
 /* ---- finishing --------------------------------------------------------- */
 
-static bool same_dealing(const struct frost_dealing *a,
-                         const struct frost_dealing *b)
-{
-    return a->t == b->t &&
-           memcmp(a->commitment, b->commitment,
-                  a->t * sizeof(a->commitment[0])) == 0 &&
-           memcmp(&a->pok_r, &b->pok_r, sizeof(a->pok_r)) == 0 &&
-           memcmp(&a->pok_z, &b->pok_z, sizeof(a->pok_z)) == 0;
-}
-
 static enum rc arguments_check(const struct frost_dealt *dealt,
                                const struct frost_dealing *mine, unsigned me)
 {
@@ -115,9 +109,7 @@ static enum rc arguments_check(const struct frost_dealt *dealt,
     if (dealt->dealings[0].t > dealt->n)
         return rc_raise(RC_ARG, "dkg: threshold %u of %u", dealt->dealings[0].t,
                         dealt->n);
-    if (!same_dealing(&dealt->dealings[me], mine))
-        return rc_raise(RC_CONFLICT, "dkg: our dealing is not the one we sent");
-    return RC_OK;
+    return frost_dealt_mine(dealt, me, mine);
 }
 
 /* Group key and verifying shares: all public. */
@@ -133,9 +125,6 @@ static __attribute__((noinline)) enum rc public_key(
         return rc_raise(RC_VERIFY, "dkg: the group key is the identity");
     for (unsigned i = 0; i < dealt->n; i++) {
         frost_points_at(&at, group, t, &dealt->dealers[i]);
-        if (frost_ge_is_identity(&at))
-            return rc_raise(RC_VERIFY, "dkg: no verifying share for %u",
-                            frost_id_to_u16(&dealt->dealers[i]));
         frost_ge_encode(&ys[i], &at);
     }
     return RC_OK;
@@ -152,8 +141,11 @@ enum rc frost_dkg_finish(struct frost_scalar *share,
         culprits->n = 0;
     TRY(arguments_check(dealt, mine, me));
     TRY(public_key(&key, shares_of, dealt));
-    TRY(frost_dealt_share(share, NULL, &shares_of[me], dealt,
+    WIPED(frost_scalar) out;
+    TRY(frost_dealt_share(&out, NULL, &shares_of[me], dealt,
                           &dealt->dealers[me], culprits));
+    TRY(frost_ys_check(shares_of, dealt->dealers, dealt->n));
+    *share = out;
     *group_key = key;
     memcpy(ys, shares_of, dealt->n * sizeof(*ys));
     return RC_OK;

@@ -33,7 +33,8 @@
  *     public and handled in variable time.
  *   - Randomness is a parameter: 32 fresh uniform bytes each, used once, of
  *     this call alone; secret, wiped by the caller. When it is plainly
- *     broken (repeats, or gives a zero) the call is RC_ARG.
+ *     broken (two alike, or a zero coefficient) the call is RC_ARG.
+ *   - Stack: up to 200 KiB below a call, for 128 signers; little for few.
  */
 #ifndef FROST_FROST_H
 #define FROST_FROST_H
@@ -66,9 +67,9 @@ struct frost_commitment {
     struct frost_point binding; /* E */
 };
 /*
- * The secret behind one commitment: good for one signature. Never copied,
- * never serialised (there is no function for it); frost_sign() consumes it
- * whatever happens.
+ * The secret behind one commitment: good for one signature. Do not copy it
+ * but to move it; there is no function that serialises it, and frost_sign()
+ * consumes it whatever happens.
  */
 struct frost_nonce {
     struct frost_scalar hiding;         /* d, secret */
@@ -200,7 +201,7 @@ struct frost_package {
  * share      the signer's secret share, mixed in as section 4.1 says
  * rand_d/_e  randomness
  * Fails      RC_ORDER not ready; RC_ARG a bad id or share, or both randoms
- *            the same
+ *            the same; RC_INTERNAL a nonce came out zero
  */
 MUST_CHECK enum rc frost_commit(struct frost_nonce *nonce,
                                 const struct frost_ready *ready,
@@ -358,7 +359,8 @@ MUST_CHECK enum rc frost_dkg_check(const struct frost_dealing *dealing,
  * me         our index in dealt->dealers
  * culprits   out as in frost_aggregate(); may be NULL
  * Fails      RC_CHEATER sub-shares off their polynomials; RC_CONFLICT ours
- *            was altered; RC_VERIFY the group key is the identity; RC_ARG
+ *            was altered; RC_VERIFY the group key or, with all sub-shares
+ *            right, a verifying share is the identity; RC_ARG
  */
 MUST_CHECK enum rc frost_dkg_finish(struct frost_scalar *share,
                                     struct frost_point *group_key,
@@ -391,16 +393,16 @@ MUST_CHECK enum rc frost_refresh_check(const struct frost_dealing *dealing,
                                        unsigned t);
 /*
  * share      out, secret; may be old_share itself
- * ys         out [n]: the new verifying shares
+ * ys         out [dealt->n]: the new verifying shares of the dealers
  * old        the group before
- * ids, n     who stays: t..old->n of old->ids
- * me         our index in ids
+ * dealt      of all who stay: t..old->n of old->ids, ourselves included
+ * mine, me, culprits, failures   as in frost_dkg_finish()
  */
 MUST_CHECK enum rc frost_refresh_finish(
         struct frost_scalar *share, struct frost_point *ys,
         const struct frost_group *old, const struct frost_scalar *old_share,
-        const struct frost_id *ids, unsigned n, unsigned me,
-        const struct frost_dealt *dealt, struct frost_culprits *culprits);
+        const struct frost_dealt *dealt, const struct frost_dealing *mine,
+        unsigned me, struct frost_culprits *culprits);
 
 /* ---- reshare: new t, n and members, same key -------------------------------- */
 /*
@@ -439,12 +441,14 @@ MUST_CHECK enum rc frost_reshare_check(const struct frost_dealing *dealing,
  * old        the group before: its key must come out again, else RC_VERIFY
  * new_t, ids, n, me   the new group, and our index in it
  * dealt      of the quorum
+ * mine       the dealing we sent, if we are of the quorum; else unused
  */
 MUST_CHECK enum rc frost_reshare_finish(
         struct frost_scalar *share, struct frost_point *ys,
         const struct frost_group *old, unsigned new_t,
         const struct frost_id *ids, unsigned n, unsigned me,
-        const struct frost_dealt *dealt, struct frost_culprits *culprits);
+        const struct frost_dealt *dealt, const struct frost_dealing *mine,
+        struct frost_culprits *culprits);
 
 /* ---- repair and enrolment: one share, made by t others ---------------------- */
 /*

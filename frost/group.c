@@ -42,33 +42,41 @@ enum rc frost_group_y(struct ge *out, const struct frost_group *group,
     return RC_OK;
 }
 
+/* By the first t of ys, decoded. */
+static void interpolate(struct ge *out, const struct frost_group *group,
+                        const struct ge *ys, const struct frost_id *x)
+{
+    struct frost_scalar lambda[FROST_MAX_SIGNERS];
+    frost_lagrange_all(lambda, group->ids, group->t, x);
+    frost_msm(out, lambda, ys, group->t);
+}
+
 enum rc frost_group_at(struct ge *out, const struct frost_group *group,
                        const struct frost_id *x)
 {
-    struct frost_scalar lambda[FROST_MAX_SIGNERS];
-    struct ge y[FROST_MAX_SIGNERS];
+    struct ge ys[FROST_MAX_SIGNERS];
     for (unsigned i = 0; i < group->t; i++)
-        TRY(frost_group_y(&y[i], group, &group->ids[i]));
-    frost_lagrange_all(lambda, group->ids, group->t, x);
-    frost_msm(out, lambda, y, group->t);
+        TRY(frost_group_y(&ys[i], group, &group->ids[i]));
+    interpolate(out, group, ys, x);
     return RC_OK;
 }
 
 enum rc frost_group_check(const struct frost_group *group)
 {
-    struct ge at;
+    struct ge ys[FROST_MAX_SIGNERS], at;
     struct frost_point encoded;
     TRY(frost_group_shape(group));
     if (!frost_point_is_valid(group->key))
         return rc_raise(RC_PARSE, "group key: not a point of the group");
-    TRY(frost_group_at(&at, group, NULL));
+    for (unsigned i = 0; i < group->n; i++)
+        TRY(frost_group_y(&ys[i], group, &group->ids[i]));
+    interpolate(&at, group, ys, NULL);
     frost_ge_encode(&encoded, &at);
     if (!frost_point_is(&encoded, group->key))
         return rc_raise(RC_VERIFY, "group: the verifying shares are not those "
                                    "of its key");
     for (unsigned i = group->t; i < group->n; i++) {
-        TRY(frost_group_y(&at, group, &group->ids[i]));
-        TRY(frost_group_at(&at, group, &group->ids[i]));
+        interpolate(&at, group, ys, &group->ids[i]);
         frost_ge_encode(&encoded, &at);
         if (!frost_point_is(&encoded, &group->ys[i]))
             return rc_raise(RC_VERIFY,

@@ -21,6 +21,8 @@
  * libsodium leaves parts of its scalars (digits of a base multiplication,
  * operands of an addition) on the stack below its caller. First line of every
  * function of the door that touches a secret: clears them at every exit.
+ * The deepest such frame is near 1.5 KiB. It rests on immediate binding (-z
+ * now): a lazy call of libsodium would spill registers far below.
  */
 #define FROST_STACK_BELOW 4096
 static inline void frost_stack_wipe(int *unused)
@@ -185,6 +187,9 @@ MUST_CHECK enum rc frost_group_share(const struct frost_group *group,
 /* ---- deal.c ----------------------------------------------------------- */
 
 MUST_CHECK enum rc frost_threshold_check(unsigned t);
+/* No two alike: RC_ARG. */
+MUST_CHECK enum rc frost_randomness_check(const uint8_t (*randomness)[32],
+                                          unsigned n);
 /*
  * Coefficients `first`..t-1 of poly and their commitments, from randomness;
  * the caller has set the ones before and wipes all when this fails.
@@ -200,6 +205,17 @@ MUST_CHECK enum rc frost_dealing_check(const struct frost_dealing *dealing,
 /* Dealers rise, all of threshold t. */
 MUST_CHECK enum rc frost_dealt_check(const struct frost_dealt *dealt,
                                      unsigned t);
+/* Dealing `at` is `mine`, and mine is given: else RC_CONFLICT. */
+MUST_CHECK enum rc frost_dealt_mine(const struct frost_dealt *dealt,
+                                    unsigned at,
+                                    const struct frost_dealing *mine);
+/*
+ * None is the identity: RC_VERIFY. After the sub-shares have been judged: a
+ * dealer can steer another's verifying share there, and then cannot have
+ * dealt right ones.
+ */
+MUST_CHECK enum rc frost_ys_check(const struct frost_point *ys,
+                                  const struct frost_id *ids, unsigned n);
 /* The polynomial nobody knows: out [t], the sum of all dealings. */
 MUST_CHECK enum rc frost_dealt_sum(struct ge *out,
                                    const struct frost_dealt *dealt);
@@ -214,6 +230,14 @@ MUST_CHECK enum rc frost_dealt_share(struct frost_scalar *share,
                                      const struct frost_dealt *dealt,
                                      const struct frost_id *us,
                                      struct frost_culprits *culprits);
+
+/* ---- dkg.c ------------------------------------------------------------ */
+
+/* The proof alone, of poly's coefficient 0; the nonce is secret. */
+MUST_CHECK enum rc frost_dkg_prove(struct frost_dealing *dealing,
+                                   const struct frost_poly *poly,
+                                   const struct frost_id *id,
+                                   const struct frost_scalar *nonce);
 
 /* ---- commit.c, selftest.c -------------------------------------------- */
 

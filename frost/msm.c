@@ -10,6 +10,8 @@
  */
 #include "frost/ge.h"
 
+#include <assert.h>
+
 #define MULTIPLES 8   /* P, 3P, ... 15P */
 #define DIGITS    254 /* a scalar is below 2^253; a carry may add one */
 #define CHUNK     64  /* points a chain: 100 KiB of stack */
@@ -40,6 +42,7 @@ static void recode(struct digits *out, const struct frost_scalar *s)
         out->of[i] = (int8_t)(digit - (carry ? 32 : 0));
         i += 5;
     }
+    assert(carry == 0 && s->le[31] < 0x20);
 }
 
 static void multiples(struct ge_cached out[MULTIPLES], const struct ge *p)

@@ -17,6 +17,7 @@ enum rc frost_refresh_deal(struct frost_poly *poly,
     sodium_memzero(dealing, sizeof(*dealing));
     TRY(frost_ready_check(ready));
     TRY(frost_threshold_check(t));
+    TRY(frost_randomness_check(randomness, t - 1));
     enum rc rc = frost_poly_fill(poly, dealing, 1, t, randomness);
     if (rc != RC_OK) {
         sodium_memzero(poly, sizeof(*poly));
@@ -40,34 +41,32 @@ enum rc frost_refresh_check(const struct frost_dealing *dealing,
 }
 
 static enum rc arguments_check(const struct frost_group *old,
-                               const struct frost_id *ids, unsigned n,
-                               unsigned me, const struct frost_dealt *dealt)
+                               const struct frost_dealt *dealt,
+                               const struct frost_dealing *mine, unsigned me)
 {
     TRY(frost_group_shape(old));
-    TRY(frost_group_subset(old, ids, n, "refresh"));
-    if (me >= n)
-        return rc_raise(RC_ARG, "refresh: %u members, we are entry %u", n, me);
+    TRY(frost_group_subset(old, dealt->dealers, dealt->n, "refresh"));
+    if (me >= dealt->n)
+        return rc_raise(RC_ARG, "refresh: %u members, we are entry %u",
+                        dealt->n, me);
     TRY(frost_dealt_check(dealt, old->t));
     for (unsigned i = 0; i < dealt->n; i++)
         if (!frost_point_is(&dealt->dealings[i].commitment[0], &frost_identity))
             return rc_raise(RC_ARG, "refresh: the dealing of %u is not checked",
                             frost_id_to_u16(&dealt->dealers[i]));
-    return RC_OK;
+    return frost_dealt_mine(dealt, me, mine);
 }
 
 static __attribute__((noinline)) enum rc new_shares_of(
         struct frost_point *ys, const struct frost_group *old,
-        const struct frost_id *ids, unsigned n, const struct frost_dealt *dealt)
+        const struct frost_dealt *dealt)
 {
     struct ge sum[FROST_MAX_SIGNERS], at, y;
     TRY(frost_dealt_sum(sum, dealt));
-    for (unsigned i = 0; i < n; i++) {
-        TRY(frost_group_y(&y, old, &ids[i]));
-        frost_points_at(&at, sum, old->t, &ids[i]);
+    for (unsigned i = 0; i < dealt->n; i++) {
+        TRY(frost_group_y(&y, old, &dealt->dealers[i]));
+        frost_points_at(&at, sum, old->t, &dealt->dealers[i]);
         at = ge_add(&at, &y);
-        if (frost_ge_is_identity(&at))
-            return rc_raise(RC_VERIFY, "refresh: no verifying share for %u",
-                            frost_id_to_u16(&ids[i]));
         frost_ge_encode(&ys[i], &at);
     }
     return RC_OK;
@@ -76,18 +75,21 @@ static __attribute__((noinline)) enum rc new_shares_of(
 enum rc frost_refresh_finish(struct frost_scalar *share, struct frost_point *ys,
                              const struct frost_group *old,
                              const struct frost_scalar *old_share,
-                             const struct frost_id *ids, unsigned n,
-                             unsigned me, const struct frost_dealt *dealt,
+                             const struct frost_dealt *dealt,
+                             const struct frost_dealing *mine, unsigned me,
                              struct frost_culprits *culprits)
 {
     struct frost_point shares_of[FROST_MAX_SIGNERS];
     if (culprits)
         culprits->n = 0;
-    TRY(arguments_check(old, ids, n, me, dealt));
-    TRY(frost_group_share(old, &ids[me], old_share));
-    TRY(new_shares_of(shares_of, old, ids, n, dealt));
-    TRY(frost_dealt_share(share, old_share, &shares_of[me], dealt, &ids[me],
-                          culprits));
-    memcpy(ys, shares_of, n * sizeof(*ys));
+    TRY(arguments_check(old, dealt, mine, me));
+    TRY(frost_group_share(old, &dealt->dealers[me], old_share));
+    TRY(new_shares_of(shares_of, old, dealt));
+    WIPED(frost_scalar) out;
+    TRY(frost_dealt_share(&out, old_share, &shares_of[me], dealt,
+                          &dealt->dealers[me], culprits));
+    TRY(frost_ys_check(shares_of, dealt->dealers, dealt->n));
+    *share = out;
+    memcpy(ys, shares_of, dealt->n * sizeof(*ys));
     return RC_OK;
 }

@@ -9,8 +9,6 @@
 
 #include <string.h>
 
-#include "base/secret.h"
-
 /* ---- helpers ----------------------------------------------------------- */
 
 static enum rc helpers_check(const struct frost_group *group,
@@ -38,15 +36,13 @@ static enum rc split(struct frost_scalar *deltas,
 {
     struct frost_scalar lambda;
     WIPED(frost_scalar) left;
+    TRY(frost_randomness_check(randomness, n - 1));
     frost_lagrange(&lambda, helpers, n, me, target);
     frost_scalar_mul(&left, &lambda, share);
     for (unsigned i = 0; i + 1 < n; i++) {
-        int same = i > 0 &&
-                   sodium_memcmp(randomness[i], randomness[i - 1], 32) == 0;
-        ct_public(&same, sizeof(same));
         frost_scalar_from_uniform(&deltas[i], randomness[i]);
-        if (same || frost_scalar_is_zero(&deltas[i]))
-            return rc_raise(RC_ARG, "repair: the randomness is broken");
+        if (frost_scalar_is_zero(&deltas[i]))
+            return rc_raise(RC_ARG, "repair: the randomness gives a zero");
         frost_scalar_sub(&left, &left, &deltas[i]);
     }
     deltas[n - 1] = left;
@@ -109,7 +105,9 @@ static enum rc finish(struct frost_scalar *share, const struct frost_point *y,
     WIPED(frost_scalar) sum;
     struct frost_point got;
     TRY(sum_of(&sum, sigmas, n, "sigma"));
-    if (!frost_base_or_identity(&got, &sum) || !frost_point_is(&got, y))
+    /* a share is never zero, whatever the group says of this member */
+    if (frost_scalar_is_zero(&sum) || !frost_base(&got, &sum) ||
+        !frost_point_is(&got, y))
         return rc_raise(RC_VERIFY, "repair: what came is not the share: a "
                                    "helper was wrong, or another set helped");
     *share = sum;

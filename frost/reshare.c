@@ -27,6 +27,7 @@ static enum rc deal(struct frost_poly *poly, struct frost_dealing *dealing,
 {
     struct frost_scalar lambda;
     TRY(frost_threshold_check(new_t));
+    TRY(frost_randomness_check(randomness, new_t - 1));
     frost_lagrange(&lambda, quorum, n_quorum, me, NULL);
     frost_scalar_mul(&poly->coeff[0], &lambda, share);
     if (!frost_base(&dealing->commitment[0], &poly->coeff[0]))
@@ -85,7 +86,8 @@ enum rc frost_reshare_check(const struct frost_dealing *dealing,
 
 static enum rc arguments_check(const struct frost_group *old, unsigned new_t,
                                const struct frost_id *ids, unsigned n,
-                               unsigned me, const struct frost_dealt *dealt)
+                               unsigned me, const struct frost_dealt *dealt,
+                               const struct frost_dealing *mine)
 {
     TRY(quorum_check(old, dealt->dealers, dealt->n, 0));
     TRY(frost_dealt_check(dealt, new_t));
@@ -93,7 +95,8 @@ static enum rc arguments_check(const struct frost_group *old, unsigned new_t,
     if (new_t > n || me >= n)
         return rc_raise(RC_ARG, "reshare: threshold %u of %u, we are entry %u",
                         new_t, n, me);
-    return RC_OK;
+    const unsigned at = frost_ids_find(dealt->dealers, dealt->n, &ids[me]);
+    return at < dealt->n ? frost_dealt_mine(dealt, at, mine) : RC_OK;
 }
 
 static __attribute__((noinline)) enum rc new_shares_of(
@@ -108,9 +111,6 @@ static __attribute__((noinline)) enum rc new_shares_of(
         return rc_raise(RC_VERIFY, "reshare: the dealings come to another key");
     for (unsigned i = 0; i < n; i++) {
         frost_points_at(&at, sum, new_t, &ids[i]);
-        if (frost_ge_is_identity(&at))
-            return rc_raise(RC_VERIFY, "reshare: no verifying share for %u",
-                            frost_id_to_u16(&ids[i]));
         frost_ge_encode(&ys[i], &at);
     }
     return RC_OK;
@@ -120,15 +120,19 @@ enum rc frost_reshare_finish(struct frost_scalar *share, struct frost_point *ys,
                              const struct frost_group *old, unsigned new_t,
                              const struct frost_id *ids, unsigned n,
                              unsigned me, const struct frost_dealt *dealt,
+                             const struct frost_dealing *mine,
                              struct frost_culprits *culprits)
 {
     struct frost_point shares_of[FROST_MAX_SIGNERS];
     if (culprits)
         culprits->n = 0;
-    TRY(arguments_check(old, new_t, ids, n, me, dealt));
+    TRY(arguments_check(old, new_t, ids, n, me, dealt, mine));
     TRY(new_shares_of(shares_of, old, new_t, ids, n, dealt));
-    TRY(frost_dealt_share(share, NULL, &shares_of[me], dealt, &ids[me],
+    WIPED(frost_scalar) out;
+    TRY(frost_dealt_share(&out, NULL, &shares_of[me], dealt, &ids[me],
                           culprits));
+    TRY(frost_ys_check(shares_of, ids, n));
+    *share = out;
     memcpy(ys, shares_of, n * sizeof(*ys));
     return RC_OK;
 }

@@ -184,7 +184,8 @@ static enum rc say_finish(char **json, size_t *len, const struct drive *d,
     memcpy(m.session, d->judged.s.id, 32);
     for (unsigned i = 0; i < d->n; i++) {
         boxes[i].node = d->node[i];
-        memcpy(boxes[i].box, d->boxes[i].boxes.at[to].box, 72);
+        memcpy(boxes[i].box, d->boxes[i].boxes.at[to].box,
+               sizeof(boxes[i].box));
     }
     m.boxes.at = boxes;
     m.boxes.n = d->n;

@@ -59,6 +59,9 @@ static enum rc judge_start(struct vault_dkg_terms *terms, char *name,
     return RC_OK;
 }
 
+_Static_assert(sizeof(((struct wire_box *)0)->box) == VAULT_BOX_LEN,
+               "a box on the wire is the vault's");
+
 static enum rc package_to_wire(struct wire_package *out, uint16_t node,
                                const struct frost_dealing *in)
 {

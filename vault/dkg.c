@@ -16,8 +16,16 @@
 
 #define BOX_NONCE crypto_box_NONCEBYTES
 
-_Static_assert(VAULT_BOX_LEN == BOX_NONCE + crypto_box_MACBYTES + 32,
-               "a box is nonce, MAC and scalar");
+/* what is in a box: which run it is of, from whom, to whom; the sub-share */
+struct boxed {
+    uint8_t run[32];
+    struct frost_scalar sub;
+};
+WIPED_TYPE(boxed);
+
+_Static_assert(VAULT_BOX_LEN ==
+                       BOX_NONCE + crypto_box_MACBYTES + sizeof(struct boxed),
+               "a box is nonce, MAC, run and scalar");
 
 /* A DKG's sub-shares, all secret. */
 struct sub_shares {
@@ -168,18 +176,39 @@ static enum rc packages_check(const struct vault_dkg *d, uint16_t us,
     return RC_OK;
 }
 
+/*
+ * A box opens with the two parties' keys in either direction and in every
+ * run; so it says what it is, or its carrier could frame a dealer with one.
+ */
+static void box_run(uint8_t out[32], const struct vault_core *core,
+                    const struct vault_dkg *d, uint16_t from, uint16_t to)
+{
+    static const char tag[] = "mpc/sub-share/v1";
+    uint8_t numbers[8 + 2 + 2];
+    struct bytes_writer w = bytes_writer(numbers, sizeof(numbers));
+    bytes_put_u64(&w, d->terms.epoch);
+    bytes_put_u16(&w, from);
+    bytes_put_u16(&w, to);
+    const struct hash_part parts[] = { { tag, sizeof(tag) },
+                                       { core->roster->hash, 32 },
+                                       { d->terms.session, 32 },
+                                       { numbers, sizeof(numbers) } };
+    hash256_parts(out, parts, 4);
+}
+
 static enum rc box_to(uint8_t box[VAULT_BOX_LEN], const struct vault_core *core,
                       const struct vault_dkg *d, uint16_t node)
 {
     const struct tlog_roster_node *to;
     struct frost_id id;
-    WIPED(frost_scalar) sub;
+    WIPED(boxed) in;
     TRY(vault_roster_node(&to, core, node));
     TRY(frost_id_from_u16(&id, node));
-    TRY(frost_sub_share(&sub, &d->secret, &id));
+    box_run(in.run, core, d, core->node, node);
+    TRY(frost_sub_share(&in.sub, &d->secret, &id));
     TRY(rand_bytes(box, BOX_NONCE));
-    if (crypto_box_easy(box + BOX_NONCE, sub.le, 32, box, to->box,
-                        core->secret->box) != 0)
+    if (crypto_box_easy(box + BOX_NONCE, (const uint8_t *)&in, sizeof(in), box,
+                        to->box, core->secret->box) != 0)
         return rc_raise(RC_POLICY, "dkg: node %u has no usable box key", node);
     return RC_OK;
 }
@@ -224,11 +253,23 @@ static enum rc unbox(struct frost_scalar *sub, const struct vault_core *core,
 {
     const struct tlog_roster_node *from;
     uint16_t node = d->terms.ids[i];
+    WIPED(boxed) out;
+    uint8_t run[32];
     TRY(vault_roster_node(&from, core, node));
-    if (crypto_box_open_easy(sub->le, box + BOX_NONCE,
+    if (crypto_box_open_easy((uint8_t *)&out, box + BOX_NONCE,
                              VAULT_BOX_LEN - BOX_NONCE, box, from->box,
                              core->secret->box) != 0)
-        return rc_raise(RC_CHEATER, "node %u: its box does not open", node);
+        return rc_raise(RC_VERIFY,
+                        "dkg: the box of node %u does not open: garbled by "
+                        "it or on the way",
+                        node);
+    box_run(run, core, d, node, core->node);
+    if (memcmp(run, out.run, sizeof(run)) != 0)
+        return rc_raise(RC_VERIFY,
+                        "dkg: what came as the box of node %u is of another "
+                        "run, or to or from another",
+                        node);
+    *sub = out.sub;
     return RC_OK;
 }
 

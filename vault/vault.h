@@ -21,7 +21,7 @@
 
 #define VAULT_SEALED_KEYS_MAX  (TLOG_ROSTER_MAX + 1024)
 #define VAULT_SEALED_SHARE_MAX 512 /* MSH1: 260 + ciphertext + tag */
-#define VAULT_BOX_LEN          72  /* nonce 24, MAC 16, sub-share 32 */
+#define VAULT_BOX_LEN          104 /* nonce 24, MAC 16, run 32, sub-share 32 */
 #define VAULT_NONCE_ID_LEN     16
 #define VAULT_MAX_MESSAGE      (16u * 1024 * 1024)
 #define VAULT_MAX_COMMIT       64 /* commitments in one call */
@@ -156,7 +156,9 @@ struct vault_dkg_result {
 };
 /*
  * Round three: the boxes dealt to us in, in the order of terms.ids. The share
- * is PREPARED: it cannot sign yet. RC_CHEATER names the dealer of a bad box.
+ * is PREPARED: it cannot sign yet. RC_VERIFY: a box does not open, or is of
+ * another run or to or from others, which its carrier may have done;
+ * RC_CHEATER names each dealer whose sub-share is wrong.
  */
 MUST_CHECK enum rc vault_dkg_finish(struct vault *v,
                                     struct vault_dkg_result *out,

@@ -341,7 +341,7 @@ struct wire_epoch_deal {
 WIRE_MESSAGE(epoch_deal);
 struct wire_box {
     uint64_t node; /* receiver in an answer, dealer in a request */
-    uint8_t box[72];
+    uint8_t box[104];
 };
 struct wire_boxes {
     WIRE_LIST(struct wire_box) boxes;

@@ -152,8 +152,8 @@ static void refresh_is_constant_time(void **state)
     }
     sub_shares(subs);
     SECRET(mine);
-    assert_ok(frost_refresh_finish(&share, ys, &old, &mine, g.ids, 3, 0, &dealt,
-                                   NULL));
+    assert_ok(frost_refresh_finish(&share, ys, &old, &mine, &dealt,
+                                   &dealings[0], 0, NULL));
     assert_true(tainted(&share, 32));
 }
 
@@ -177,7 +177,7 @@ static void reshare_is_constant_time(void **state)
     }
     sub_shares(subs);
     assert_ok(frost_reshare_finish(&share, ys, &old, 3, g.ids, 3, 0, &dealt,
-                                   NULL));
+                                   &dealings[0], NULL));
     assert_true(tainted(&share, 32));
 }
 

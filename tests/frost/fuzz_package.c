@@ -119,9 +119,10 @@ static void dealings(const uint8_t *data, size_t size)
         must(frost_scalar_base(&y, &share) == RC_OK);
         must(frost_point_is(&y, &ys[0]));
     }
-    (void)!frost_refresh_finish(&share, ys, &old, &subs[0], ids, 2, 0, &dealt,
+    (void)!frost_refresh_finish(&share, ys, &old, &subs[0], &dealt, &d[0], 0,
                                 NULL);
-    (void)!frost_reshare_finish(&share, ys, &old, 2, ids, 3, 0, &dealt, NULL);
+    (void)!frost_reshare_finish(&share, ys, &old, 2, ids, 3, 0, &dealt, &d[0],
+                                NULL);
     (void)!frost_repair_finish(&share, &old, &ids[0], subs, 2);
     (void)!frost_enrol_finish(&share, ys, &old, &ids[2], subs, 2);
 }

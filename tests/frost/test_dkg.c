@@ -156,6 +156,50 @@ static void dkg_refuses_a_group_key_that_is_the_identity(void **state)
     assert_rc(finish(), RC_VERIFY);
 }
 
+/* The proof's nonce as the secret itself: mu/(1+c) is it. */
+static void dkg_refuses_a_proof_that_tells_its_secret(void **state)
+{
+    (void)state;
+    struct frost_dealing bent;
+    uint8_t random[T + 1][32];
+    deal_all();
+    bent = dealings[0];
+    assert_ok(frost_dkg_prove(&bent, &polys[0], &ids[0], &polys[0].coeff[0]));
+    assert_memory_equal(&bent.pok_r, &bent.commitment[0], 32);
+    assert_rc(frost_dkg_check(&bent, &ids[0], T), RC_VERIFY);
+    /* a source of period two or three would lead there */
+    kit_randoms(random, T + 1);
+    memcpy(random[T], random[0], 32);
+    assert_rc(frost_dkg_deal(&polys[0], &bent, &kit_ready, &ids[0], T,
+                             (const uint8_t(*)[32])random),
+              RC_ARG);
+}
+
+/* As in test_refresh.c: the victim of the last dealer is not blamed. */
+static void a_rushing_dealer_cannot_hide_behind_its_victim(void **state)
+{
+    (void)state;
+    struct frost_scalar minus, x;
+    static const struct frost_scalar zero;
+    struct ge sum[T], at, part;
+    deal_all();
+    /* C_1 of the last so that F(2) = 0; its C_0 and proof are honest */
+    const struct frost_dealt others = { N - 1, ids, dealings, NULL };
+    assert_ok(frost_dealt_sum(sum, &others));
+    frost_points_at(&at, sum, T, &ids[1]);
+    assert_true(frost_ge_decode(&part, &dealings[N - 1].commitment[0]));
+    at = ge_add(&at, &part);
+    x = frost_id_scalar(&ids[1]);
+    assert_int_equal(crypto_core_ed25519_scalar_invert(minus.le, x.le), 0);
+    frost_scalar_sub(&minus, &zero, &minus);
+    frost_msm(&at, &minus, &at, 1);
+    frost_ge_encode(&dealings[N - 1].commitment[1], &at);
+    assert_ok(frost_dkg_check(&dealings[N - 1], &ids[N - 1], T));
+    assert_rc(finish(), RC_CHEATER);
+    assert_int_equal(blamed.n, 1);
+    assert_int_equal(frost_id_to_u16(&blamed.id[0]), N);
+}
+
 static void dkg_refuses_identity_constant_term(void **state)
 {
     (void)state;
@@ -302,6 +346,8 @@ int main(void)
         cmocka_unit_test(dkg_refuses_wrong_proof_of_possession),
         cmocka_unit_test(dkg_refuses_a_rogue_constant_term),
         cmocka_unit_test(dkg_refuses_a_group_key_that_is_the_identity),
+        cmocka_unit_test(dkg_refuses_a_proof_that_tells_its_secret),
+        cmocka_unit_test(a_rushing_dealer_cannot_hide_behind_its_victim),
         cmocka_unit_test(dkg_refuses_identity_constant_term),
         cmocka_unit_test(sub_share_off_the_polynomial_is_refused),
         cmocka_unit_test(sub_share_of_zero_is_judged_like_any_other),

@@ -37,7 +37,10 @@ static void read_dealing(struct frost_dealing *p, const json_t *row,
     memcpy(p->pok_z.le, pok + 32, 32);
 }
 
-/* k = mu - c*a0, then deal again: the dealing must come out the same. */
+/*
+ * Deal again: the commitments must come out the same. Our proof's nonce is
+ * hedged, so theirs is made by itself, with k = mu - c*a0.
+ */
 static void deal_again(unsigned i, const uint8_t (*coeff)[32],
                        const struct frost_dealing *want)
 {
@@ -48,9 +51,11 @@ static void deal_again(unsigned i, const uint8_t (*coeff)[32],
     frost_hdkg(&challenge, &c.ids[i], &want->commitment[0], &want->pok_r);
     frost_scalar_mul(&k, &challenge, &a0);
     frost_scalar_sub(&k, &want->pok_z, &k);
-    memcpy(random[c.t], k.le, 32);
+    kit_random(random[c.t], 32);
     assert_ok(frost_dkg_deal(&c.polys[i], &c.dealings[i], &kit_ready, &c.ids[i],
                              c.t, (const uint8_t(*)[32])random));
+    assert_ok(frost_dkg_check(&c.dealings[i], &c.ids[i], c.t));
+    assert_ok(frost_dkg_prove(&c.dealings[i], &c.polys[i], &c.ids[i], &k));
     assert_memory_equal(&c.dealings[i], want, sizeof(*want));
     assert_ok(frost_dkg_check(want, &c.ids[i], c.t));
 }

@@ -38,8 +38,8 @@ static enum rc finish(struct frost_scalar *share, struct frost_point *ys,
                       unsigned n, unsigned me, struct frost_culprits *culprits)
 {
     const struct frost_dealt dealt = { n, g.ids, dealings, subs };
-    return frost_refresh_finish(share, ys, &old, &g.shares[me], g.ids, n, me,
-                                &dealt, culprits);
+    return frost_refresh_finish(share, ys, &old, &g.shares[me], &dealt,
+                                &dealings[me], me, culprits);
 }
 
 static void sub_shares_to(unsigned me, unsigned n)
@@ -182,19 +182,81 @@ static void another_share_than_ours_is_refused(void **state)
     const struct frost_dealt dealt = { N, g.ids, dealings, subs };
     deal_all(N);
     sub_shares_to(0, N);
-    assert_rc(frost_refresh_finish(&share, ys, &old, &g.shares[1], g.ids, N, 0,
-                                   &dealt, NULL),
+    assert_rc(frost_refresh_finish(&share, ys, &old, &g.shares[1], &dealt,
+                                   &dealings[0], 0, NULL),
               RC_ARG);
-    assert_rc(frost_refresh_finish(&share, ys, &old, &g.shares[0], g.ids, N, N,
-                                   &dealt, NULL),
+    assert_rc(frost_refresh_finish(&share, ys, &old, &g.shares[0], &dealt,
+                                   &dealings[0], N, NULL),
               RC_ARG);
-    /* who was not of the group cannot join this way */
+}
+
+/* One honest dealer is enough, so none may be left out or swapped. */
+static void who_deals_is_who_stays(void **state)
+{
+    (void)state;
+    struct frost_scalar share;
+    struct frost_point ys[N];
     struct frost_id ids[N];
+    static struct frost_dealing mine;
+    struct frost_dealt dealt = { N, ids, dealings, subs };
+    deal_all(N);
+    sub_shares_to(0, N);
+    /* a stranger among them, or alone */
     memcpy(ids, g.ids, sizeof(ids));
-    assert_ok(frost_id_from_u16(&ids[4], 9));
-    assert_rc(frost_refresh_finish(&share, ys, &old, &g.shares[0], ids, N, 0,
-                                   &dealt, NULL),
+    assert_ok(frost_id_from_u16(&ids[4], 500));
+    assert_rc(frost_refresh_finish(&share, ys, &old, &g.shares[0], &dealt,
+                                   &dealings[0], 0, NULL),
               RC_ARG);
+    dealt.n = 1;
+    dealt.dealers = &ids[4];
+    assert_rc(frost_refresh_finish(&share, ys, &old, &g.shares[0], &dealt,
+                                   &dealings[0], 0, NULL),
+              RC_ARG);
+    /* ours came back as another one */
+    mine = dealings[0];
+    mine.commitment[1] = dealings[1].commitment[1];
+    dealt = (struct frost_dealt){ N, g.ids, dealings, subs };
+    assert_rc(frost_refresh_finish(&share, ys, &old, &g.shares[0], &dealt,
+                                   &mine, 0, NULL),
+              RC_CONFLICT);
+}
+
+/*
+ * The last to deal chooses a point so that node 2's verifying share vanishes.
+ * It cannot know the polynomial behind it, so its sub-shares are wrong, and
+ * node 2 is not the one who is named.
+ */
+static void a_rushing_dealer_cannot_hide_behind_its_victim(void **state)
+{
+    (void)state;
+    struct frost_scalar share, minus = { .le = { 0 } }, x, inverse;
+    struct frost_point ys[N];
+    struct frost_culprits named;
+    static const struct frost_scalar zero;
+    struct ge sum[T], at, part;
+    deal_all(N);
+    /* without dealer 5: F(2) + Y_2, to be made up for by its C_1 */
+    const struct frost_dealt others = { N - 1, g.ids, dealings, NULL };
+    assert_ok(frost_dealt_sum(sum, &others));
+    frost_points_at(&at, sum, T, &g.ids[1]);
+    assert_true(frost_ge_decode(&part, &g.ys[1]));
+    at = ge_add(&at, &part);
+    x = frost_id_scalar(&g.ids[1]);
+    frost_scalar_mul(&minus, &x, &x);
+    assert_true(frost_ge_decode(&part, &dealings[4].commitment[2]));
+    frost_msm(&part, &minus, &part, 1); /* its C_2, at x^2 */
+    at = ge_add(&at, &part);
+    assert_int_equal(crypto_core_ed25519_scalar_invert(inverse.le, x.le), 0);
+    frost_scalar_sub(&minus, &zero, &inverse);
+    frost_msm(&at, &minus, &at, 1);
+    frost_ge_encode(&dealings[4].commitment[1], &at);
+    assert_ok(frost_refresh_check(&dealings[4], &g.ids[4], T));
+    for (unsigned me = 0; me < 2; me++) {
+        sub_shares_to(me, N);
+        assert_rc(finish(&share, ys, N, me, &named), RC_CHEATER);
+        assert_int_equal(named.n, 1);
+        assert_int_equal(frost_id_to_u16(&named.id[0]), 5);
+    }
 }
 
 int main(void)
@@ -206,6 +268,8 @@ int main(void)
         cmocka_unit_test(refresh_cannot_change_the_key),
         cmocka_unit_test(wrong_sub_shares_name_their_dealers),
         cmocka_unit_test(another_share_than_ours_is_refused),
+        cmocka_unit_test(who_deals_is_who_stays),
+        cmocka_unit_test(a_rushing_dealer_cannot_hide_behind_its_victim),
     };
     return cmocka_run_group_tests(tests, make_group, NULL);
 }

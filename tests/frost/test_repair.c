@@ -77,6 +77,15 @@ static void repair_refuses_what_is_not_the_lost_share(void **state)
     assert_rc(frost_repair_finish(&share, &group, &g.ids[4], sigmas, 3),
               RC_PARSE);
     assert_memory_equal(&share, &before, sizeof(share));
+    /* nor nothing, where the group is wrong about the member */
+    static struct kit_group bent;
+    bent = g;
+    bent.ys[4] = frost_identity;
+    const struct frost_group wrong = kit_public(&bent);
+    const struct frost_scalar nothing[2] = { { .le = { 0 } } };
+    assert_rc(frost_repair_finish(&share, &wrong, &g.ids[4], nothing, 2),
+              RC_VERIFY);
+    assert_memory_equal(&share, &before, sizeof(share));
     /* nor one of a number that is not of the group */
     struct frost_id six;
     assert_ok(frost_id_from_u16(&six, 6));

@@ -52,9 +52,11 @@ static void reshare(struct kit_group *to, const struct kit_group *from,
     deal_all(from, n_quorum, to->t);
     for (unsigned me = 0; me < to->n; me++) {
         struct frost_point ys[MAX];
+        const unsigned at = frost_ids_find(from->ids, n_quorum, &to->ids[me]);
         sub_shares_to(&to->ids[me], n_quorum);
-        assert_ok(frost_reshare_finish(&to->shares[me], ys, &group, to->t,
-                                       to->ids, to->n, me, &dealt, NULL));
+        assert_ok(frost_reshare_finish(
+                &to->shares[me], ys, &group, to->t, to->ids, to->n, me, &dealt,
+                at < n_quorum ? &dealings[at] : NULL, NULL));
         if (me == 0)
             memcpy(to->ys, ys, to->n * sizeof(*ys));
         assert_memory_equal(to->ys, ys, to->n * sizeof(*ys));
@@ -182,20 +184,43 @@ static void another_key_cannot_come_out(void **state)
     dealings[1].commitment[0] = dealings[1].commitment[1];
     const struct frost_dealt dealt = { 3, g.ids, dealings, subs };
     assert_rc(frost_reshare_finish(&share, ys, &old, 2, to.ids, 3, 0, &dealt,
-                                   NULL),
+                                   &dealings[0], NULL),
               RC_VERIFY);
     /* a dealer left out */
     deal_all(&g, 4, 2);
     sub_shares_to(&to.ids[0], 4);
     assert_rc(frost_reshare_finish(&share, ys, &old, 2, to.ids, 3, 0, &dealt,
-                                   NULL),
+                                   &dealings[0], NULL),
               RC_VERIFY);
     /* more of them needed to sign than there are */
     deal_all(&g, 3, 4);
     sub_shares_to(&to.ids[0], 3);
     assert_rc(frost_reshare_finish(&share, ys, &old, 4, to.ids, 3, 0, &dealt,
-                                   NULL),
+                                   &dealings[0], NULL),
               RC_ARG);
+}
+
+static void our_own_dealing_must_come_back_as_it_was(void **state)
+{
+    (void)state;
+    struct frost_scalar share;
+    struct frost_point ys[MAX];
+    const struct frost_dealt dealt = { 3, g.ids, dealings, subs };
+    deal_all(&g, 3, 2);
+    sub_shares_to(&g.ids[1], 3);
+    /* member 2 of the new group is of the quorum: it must say what it sent */
+    assert_ok(frost_reshare_finish(&share, ys, &old, 2, g.ids, 3, 1, &dealt,
+                                   &dealings[1], NULL));
+    assert_rc(frost_reshare_finish(&share, ys, &old, 2, g.ids, 3, 1, &dealt,
+                                   &dealings[2], NULL),
+              RC_CONFLICT);
+    assert_rc(frost_reshare_finish(&share, ys, &old, 2, g.ids, 3, 1, &dealt,
+                                   NULL, NULL),
+              RC_CONFLICT);
+    /* and member 4 has nothing to compare */
+    sub_shares_to(&g.ids[3], 3);
+    assert_ok(frost_reshare_finish(&share, ys, &old, 2, &g.ids[2], 3, 1, &dealt,
+                                   NULL, NULL));
 }
 
 static void wrong_sub_shares_name_their_dealers(void **state)
@@ -209,7 +234,7 @@ static void wrong_sub_shares_name_their_dealers(void **state)
     sub_shares_to(&g.ids[4], 3);
     subs[2].le[7] ^= 0x10;
     assert_rc(frost_reshare_finish(&share, ys, &old, 2, &g.ids[3], 2, 1, &dealt,
-                                   &named),
+                                   NULL, &named),
               RC_CHEATER);
     assert_int_equal(named.n, 1);
     assert_int_equal(frost_id_to_u16(&named.id[0]), 3);
@@ -223,6 +248,7 @@ int main(void)
         cmocka_unit_test(a_dealer_can_only_deal_its_own_part),
         cmocka_unit_test(a_share_of_another_epoch_is_not_dealt),
         cmocka_unit_test(another_key_cannot_come_out),
+        cmocka_unit_test(our_own_dealing_must_come_back_as_it_was),
         cmocka_unit_test(wrong_sub_shares_name_their_dealers),
     };
     return cmocka_run_group_tests(tests, make_group, NULL);

@@ -34,4 +34,9 @@ while read -r name; do
         ;;
     esac
 done < <(awk '$1 == "U" {print $2}' <<<"$symbols" | sort -u)
+# what is wiped below a call is all there is only with immediate binding
+readelf -d "${1:-build}/bin/mpc-sidecar" | grep -q 'BIND_NOW\|FLAGS_1.*NOW' || {
+    echo "mpc-sidecar: not linked with -z now"
+    bad=1
+}
 exit $bad

@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/hash.h"
+#include "vault/inner.h"
 
 static const char msg[] = "release 1.0";
 
@@ -185,22 +186,63 @@ static void a_bad_box_names_its_dealer(void **state)
     for (unsigned at = 0; at < VAULT_BOX_LEN; at++) {
         in[2][at] ^= 1;
         assert_rc(vault_dkg_finish(f->c->v[0], &r, session, boxes, 3),
-                  RC_CHEATER);
+                  RC_VERIFY);
         assert_non_null(strstr(rc_text(), "node 3"));
         in[2][at] ^= 1;
     }
     /* what 3 dealt to 2; what 2 dealt to us in 3's place */
     memcpy(in[2], k->boxes[2][1], VAULT_BOX_LEN);
-    assert_rc(vault_dkg_finish(f->c->v[0], &r, session, boxes, 3), RC_CHEATER);
+    assert_rc(vault_dkg_finish(f->c->v[0], &r, session, boxes, 3), RC_VERIFY);
     memcpy(in[2], k->boxes[1][0], VAULT_BOX_LEN);
-    assert_rc(vault_dkg_finish(f->c->v[0], &r, session, boxes, 3), RC_CHEATER);
+    assert_rc(vault_dkg_finish(f->c->v[0], &r, session, boxes, 3), RC_VERIFY);
+    /* our own to 3, handed back as 3's to us: the keys are the same */
+    memcpy(in[2], k->boxes[0][2], VAULT_BOX_LEN);
+    assert_rc(vault_dkg_finish(f->c->v[0], &r, session, boxes, 3), RC_VERIFY);
+    assert_non_null(strstr(rc_text(), "to or from another"));
     memcpy(in[2], k->boxes[2][0], VAULT_BOX_LEN);
     assert_rc(vault_dkg_finish(f->c->v[0], &r, session, boxes, 2), RC_ARG);
     assert_ok(vault_dkg_finish(f->c->v[0], &r, session, boxes, 3));
     assert_rc(vault_dkg_finish(f->c->v[0], &r, session, boxes, 3), RC_UNKNOWN);
 }
 
-/* An honest box, so it opens; but its sub-share is of another polynomial. */
+/*
+ * A dealer that knows how to box, and boxes another number than its
+ * polynomial's: nobody but it can have made this one.
+ */
+static void a_wrong_sub_share_names_its_dealer(void **state)
+{
+    struct fixture *f = *state;
+    struct made_key *k = &f->key;
+    uint8_t in[NODES][VAULT_BOX_LEN], plain[64];
+    const uint8_t(*boxes)[VAULT_BOX_LEN] = (const uint8_t(*)[VAULT_BOX_LEN])in;
+    struct vault_dkg_result r;
+    if (f->c->mode != LOCAL)
+        return; /* its secrets are out of a test's reach, as they should be */
+    const struct vault_core *two = f->c->v[1]->core;
+    for (unsigned i = 0; i < NODES; i++)
+        assert_ok(vault_dkg_begin(f->c->v[i], &k->packages[i], &k->terms));
+    for (unsigned i = 0; i < NODES; i++)
+        assert_ok(vault_dkg_deal(f->c->v[i], k->boxes[i], k->terms.session,
+                                 k->packages, 3));
+    for (unsigned i = 0; i < NODES; i++)
+        memcpy(in[i], k->boxes[i][0], VAULT_BOX_LEN);
+    assert_int_equal(sodium_mprotect_readonly(two->secret), 0);
+    assert_int_equal(crypto_box_open_easy(plain, in[1] + 24, 80, in[1],
+                                          f->c->keys[0].box, two->secret->box),
+                     0);
+    plain[32] ^= 1; /* the sub-share, behind what run it is of */
+    assert_int_equal(crypto_box_easy(in[1] + 24, plain, 64, in[1],
+                                     f->c->keys[0].box, two->secret->box),
+                     0);
+    assert_int_equal(sodium_mprotect_noaccess(two->secret), 0);
+    assert_rc(vault_dkg_finish(f->c->v[0], &r, k->terms.session, boxes, 3),
+              RC_CHEATER);
+    assert_non_null(strstr(rc_text(), "node 2: "));
+    memcpy(in[1], k->boxes[1][0], VAULT_BOX_LEN);
+    assert_ok(vault_dkg_finish(f->c->v[0], &r, k->terms.session, boxes, 3));
+}
+
+/* An honest box, so it opens; but it says which run it is of. */
 static void a_box_of_another_session_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -220,8 +262,8 @@ static void a_box_of_another_session_is_refused(void **state)
         memcpy(in[i], k->boxes[i][0], VAULT_BOX_LEN);
     memcpy(in[2], other->boxes[2][0], VAULT_BOX_LEN);
     assert_rc(vault_dkg_finish(f->c->v[0], &r, k->terms.session, boxes, 3),
-              RC_CHEATER);
-    assert_non_null(strstr(rc_text(), "node 3"));
+              RC_VERIFY);
+    assert_non_null(strstr(rc_text(), "node 3 is of another run"));
     memcpy(in[2], k->boxes[2][0], VAULT_BOX_LEN);
     assert_ok(vault_dkg_finish(f->c->v[0], &r, k->terms.session, boxes, 3));
     free(other);
@@ -490,6 +532,8 @@ static const enum mode local = LOCAL;
             T(terms_out_of_bounds_are_refused, mode),                          \
             T(a_bad_package_names_its_dealer, mode),                           \
             T(a_bad_box_names_its_dealer, mode),                               \
+            T(a_wrong_sub_share_names_its_dealer, mode),                       \
+            T(a_wrong_sub_share_names_its_dealer, mode),                       \
             T(a_box_of_another_session_is_refused, mode),                      \
             T(too_many_dkgs_drop_the_oldest, mode),                            \
             T(prepared_share_cannot_sign, mode),                               \
