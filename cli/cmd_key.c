@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mpcsign key list | show | create. */
+/* mpcsign key list | show | create | ref. */
 #include "cli/inner.h"
 
 #include <stdio.h>
@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/enc.h"
+#include "base/file.h"
 
 #define ASK_MS 5000
 
@@ -42,19 +43,24 @@ static enum rc say_key(const struct wire_key *k)
 
 /* ---- list, show --------------------------------------------------------- */
 
+static enum rc ask_keys(struct wire_keys *out)
+{
+    struct http_answer a;
+    TRY(cli_ask(&a, NULL, "/v1/keys", NULL, 0, ASK_MS));
+    enum rc rc = wire_keys_decode(out, (const char *)a.body, a.body_len);
+    http_answer_free(&a);
+    return rc;
+}
+
 enum rc cmd_key_list(int argc, char **argv)
 {
     static const struct cli_arg rows[] = { { 0 } };
     bool done;
-    struct http_answer a;
     WIRE(keys) keys = { 0 };
     TRY(cli_args(&done, rows, argc, argv));
     if (done)
         return RC_OK;
-    TRY(cli_ask(&a, NULL, "/v1/keys", NULL, 0, ASK_MS));
-    enum rc rc = wire_keys_decode(&keys, (const char *)a.body, a.body_len);
-    http_answer_free(&a);
-    TRY(rc);
+    TRY(ask_keys(&keys));
     OWNED(json_t) *list = json_array();
     for (size_t i = 0; i < keys.keys.n; i++) {
         if (cli_json())
@@ -123,4 +129,78 @@ enum rc cmd_key_create(int argc, char **argv)
     struct cli_people people = { dir, who, &approvers };
     TRY(cli_key_create(&key, NULL, name, &people));
     return cli_json() ? cli_say_json(key_json(&key)) : say_key(&key);
+}
+
+/* ---- ref ---------------------------------------------------------------- */
+
+/* The key is there, or will be made by the session that uses it. */
+static enum rc check_exists(const char *name)
+{
+    WIRE(keys) keys = { 0 };
+    TRY(ask_keys(&keys));
+    for (size_t i = 0; i < keys.keys.n; i++) {
+        const struct wire_key *k = &keys.keys.at[i];
+        if (strcmp(k->name, name) != 0)
+            continue;
+        if (k->epoch || strcmp(k->lifetime, "ephemeral") == 0)
+            return RC_OK;
+        enum rc rc = rc_raise(RC_ORDER, "key %s has not been made yet", name);
+        rc_hint("mpcsign key create %s, or --offline", name);
+        return rc;
+    }
+    enum rc rc = rc_raise(RC_UNKNOWN, "key %s: no such profile", name);
+    rc_hint("mpcsign key list shows the keys there are; --offline does not "
+            "ask");
+    return rc;
+}
+
+static enum rc put_ref(const char *text, bool bridge, const char *file)
+{
+    OWNED_MEM char *pem = NULL;
+    size_t len;
+    TRY(cli_ref_pem(&pem, &len, text, bridge));
+    if (file)
+        TRY(file_write(file, pem, len, 0644));
+    if (cli_json())
+        return cli_say_json(json_pack("{s:s, s:s, s:s, s:s?}", "key", text,
+                                      "form", bridge ? "bridge" : "reference",
+                                      "pem", pem, "file", file));
+    return file ? RC_OK : cli_say("%s", pem);
+}
+
+enum rc cmd_key_ref(int argc, char **argv)
+{
+    const char *name = NULL;
+    const char *session = NULL;
+    const char *file = NULL;
+    bool bridge = false;
+    bool offline = false;
+    const struct cli_arg rows[] = {
+        { .name = "NAME", .text = &name, .need = true, .help = "the key" },
+        { .name = "--session",
+          .text = &session,
+          .help = "bind it to this session" },
+        { .name = "--cms",
+          .flag = &bridge,
+          .help = "the form for openssl cms (legacy-bridge = yes)" },
+        { .name = "--out",
+          .brief = "-O",
+          .text = &file,
+          .help = "file to write [standard output]" },
+        { .name = "--offline",
+          .flag = &offline,
+          .help = "do not ask the sidecar whether the key exists" },
+        { 0 },
+    };
+    bool done;
+    char text[CLI_REF_MAX];
+    char bare[CLI_REF_MAX];
+    TRY(cli_args(&done, rows, argc, argv));
+    if (done)
+        return RC_OK;
+    TRY(cli_ref_text(text, name, session));
+    TRY(cli_ref_text(bare, name, NULL));
+    if (!offline)
+        TRY(check_exists(bare + strlen("mpc:")));
+    return put_ref(text, bridge, file);
 }

@@ -91,7 +91,7 @@ MUST_CHECK enum rc dev_version2(char **out, size_t *len, const struct dev *d,
  */
 MUST_CHECK enum rc dev_check_program(const struct dev *d,
                                      const struct dev_who *w);
-/* dev_config.c: each daemon's configuration, openssl.cnf. */
+/* dev_config.c: each daemon's configuration, openssl.cnf, key references. */
 MUST_CHECK enum rc dev_config(const struct dev *d);
 /* The export lines on stdout. */
 MUST_CHECK enum rc dev_env(const struct dev *d);

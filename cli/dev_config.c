@@ -172,6 +172,8 @@ static enum rc openssl_config(const struct dev *d)
     line(l, "module = %s/mpc.so", d->modules);
     line(l, "activate = 1");
     line(l, "sidecar = %s", sock);
+    line(l, "legacy-bridge = yes");
+    line(l, "decode-public-keys = yes");
     /* `openssl req` wants a section, whatever it is told to do */
     line(l, "[req]");
     line(l, "distinguished_name = req_dn");
@@ -179,12 +181,29 @@ static enum rc openssl_config(const struct dev *d)
     return put(d, "openssl.cnf", NULL, l);
 }
 
+/* What stands for a key where a tool wants a file: no secret, 0644. */
+static enum rc reference(const struct dev *d, const char *key, bool bridge)
+{
+    char name[32];
+    char path[DEV_PATH];
+    char text[CLI_REF_MAX];
+    OWNED_MEM char *pem = NULL;
+    size_t len;
+    snprintf(name, sizeof(name), "%s.pem", key);
+    TRY(dev_path(path, d, name, NULL));
+    TRY(cli_ref_text(text, key, NULL));
+    TRY(cli_ref_pem(&pem, &len, text, bridge));
+    return file_write(path, pem, len, 0644);
+}
+
 enum rc dev_config(const struct dev *d)
 {
     struct dev_who w;
     for (unsigned i = 0; dev_who_at(&w, d, i); i++)
         TRY(daemon_config(d, &w));
-    return openssl_config(d);
+    TRY(openssl_config(d));
+    TRY(reference(d, "release", true));
+    return reference(d, "web", false);
 }
 
 /* ---- the environment of those who use it -------------------------------- */

@@ -46,6 +46,7 @@ enum rc cmd_status(int argc, char **argv);
 enum rc cmd_key_list(int argc, char **argv);
 enum rc cmd_key_show(int argc, char **argv);
 enum rc cmd_key_create(int argc, char **argv);
+enum rc cmd_key_ref(int argc, char **argv);
 enum rc cmd_policy_show(int argc, char **argv);
 enum rc cmd_sign(int argc, char **argv);
 enum rc cmd_verify(int argc, char **argv);
@@ -194,6 +195,20 @@ MUST_CHECK enum rc cli_person_public(uint8_t key[32], const char *dir,
 MUST_CHECK enum rc cli_key_create(struct wire_key *out, const char *socket,
                                   const char *profile,
                                   const struct cli_people *people);
+
+/* ---- references to keys (key_ref.c) ------------------------------------- */
+
+#define CLI_REF_MAX 160
+#define CLI_REF_OID "1.3.6.1.4.1.32473.1.1"
+/*
+ * "mpc:NAME" or "mpc:NAME?session=HEX". name may begin with mpc: already;
+ * session NULL for none. RC_ARG says which character is wrong.
+ */
+MUST_CHECK enum rc cli_ref_text(char out[CLI_REF_MAX], const char *name,
+                                const char *session);
+/* That text as PEM, heap; bridge: as PKCS#8, what the legacy bridge takes. */
+MUST_CHECK enum rc cli_ref_pem(char **out, size_t *len, const char *text,
+                               bool bridge);
 
 /* ---- proofs (proof.c) --------------------------------------------------- */
 

@@ -17,6 +17,7 @@ const struct cli_verb cli_verbs[] = {
     { "key list",      cmd_key_list,      "the keys of the cluster" },
     { "key show",      cmd_key_show,      "one key" },
     { "key create",    cmd_key_create,    "make a key among its nodes" },
+    { "key ref",       cmd_key_ref,       "a file that stands for a key" },
     { "policy show",   cmd_policy_show,   "the policy in force" },
     { "log fsck",      cmd_log_fsck,      "read a whole log and recompute it" },
     { "attest verify", cmd_attest_verify, "judge an SEV-SNP report" },

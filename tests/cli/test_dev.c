@@ -90,6 +90,39 @@ static void keys_are_made_once_and_by_stewards(void **state)
     }
 }
 
+/* What tools that want a file find in the directory, and make themselves. */
+static void key_references_lie_ready(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *words[5];
+        const char *file;
+    } cases[] = {
+        { { "key", "ref", "release", "--cms" }, "c/release.pem" },
+        { { "key", "ref", "web" }, "c/web.pem" },
+    };
+    struct run r;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        char pem[512] = "";
+        FILE *f = fopen(in(cases[i].file), "r");
+        assert_non_null(f);
+        assert_true(fread(pem, 1, sizeof(pem) - 1, f) > 0);
+        fclose(f);
+        run_mpcsign(&r, cases[i].words);
+        assert_code(&r, 0);
+        assert_string_equal(r.out, pem);
+        run_free(&r);
+    }
+    RUN(&r, "key", "ref", "once"); /* a key a session: nothing to ask for */
+    assert_code(&r, 0);
+    run_free(&r);
+    RUN(&r, "key", "ref", "nothing", "-O", in("nothing.pem"));
+    assert_code(&r, 1);
+    assert_non_null(strstr(r.err, "no such profile"));
+    assert_int_not_equal(access(in("nothing.pem"), F_OK), 0);
+    run_free(&r);
+}
+
 /* A session for at.file, its id in hex. */
 static void request(char id[65])
 {
@@ -389,6 +422,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(second_up_changes_nothing),
         cmocka_unit_test(status_and_keys_are_told),
+        cmocka_unit_test(key_references_lie_ready),
         cmocka_unit_test(keys_are_made_once_and_by_stewards),
         cmocka_unit_test(a_guarded_key_wants_an_engineer_and_two_stewards),
         cmocka_unit_test(a_denial_ends_a_session),

@@ -2,6 +2,9 @@
 /* The command line: tables of arguments, exit codes, and how errors look. */
 #include "run.h"
 
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
 #include "cli/inner.h"
 
 /* ---- the table of words ------------------------------------------------- */
@@ -91,6 +94,101 @@ static void numbers_are_whole_and_within_bounds(void **state)
     assert_int_equal(n, 3);
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
         assert_rc(cli_number(&n, "--n", bad[i], 1, 8), RC_ARG);
+}
+
+/* ---- key references ----------------------------------------------------- */
+
+static void a_reference_is_its_text_in_pem(void **state)
+{
+    (void)state;
+    static const char session[] =
+            "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    static const char pem[] = "-----BEGIN MPC KEY REFERENCE-----\n"
+                              "bXBjOnJlbGVhc2U=\n"
+                              "-----END MPC KEY REFERENCE-----\n";
+    char text[96];
+    struct run r;
+    RUN(&r, "key", "ref", "release", "--offline");
+    assert_code(&r, 0);
+    assert_string_equal(r.out, pem);
+    run_free(&r);
+    RUN(&r, "key", "ref", "mpc:release", "--offline");
+    assert_code(&r, 0);
+    assert_string_equal(r.out, pem);
+    run_free(&r);
+    RUN(&r, "key", "ref", "release", "--session", session, "--offline", "-o",
+        "json");
+    assert_code(&r, 0);
+    json_t *o = run_json(&r);
+    snprintf(text, sizeof(text), "mpc:release?session=%s", session);
+    assert_string_equal(json_string_value(json_object_get(o, "key")), text);
+    json_decref(o);
+    run_free(&r);
+}
+
+static void the_bridge_form_is_pkcs8_under_our_oid(void **state)
+{
+    (void)state;
+    struct run r;
+    const ASN1_OBJECT *oid;
+    const X509_ALGOR *alg;
+    const unsigned char *body;
+    const void *param;
+    int param_type;
+    int len;
+    char name[64];
+    RUN(&r, "key", "ref", "release", "--cms", "--offline");
+    assert_code(&r, 0);
+    assert_non_null(strstr(r.out, "-----BEGIN PRIVATE KEY-----\n"));
+    BIO *bio = BIO_new_mem_buf(r.out, -1);
+    PKCS8_PRIV_KEY_INFO *p8 = PEM_read_bio_PKCS8_PRIV_KEY_INFO(bio, NULL, NULL,
+                                                               NULL);
+    assert_non_null(p8);
+    assert_int_equal(PKCS8_pkey_get0(&oid, &body, &len, &alg, p8), 1);
+    OBJ_obj2txt(name, sizeof(name), oid, 1);
+    assert_string_equal(name, "1.3.6.1.4.1.32473.1.1");
+    X509_ALGOR_get0(NULL, &param_type, &param, alg);
+    assert_int_equal(param_type, V_ASN1_UNDEF); /* absent, not NULL */
+    assert_int_equal(len, 11);
+    assert_memory_equal(body, "mpc:release", 11);
+    assert_null(PKCS8_pkey_get0_attrs(p8));
+    PKCS8_PRIV_KEY_INFO_free(p8);
+    BIO_free(bio);
+    run_free(&r);
+}
+
+static void a_reference_names_a_key_that_can_be(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *words[8];
+        int code;
+        const char *says;
+    } cases[] = {
+        { { "key", "ref" }, 2, "NAME is missing" },
+        { { "key", "ref", "", "--offline" }, 2, "want 1..64" },
+        { { "key", "ref", "Release", "--offline" }, 2, "character 1" },
+        { { "key", "ref", "rel/ease", "--offline" }, 2, "character 4" },
+        { { "key", "ref", "release?session=00", "--offline" },
+          2,
+          "character 8" },
+        { { "key", "ref", "release", "--session", "12", "--offline" },
+          2,
+          "64 lower case" },
+        { { "key", "ref", "release", "--offline", "-O", "/nonexistent/f" },
+          1,
+          "/nonexistent" },
+        { { "key", "ref", "release" }, 8, "no sidecar answers" },
+    };
+    setenv("MPC_SIDECAR", "/nonexistent/sidecar.sock", 1);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct run r;
+        print_message("%s\n", cases[i].says);
+        run_mpcsign(&r, cases[i].words);
+        assert_code(&r, cases[i].code);
+        assert_non_null(strstr(r.err, cases[i].says));
+        run_free(&r);
+    }
 }
 
 /* ---- exit codes --------------------------------------------------------- */
@@ -201,6 +299,9 @@ int main(void)
         cmocka_unit_test(words_are_read_by_their_table),
         cmocka_unit_test(lists_end_where_they_should),
         cmocka_unit_test(numbers_are_whole_and_within_bounds),
+        cmocka_unit_test(a_reference_is_its_text_in_pem),
+        cmocka_unit_test(the_bridge_form_is_pkcs8_under_our_oid),
+        cmocka_unit_test(a_reference_names_a_key_that_can_be),
         cmocka_unit_test(exit_codes_are_as_documented),
         cmocka_unit_test(a_json_error_is_one_document_on_stdout),
         cmocka_unit_test(an_empty_policy_hash_allows_no_sidecar),
