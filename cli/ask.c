@@ -134,3 +134,9 @@ enum rc cli_ask_sign(struct wire_signed *out, const char *socket,
     http_answer_free(&a);
     return rc;
 }
+
+const char *cli_session_or_env(const char *given)
+{
+    const char *env = given ? given : getenv("MPC_SESSION");
+    return env && *env ? env : NULL;
+}

@@ -9,18 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/pem.h>
-#include <openssl/x509.h>
-
 #include "base/enc.h"
 #include "base/file.h"
 
 #define WAIT_MS   10000
 #define CERT_MS   10000
 #define PATH_SIZE 4096
-
-OWNED_BY(X509, X509_free);
-OWNED_BY(BIO, BIO_free_all);
 
 struct options {
     const char *file;
@@ -33,32 +27,12 @@ struct options {
 
 /* ---- certificates ------------------------------------------------------- */
 
-static enum rc ask_chain(struct wire_chain *out, const char *profile)
-{
-    char path[128];
-    struct http_answer a;
-    snprintf(path, sizeof(path), "/v1/cert/%.80s", profile);
-    TRY(cli_ask(&a, NULL, path, NULL, 0, CERT_MS));
-    enum rc rc = wire_chain_decode(out, (const char *)a.body, a.body_len);
-    http_answer_free(&a);
-    return rc;
-}
-
 static enum rc write_pem(const char *path, const struct wire_chain *chain)
 {
-    OWNED(BIO) *bio = BIO_new(BIO_s_mem());
-    for (size_t i = 0; bio && i < chain->chain.n; i++) {
-        const unsigned char *at = chain->chain.at[i].p;
-        OWNED(X509) *x = d2i_X509(NULL, &at, (long)chain->chain.at[i].len);
-        if (!x || PEM_write_bio_X509(bio, x) != 1)
-            return rc_raise(RC_PARSE, "certificate %zu of the chain: not DER",
-                            i);
-    }
-    char *text = NULL;
-    long len = bio ? BIO_get_mem_data(bio, &text) : 0;
-    if (len <= 0)
-        return rc_raise(RC_UNKNOWN, "the CA answered with no certificate");
-    return file_write(path, text, (size_t)len, 0644);
+    OWNED_MEM char *pem = NULL;
+    size_t len;
+    TRY(cli_chain_pem(&pem, &len, chain));
+    return file_write(path, pem, len, 0644);
 }
 
 /* ---- evidence ----------------------------------------------------------- */
@@ -134,7 +108,7 @@ static enum rc write_extras(const struct options *o,
     WIRE(chain) chain = { 0 };
     if (!o->cert && !o->bundle)
         return RC_OK;
-    enum rc rc = ask_chain(&chain, o->profile);
+    enum rc rc = cli_ask_chain(&chain, o->profile, o->session);
     if (rc != RC_OK && (o->cert || has_certificates(rc)))
         return rc;
     if (o->cert)
@@ -187,8 +161,7 @@ enum rc cmd_sign(int argc, char **argv)
         return RC_OK;
     if (!o.profile)
         o.profile = "release";
-    if (!o.session)
-        o.session = getenv("MPC_SESSION");
+    o.session = cli_session_or_env(o.session);
     if (!o.session)
         o.session = "";
     return sign(&o);

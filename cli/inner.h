@@ -47,6 +47,7 @@ enum rc cmd_key_list(int argc, char **argv);
 enum rc cmd_key_show(int argc, char **argv);
 enum rc cmd_key_create(int argc, char **argv);
 enum rc cmd_key_ref(int argc, char **argv);
+enum rc cmd_cert(int argc, char **argv);
 enum rc cmd_policy_show(int argc, char **argv);
 enum rc cmd_sign(int argc, char **argv);
 enum rc cmd_verify(int argc, char **argv);
@@ -150,6 +151,21 @@ MUST_CHECK enum rc cli_json_hex(uint8_t *out, size_t len, const json_t *o,
 MUST_CHECK enum rc cli_ask_sign(struct wire_signed *out, const char *socket,
                                 const char *key, const char *session,
                                 const uint8_t *msg, size_t len, int wait_ms);
+
+/* MPC_SESSION where none is given; NULL for none at all. */
+const char *cli_session_or_env(const char *given);
+
+/* ---- certificates (chain.c) --------------------------------------------- */
+
+/*
+ * A fresh chain of the key, leaf first, never empty. session NULL or "": none.
+ * RC_POLICY, with what to do instead, where the key has none by design.
+ */
+MUST_CHECK enum rc cli_ask_chain(struct wire_chain *out, const char *name,
+                                 const char *session);
+/* As PEM, heap. */
+MUST_CHECK enum rc cli_chain_pem(char **out, size_t *len,
+                                 const struct wire_chain *chain);
 
 /* ---- sessions and persons (session.c) ----------------------------------- */
 

@@ -13,6 +13,7 @@ const struct cli_verb cli_verbs[] = {
     { "approve",       cmd_approve,       "approve a session" },
     { "deny",          cmd_deny,          "deny one" },
     { "revoke",        cmd_revoke,        "take an approval back" },
+    { "cert",          cmd_cert,          "a fresh certificate and its root, PEM" },
     { "status",        cmd_status,        "this node, its peers, keys and policy" },
     { "key list",      cmd_key_list,      "the keys of the cluster" },
     { "key show",      cmd_key_show,      "one key" },
