@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Our keys as SubjectPublicKeyInfo and as text, without any other provider.
- * None has import_object, so keys of other providers never come here. The
- * encoder of private keys exists to say why there is nothing to encode.
+ * None has import_object, so keys of other providers never come here. Asked
+ * for the private key as PEM, a key writes its reference, which is a key file
+ * like any other; the encoder of other forms says why there is nothing to
+ * encode.
  */
 #include "provider/inner.h"
 
@@ -167,6 +169,49 @@ static int refuse_private(void *vctx, OSSL_CORE_BIO *out, const void *obj,
     return prov_fail(vctx, __func__, rc);
 }
 
+static int encode_reference(void *vctx, OSSL_CORE_BIO *out, const void *obj,
+                            const OSSL_PARAM abstract[], int selection,
+                            OSSL_PASSPHRASE_CALLBACK *cb, void *cbarg)
+{
+    const struct prov_key *k = object(vctx, obj, __func__);
+    (void)abstract;
+    (void)selection;
+    (void)cb;
+    (void)cbarg;
+    if (!k)
+        return 0;
+    enum rc rc = prov_key_can_sign(k);
+    if (rc != RC_OK)
+        return prov_fail(vctx, __func__, rc);
+    char pem[PROV_PEM_SIZE];
+    size_t len = prov_ref_pem(pem, sizeof(pem), k);
+    return put(vctx, out, __func__, pem, len);
+}
+
+/* Who asks for a cipher believes that there is a secret. */
+static int no_cipher(void *vctx, const OSSL_PARAM params[])
+{
+    const OSSL_PARAM *p = OSSL_PARAM_locate_const(params,
+                                                  OSSL_ENCODER_PARAM_CIPHER);
+    const char *name = NULL;
+    if (!p || (OSSL_PARAM_get_utf8_string_ptr(p, &name) && (!name || !*name)))
+        return 1;
+    enum rc rc = rc_raise(RC_ARG, "a key reference is not encrypted: nothing "
+                                  "in it is secret");
+    rc_hint("write it without a cipher");
+    return prov_fail(vctx, __func__, rc);
+}
+
+static const OSSL_PARAM *settable(void *provctx)
+{
+    static const OSSL_PARAM list[] = {
+        OSSL_PARAM_utf8_string(OSSL_ENCODER_PARAM_CIPHER, NULL, 0),
+        OSSL_PARAM_END,
+    };
+    (void)provctx;
+    return list;
+}
+
 /* clang-format off */
 #define ENCODER(name, which, function)                                         \
     const OSSL_DISPATCH name[] = {                                             \
@@ -180,4 +225,13 @@ ENCODER(prov_encoder_spki_der, public_only, encode_der);
 ENCODER(prov_encoder_spki_pem, public_only, encode_pem);
 ENCODER(prov_encoder_text, any, encode_text);
 ENCODER(prov_encoder_private, private_only, refuse_private);
+const OSSL_DISPATCH prov_encoder_reference[] = {
+    PROV_ENTRY(OSSL_FUNC_ENCODER_NEWCTX, newctx),
+    PROV_ENTRY(OSSL_FUNC_ENCODER_FREECTX, freectx),
+    PROV_ENTRY(OSSL_FUNC_ENCODER_DOES_SELECTION, private_only),
+    PROV_ENTRY(OSSL_FUNC_ENCODER_SETTABLE_CTX_PARAMS, settable),
+    PROV_ENTRY(OSSL_FUNC_ENCODER_SET_CTX_PARAMS, no_cipher),
+    PROV_ENTRY(OSSL_FUNC_ENCODER_ENCODE, encode_reference),
+    PROV_TABLE_END
+};
 /* clang-format on */

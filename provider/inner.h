@@ -44,6 +44,11 @@ struct prov_core {
     OSSL_FUNC_core_new_error_fn *new_error;
     OSSL_FUNC_core_set_error_debug_fn *set_error_debug;
     OSSL_FUNC_core_vset_error_fn *vset_error;
+    OSSL_FUNC_core_set_error_mark_fn *set_error_mark;
+    OSSL_FUNC_core_clear_last_error_mark_fn *clear_error_mark;
+    OSSL_FUNC_core_pop_error_to_mark_fn *pop_error_mark;
+    OSSL_FUNC_BIO_read_ex_fn *bio_read;
+    OSSL_FUNC_BIO_gets_fn *bio_gets;
     OSSL_FUNC_BIO_write_ex_fn *bio_write;
 };
 
@@ -55,6 +60,7 @@ struct prov {
     char sidecar[PROV_PATH_SIZE]; /* socket path */
     char want[PROV_POLICY_SIZE];  /* TEE_POLICY_HASH, or "" when unset */
     unsigned timeout_s;           /* for one request, all of it */
+    bool legacy_bridge;           /* PKCS#8 references are the bridge's */
     enum rc unusable;             /* RC_OK, or what is wrong with these */
     char why[256];
     atomic_int child_state;
@@ -93,6 +99,7 @@ struct prov_key {
     uint8_t pub[PROV_PUB_LEN];
     char name[WIRE_NAME_MAX]; /* "" for an imported public key */
     char session[65];         /* hex or "" */
+    bool session_by_env;
     char class[12];
     uint64_t max_message; /* bytes */
 };
@@ -109,6 +116,18 @@ MUST_CHECK enum rc prov_key_can_sign(const struct prov_key *k);
 MUST_CHECK enum rc prov_key_fits(const struct prov_key *k, size_t len);
 /* Hands the public key to cb as parameters: 1, or 0 as cb says. */
 int prov_key_export(const struct prov_key *k, OSSL_CALLBACK *cb, void *arg);
+/*
+ * Hands *k to cb as an object by reference. Who takes it (our keymgmt's load)
+ * leaves NULL; what is still there afterwards is the caller's to free.
+ */
+int prov_key_give(struct prov_key **k, OSSL_CALLBACK *cb, void *arg);
+/*
+ * What EXPORT_OBJECT of a loader or decoder does: a public key goes to
+ * another provider, a key that signs must not, or the load would end with a
+ * public key and no word. Refused, the host comes back to our own keymgmt.
+ */
+int prov_key_export_object(void *vctx, const void *reference, size_t size,
+                           OSSL_CALLBACK *cb, void *arg);
 
 /* ---- a message: message.c ------------------------------------------------ */
 
@@ -130,8 +149,46 @@ const uint8_t *prov_message_get(const struct prov_message *m, size_t *len);
 struct prov_uri {
     char name[WIRE_NAME_MAX];
     char session[65]; /* from the URI, else MPC_SESSION, else "" */
+    bool session_by_env;
 };
 MUST_CHECK enum rc prov_uri_parse(struct prov_uri *out, const char *uri);
+/* Asks the sidecar for it; the key signs. */
+MUST_CHECK enum rc prov_key_fetch(struct prov_key **out, const struct prov *p,
+                                  const struct prov_uri *uri);
+
+/* ---- key references: reference.c ----------------------------------------- */
+
+#define PROV_REF_MAX       512 /* bytes of text */
+#define PROV_REF_LABEL     "MPC KEY REFERENCE"
+#define PROV_PEM_SIZE      1024
+#define PROV_REF_STRUCTURE "mpc-key-reference" /* between our decoders */
+
+/* text need not end with NUL. RC_TOO_LARGE, RC_PARSE, with a hint. */
+MUST_CHECK enum rc prov_ref_parse(struct prov_uri *out, const char *text,
+                                  size_t len);
+/* k's reference as PEM, NUL after it; size >= PROV_PEM_SIZE. Its length. */
+size_t prov_ref_pem(char *out, size_t size, const struct prov_key *k);
+/* A PrivateKeyInfo whose algorithm is our OID, whatever else it holds. */
+bool prov_pkcs8_is_ours(const uint8_t *der, size_t len);
+/* Its text, inside der; RC_PARSE when it holds anything else. */
+MUST_CHECK enum rc prov_pkcs8_text(const char **text, size_t *text_len,
+                                   const uint8_t *der, size_t len);
+
+/* ---- one PEM block: pem.c ------------------------------------------------ */
+
+#define PROV_LABEL_SIZE 64
+#define PROV_B64_SIZE   1025 /* characters, with NUL */
+struct prov_pem {
+    char label[PROV_LABEL_SIZE]; /* "" where there is no block */
+    uint8_t data[768];
+    size_t len;
+};
+/*
+ * The next block of `in`. RC_PARSE, RC_TOO_LARGE: it is no good, its label is
+ * set all the same, and it has been read to its end.
+ */
+MUST_CHECK enum rc prov_pem_read(struct prov_pem *out, const struct prov *p,
+                                 OSSL_CORE_BIO *in);
 
 /* ---- the sidecar: call.c (HTTP) and sidecar.c (what is asked) ------------ */
 
@@ -197,5 +254,9 @@ extern const OSSL_DISPATCH prov_encoder_spki_der[];
 extern const OSSL_DISPATCH prov_encoder_spki_pem[];
 extern const OSSL_DISPATCH prov_encoder_text[];
 extern const OSSL_DISPATCH prov_encoder_private[];
+extern const OSSL_DISPATCH prov_encoder_reference[];
+extern const OSSL_DISPATCH prov_decoder_pem[];
+extern const OSSL_DISPATCH prov_decoder_reference[];
+extern const OSSL_DISPATCH prov_decoder_pkcs8[];
 
 #endif

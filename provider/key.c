@@ -6,6 +6,7 @@
 #include "provider/inner.h"
 
 #include <openssl/core_names.h>
+#include <openssl/core_object.h>
 #include <openssl/params.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,4 +76,50 @@ int prov_key_export(const struct prov_key *k, OSSL_CALLBACK *cb, void *arg)
         OSSL_PARAM_construct_end(),
     };
     return cb(params, arg);
+}
+
+int prov_key_give(struct prov_key **k, OSSL_CALLBACK *cb, void *arg)
+{
+    int type = OSSL_OBJECT_PKEY;
+    char name[] = "ED25519";
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_int(OSSL_OBJECT_PARAM_TYPE, &type),
+        OSSL_PARAM_construct_utf8_string(OSSL_OBJECT_PARAM_DATA_TYPE, name, 0),
+        OSSL_PARAM_construct_octet_string(OSSL_OBJECT_PARAM_REFERENCE, k,
+                                          sizeof(*k)),
+        OSSL_PARAM_construct_end(),
+    };
+    return cb(params, arg);
+}
+
+int prov_key_export_object(void *vctx, const void *reference, size_t size,
+                           OSSL_CALLBACK *cb, void *arg)
+{
+    const struct prov_key *k;
+    (void)vctx;
+    if (size != sizeof(k))
+        return 0;
+    memcpy(&k, reference, sizeof(k));
+    return k && !k->signs ? prov_key_export(k, cb, arg) : 0;
+}
+
+enum rc prov_key_fetch(struct prov_key **out, const struct prov *p,
+                       const struct prov_uri *uri)
+{
+    WIRE(key) from = { 0 };
+    TRY(prov_ask_key(&from, p, uri));
+    struct prov_key *k = prov_key_new(p);
+    if (!k)
+        return RC_NOMEM;
+    k->has_public = true;
+    k->signs = true;
+    memcpy(k->pub, from.group_key, sizeof(k->pub));
+    memcpy(k->name, uri->name, sizeof(k->name));
+    memcpy(k->session, uri->session, sizeof(k->session));
+    k->session_by_env = uri->session_by_env;
+    memcpy(k->class, from.class, sizeof(k->class));
+    k->max_message = from.max_message < WIRE_MESSAGE_MAX ? from.max_message
+                                                         : WIRE_MESSAGE_MAX;
+    *out = k;
+    return RC_OK;
 }

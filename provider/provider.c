@@ -37,7 +37,16 @@ static const OSSL_ALGORITHM encoders[] = {
     { PROV_KEY_NAMES, PROV_PROPS ",output=der,structure=PrivateKeyInfo",
       prov_encoder_private, "Refuses: no private key exists" },
     { PROV_KEY_NAMES, PROV_PROPS ",output=pem,structure=PrivateKeyInfo",
-      prov_encoder_private, "Refuses: no private key exists" },
+      prov_encoder_reference, "Key reference, PEM" },
+    { NULL, NULL, NULL, NULL }
+};
+static const OSSL_ALGORITHM decoders[] = {
+    { "DER", PROV_PROPS ",input=pem", prov_decoder_pem,
+      "Key reference, PEM" },
+    { PROV_KEY_NAMES, PROV_PROPS ",input=der,structure=" PROV_REF_STRUCTURE,
+      prov_decoder_reference, "Key reference" },
+    { PROV_KEY_NAMES, PROV_PROPS ",input=der,structure=PrivateKeyInfo",
+      prov_decoder_pkcs8, "Key reference in PKCS#8" },
     { NULL, NULL, NULL, NULL }
 };
 /* clang-format on */
@@ -55,6 +64,8 @@ static const OSSL_ALGORITHM *query(void *provctx, int operation, int *no_cache)
         return stores;
     case OSSL_OP_ENCODER:
         return encoders;
+    case OSSL_OP_DECODER:
+        return decoders;
     default:
         return NULL;
     }
@@ -127,6 +138,21 @@ static void take_core(struct prov_core *c, const OSSL_DISPATCH *in)
             break;
         case OSSL_FUNC_CORE_VSET_ERROR:
             c->vset_error = OSSL_FUNC_core_vset_error(in);
+            break;
+        case OSSL_FUNC_CORE_SET_ERROR_MARK:
+            c->set_error_mark = OSSL_FUNC_core_set_error_mark(in);
+            break;
+        case OSSL_FUNC_CORE_CLEAR_LAST_ERROR_MARK:
+            c->clear_error_mark = OSSL_FUNC_core_clear_last_error_mark(in);
+            break;
+        case OSSL_FUNC_CORE_POP_ERROR_TO_MARK:
+            c->pop_error_mark = OSSL_FUNC_core_pop_error_to_mark(in);
+            break;
+        case OSSL_FUNC_BIO_READ_EX:
+            c->bio_read = OSSL_FUNC_BIO_read_ex(in);
+            break;
+        case OSSL_FUNC_BIO_GETS:
+            c->bio_gets = OSSL_FUNC_BIO_gets(in);
             break;
         case OSSL_FUNC_BIO_WRITE_EX:
             c->bio_write = OSSL_FUNC_BIO_write_ex(in);

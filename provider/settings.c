@@ -62,6 +62,16 @@ static enum rc set_timeout(struct prov *p)
     return RC_OK;
 }
 
+/* yes or no, and nothing that could be meant as either; no where unsaid. */
+static enum rc set_switch(bool *out, const struct prov *p, const char *key)
+{
+    const char *text = configured(p, key);
+    *out = text && strcmp(text, "yes") == 0;
+    if (!text || *out || strcmp(text, "no") == 0)
+        return RC_OK;
+    return rc_raise(RC_PARSE, "%s: want yes or no", key);
+}
+
 /*
  * TEE_POLICY_HASH goes into a header, so only what a list of hashes is made
  * of may pass. Set but empty allows no measurement at all: that is refused
@@ -87,6 +97,7 @@ static enum rc read_all(struct prov *p)
 {
     TRY(set_sidecar(p));
     TRY(set_timeout(p));
+    TRY(set_switch(&p->legacy_bridge, p, "legacy-bridge"));
     return set_want(p);
 }
 

@@ -87,34 +87,15 @@ static int set_ctx_params(void *vctx, const OSSL_PARAM params[])
 
 /* ---- what is asked of the sidecar ---------------------------------------- */
 
-static struct prov_key *key_from(const struct store *s,
-                                 const struct wire_key *from)
-{
-    struct prov_key *k = prov_key_new(s->prov);
-    if (!k)
-        return NULL;
-    k->has_public = true;
-    k->signs = s->expect != OSSL_STORE_INFO_PUBKEY;
-    memcpy(k->pub, from->group_key, sizeof(k->pub));
-    memcpy(k->name, s->uri.name, sizeof(k->name));
-    memcpy(k->session, s->uri.session, sizeof(k->session));
-    memcpy(k->class, from->class, sizeof(k->class));
-    k->max_message = from->max_message < WIRE_MESSAGE_MAX ? from->max_message
-                                                          : WIRE_MESSAGE_MAX;
-    return k;
-}
-
 static enum rc fetch_key(struct prov_key **out, struct store *s)
 {
     if (!s->text[0])
         return rc_raise(RC_TOO_LARGE, "key URI: over %d bytes", URI_MAX - 1);
     TRY(prov_uri_parse(&s->uri, s->text));
-    WIRE(key) key = { 0 };
-    TRY(prov_ask_key(&key, s->prov, &s->uri));
-    s->artifact = strcmp(key.class, "artifact") == 0;
-    struct prov_key *k = key_from(s, &key);
-    if (!k)
-        return RC_NOMEM;
+    struct prov_key *k;
+    TRY(prov_key_fetch(&k, s->prov, &s->uri));
+    k->signs = s->expect != OSSL_STORE_INFO_PUBKEY;
+    s->artifact = strcmp(k->class, "artifact") == 0;
     *out = k;
     return RC_OK;
 }
@@ -149,20 +130,6 @@ static enum rc fetch_chain(struct store *s)
 
 /* ---- handing out --------------------------------------------------------- */
 
-static int give_key(struct prov_key **key, OSSL_CALLBACK *cb, void *arg)
-{
-    int type = OSSL_OBJECT_PKEY;
-    char name[] = "ED25519";
-    OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_int(OSSL_OBJECT_PARAM_TYPE, &type),
-        OSSL_PARAM_construct_utf8_string(OSSL_OBJECT_PARAM_DATA_TYPE, name, 0),
-        OSSL_PARAM_construct_octet_string(OSSL_OBJECT_PARAM_REFERENCE, key,
-                                          sizeof(*key)),
-        OSSL_PARAM_construct_end(),
-    };
-    return cb(params, arg);
-}
-
 static int give_cert(struct wire_blob *der, OSSL_CALLBACK *cb, void *arg)
 {
     int type = OSSL_OBJECT_CERT;
@@ -189,7 +156,7 @@ static int load_key(struct store *s, OSSL_CALLBACK *cb, void *arg)
     if (rc != RC_OK)
         return failed(s, rc);
     s->step = s->expect == 0 ? STEP_CHAIN : STEP_END;
-    int given = give_key(&key, cb, arg);
+    int given = prov_key_give(&key, cb, arg);
     prov_key_free(key); /* still here when it was exported, not loaded */
     return given;
 }
@@ -259,22 +226,6 @@ static int load(void *vctx, OSSL_CALLBACK *cb, void *arg,
     }
 }
 
-/*
- * Another provider's key management was fetched for our object. A public key
- * may go there; a key that signs must not, or the load would end with a
- * public key and no word: refused, the host comes back to our own.
- */
-static int export_object(void *vctx, const void *reference, size_t size,
-                         OSSL_CALLBACK *cb, void *arg)
-{
-    const struct prov_key *k;
-    (void)vctx;
-    if (size != sizeof(k))
-        return 0;
-    memcpy(&k, reference, sizeof(k));
-    return k && !k->signs ? prov_key_export(k, cb, arg) : 0;
-}
-
 /* clang-format off */
 const OSSL_DISPATCH prov_store[] = {
     PROV_ENTRY(OSSL_FUNC_STORE_OPEN, open_uri),
@@ -283,7 +234,7 @@ const OSSL_DISPATCH prov_store[] = {
     PROV_ENTRY(OSSL_FUNC_STORE_LOAD, load),
     PROV_ENTRY(OSSL_FUNC_STORE_EOF, eof),
     PROV_ENTRY(OSSL_FUNC_STORE_CLOSE, close_store),
-    PROV_ENTRY(OSSL_FUNC_STORE_EXPORT_OBJECT, export_object),
+    PROV_ENTRY(OSSL_FUNC_STORE_EXPORT_OBJECT, prov_key_export_object),
     PROV_TABLE_END
 };
 /* clang-format on */

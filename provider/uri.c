@@ -87,8 +87,10 @@ enum rc prov_uri_parse(struct prov_uri *out, const char *uri)
         return rc;
     }
     const char *env = secure_getenv("MPC_SESSION");
-    if (!u.session[0] && env && env[0])
+    if (!u.session[0] && env && env[0]) {
         TRY(take_session(u.session, env, strlen(env), "MPC_SESSION"));
+        u.session_by_env = true;
+    }
     *out = u;
     return RC_OK;
 }
