@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static bool is_option(const struct cli_arg *row)
 {
@@ -190,5 +191,16 @@ enum rc cli_number(int64_t *out, const char *option, const char *text,
         return rc_raise(RC_ARG, "%s: want a number, %lld to %lld", option,
                         (long long)min, (long long)max);
     *out = n;
+    return RC_OK;
+}
+
+enum rc cli_time(int64_t *out, const char *option, const char *text)
+{
+    struct tm tm = { 0 };
+    const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    if (!end || *end)
+        return rc_raise(RC_ARG, "%s: want a time as 2026-11-22T03:35:00Z",
+                        option);
+    *out = (int64_t)timegm(&tm);
     return RC_OK;
 }

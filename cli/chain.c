@@ -9,11 +9,14 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
+#include "ca/ca.h"
+
 #define CERT_MS 10000
 #define ASK_MS  5000
 
 OWNED_BY(X509, X509_free);
 OWNED_BY(BIO, BIO_free_all);
+OWNED_BY(ASN1_OBJECT, ASN1_OBJECT_free);
 
 /* ---- none, and why ------------------------------------------------------ */
 
@@ -92,4 +95,10 @@ enum rc cli_chain_pem(char **out, size_t *out_len,
     *out = copy;
     *out_len = (size_t)len;
     return RC_OK;
+}
+
+bool cli_is_simulated(const X509 *x)
+{
+    OWNED(ASN1_OBJECT) *oid = OBJ_txt2obj(CA_OID_SIMULATED, 1);
+    return oid && X509_get_ext_by_OBJ(x, oid, -1) >= 0;
 }

@@ -25,35 +25,14 @@ struct options {
     enum policy_decision decision;
 };
 
-static enum rc fetch(struct policy_session *s, const char *id)
-{
-    char path[96];
-    uint8_t want[32];
-    struct http_answer a;
-    if (strlen(id) != 64 || enc_unhex(want, 32, id, 64) != RC_OK)
-        return rc_raise(RC_ARG, "ID: want 64 hex digits");
-    snprintf(path, sizeof(path), "/v1/session/%s", id);
-    TRY(cli_ask(&a, NULL, path, NULL, 0, ASK_MS));
-    enum rc rc = policy_session_parse(s, a.body, a.body_len);
-    http_answer_free(&a);
-    TRY(rc);
-    if (memcmp(s->id, want, 32) != 0)
-        return rc_raise(RC_VERIFY, "the sidecar's descriptor is of another "
-                                   "session");
-    return RC_OK;
-}
-
 /* The file at hand must be the one that is asked for. */
 static enum rc check_file(const struct policy_session *s, const char *path)
 {
-    OWNED_MEM uint8_t *bytes = NULL;
-    size_t len;
-    struct policy_session mine = { 0 };
-    TRY(file_read(&bytes, &len, path, WIRE_MESSAGE_MAX));
-    policy_session_artifact(&mine, "file", bytes, len);
-    if (!s->has_artifact || s->artifact_size != mine.artifact_size ||
-        memcmp(s->artifact_sha256, mine.artifact_sha256, 32) != 0 ||
-        memcmp(s->artifact_sha512, mine.artifact_sha512, 64) != 0)
+    struct cli_content mine; /* no bytes of it are kept */
+    TRY(cli_content_read(&mine, path, false));
+    if (!s->has_artifact || s->artifact_size != mine.size ||
+        memcmp(s->artifact_sha256, mine.sha256, 32) != 0 ||
+        memcmp(s->artifact_sha512, mine.sha512, 64) != 0)
         return rc_raise(RC_VERIFY, "%s is not what the session asks for", path);
     return RC_OK;
 }
@@ -101,7 +80,7 @@ static enum rc send_record(const struct policy_session *s,
 static enum rc decide(const struct options *o, const char *did)
 {
     struct policy_session s;
-    TRY(fetch(&s, o->id));
+    TRY(cli_ask_session(&s, o->id));
     if (o->file)
         TRY(check_file(&s, o->file));
     show(&s, o);

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -113,19 +112,6 @@ static enum rc put_report(struct wire_evidence *e, const struct options *o)
     return wire_blob_set(&e->report, bytes + from, left);
 }
 
-static enum rc time_of(int64_t *out, const char *text)
-{
-    struct tm tm = { 0 };
-    *out = clock_now_s();
-    if (!text)
-        return RC_OK;
-    const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
-    if (!end || *end)
-        return rc_raise(RC_ARG, "--at: want a time as 2026-11-22T03:35:00Z");
-    *out = (int64_t)timegm(&tm);
-    return RC_OK;
-}
-
 static enum rc read_allowed(struct allowed *out, const char *path)
 {
     OWN_S(policy) *p = NULL;
@@ -210,8 +196,9 @@ static enum rc judge(const struct options *o)
     struct attest_roots roots = { 0 };
     struct allowed allowed = { .n = 0 };
     struct attest_want want = { .min_version = 2 };
-    int64_t now_s;
-    TRY(time_of(&now_s, o->at));
+    int64_t now_s = clock_now_s();
+    if (o->at)
+        TRY(cli_time(&now_s, "--at", o->at));
     TRY(put_report(&e, o));
     TRY(put_certs(&e, o));
     if (o->policy) {

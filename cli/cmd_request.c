@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "base/enc.h"
-#include "base/file.h"
 #include "base/hash.h"
 
 #define ASK_MS 5000
@@ -65,13 +64,18 @@ static enum rc put_key(struct policy_session *s, const char *profile)
     return rc;
 }
 
+/* Of any size: only its digests go into the descriptor. */
 static enum rc put_file(struct policy_session *s, const char *path)
 {
-    OWNED_MEM uint8_t *bytes = NULL;
-    size_t len;
+    struct cli_content c; /* no bytes of it are kept */
     const char *slash = strrchr(path, '/');
-    TRY(file_read(&bytes, &len, path, WIRE_MESSAGE_MAX));
-    policy_session_artifact(s, slash ? slash + 1 : path, bytes, len);
+    TRY(cli_content_read(&c, path, false));
+    s->has_artifact = true;
+    snprintf(s->artifact_name, sizeof(s->artifact_name), "%s",
+             slash ? slash + 1 : path);
+    s->artifact_size = c.size;
+    memcpy(s->artifact_sha256, c.sha256, 32);
+    memcpy(s->artifact_sha512, c.sha512, 64);
     return RC_OK;
 }
 

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mpcsign sign: one file, one signature, and on request the certificate and
- * all the evidence beside it.
+ * mpcsign sign: one file, one signature, and on request a CMS signature, the
+ * certificate and all the evidence beside it.
  */
-#include "cli/inner.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/enc.h"
 #include "base/file.h"
+#include "cli/cms.h"
 
 #define WAIT_MS   10000
 #define CERT_MS   10000
@@ -21,6 +20,7 @@ struct options {
     const char *profile;
     const char *session;
     const char *sig;
+    const char *cms;
     const char *cert;
     const char *bundle;
 };
@@ -76,6 +76,72 @@ static enum rc write_bundle(const char *path, const struct wire_signed *s,
     return file_write(path, json, len, 0644);
 }
 
+/* ---- what is to be made ------------------------------------------------- */
+
+/*
+ * The plain signature always, except in a session that has a slot for the CMS
+ * one alone.
+ */
+static enum rc plain_wanted(bool *out, const struct options *o)
+{
+    struct policy_session s;
+    unsigned others = 0;
+    *out = true;
+    if (!o->cms || !o->session)
+        return RC_OK;
+    TRY(cli_ask_session(&s, o->session));
+    for (unsigned k = 0; k < POLICY__KINDS; k++)
+        others += k != POLICY_CMS && s.slot[k];
+    *out = others > 0 || !s.slot[POLICY_CMS];
+    if (!*out && (o->sig || o->bundle))
+        return rc_raise(RC_ARG,
+                        "%s: of the plain signature, and the session "
+                        "has slot cms only",
+                        o->sig ? "-s" : "--bundle");
+    return RC_OK;
+}
+
+static enum rc sign_plain(struct wire_signed *s, const struct options *o,
+                          const char *sig)
+{
+    OWNED_MEM uint8_t *msg = NULL;
+    size_t len;
+    TRY(file_read(&msg, &len, o->file, WIRE_MESSAGE_MAX));
+    TRY(cli_ask_sign(s, NULL, o->profile, o->session ? o->session : "", msg,
+                     len, WAIT_MS));
+    if (crypto_sign_verify_detached(s->signature, msg, len, s->group_key) != 0)
+        return rc_raise(RC_VERIFY, "the sidecar's signature does not verify");
+    return file_write(sig, s->signature, sizeof(s->signature), 0644);
+}
+
+static enum rc sign_cms(struct wire_signed *s, const struct options *o,
+                        const struct wire_chain *chain)
+{
+    struct cli_content content; /* no bytes of it are kept */
+    OWNED(CMS_ContentInfo) *cms = NULL;
+    OWNED_MEM uint8_t *bytes = NULL;
+    size_t len;
+    TRY(cli_content_read(&content, o->file, false));
+    TRY(cms_make(&cms, s, o->profile, o->session, chain, &content));
+    TRY(cms_write(&bytes, &len, cms, NULL));
+    return file_write(o->cms, bytes, len, 0644);
+}
+
+static bool has_certificates(enum rc rc)
+{
+    return rc != RC_POLICY; /* "its profile has no certificates" */
+}
+
+/* With --bundle alone a key without certificates is no failure. */
+static enum rc get_chain(struct wire_chain *out, const struct options *o)
+{
+    if (!o->cert && !o->bundle && !o->cms)
+        return RC_OK;
+    enum rc rc = cli_ask_chain(out, o->profile, o->session);
+    return rc == RC_OK || o->cert || o->cms || has_certificates(rc) ? rc
+                                                                    : RC_OK;
+}
+
 /* ---- the verb ----------------------------------------------------------- */
 
 static enum rc say_signed(const struct wire_signed *s, const char *sig,
@@ -87,52 +153,41 @@ static enum rc say_signed(const struct wire_signed *s, const char *sig,
     enc_hex(key, s->group_key, 32);
     if (cli_json())
         return cli_say_json(json_pack(
-                "{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:s?, s:s?}",
+                "{s:s?, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:s?, s:s?, s:s?}",
                 "signature", sig, "profile", o->profile, "session", session,
                 "group_key", key, "kind", s->slot, "attempt",
                 (json_int_t)s->attempt, "epoch", (json_int_t)s->epoch, "intent",
-                (json_int_t)s->intent, "cert", o->cert, "bundle", o->bundle));
-    cli_note("signed %s with %s (log index %llu, session %.16s…): %s", o->file,
-             o->profile, (unsigned long long)s->intent, session, sig);
+                (json_int_t)s->intent, "cert", o->cert, "bundle", o->bundle,
+                "cms", o->cms));
+    cli_note("signed %s with %s (log index %llu, session %.16s…): %s%s%s",
+             o->file, o->profile, (unsigned long long)s->intent, session,
+             sig ? sig : "", sig && o->cms ? ", " : "", o->cms ? o->cms : "");
     return RC_OK;
 }
 
-static bool has_certificates(enum rc rc)
-{
-    return rc != RC_POLICY; /* "its profile has no certificates" */
-}
-
-static enum rc write_extras(const struct options *o,
-                            const struct wire_signed *s)
-{
-    WIRE(chain) chain = { 0 };
-    if (!o->cert && !o->bundle)
-        return RC_OK;
-    enum rc rc = cli_ask_chain(&chain, o->profile, o->session);
-    if (rc != RC_OK && (o->cert || has_certificates(rc)))
-        return rc;
-    if (o->cert)
-        TRY(write_pem(o->cert, &chain));
-    return o->bundle ? write_bundle(o->bundle, s, &chain) : RC_OK;
-}
-
+/* Told is the plain signature, where both are made. */
 static enum rc sign(const struct options *o)
 {
-    OWNED_MEM uint8_t *msg = NULL;
-    size_t len;
     char beside[PATH_SIZE];
     const char *sig = o->sig ? o->sig : beside;
+    WIRE(chain) chain = { 0 };
     struct wire_signed s;
-    TRY(file_read(&msg, &len, o->file, WIRE_MESSAGE_MAX));
+    struct wire_signed c;
+    bool plain;
     if (snprintf(beside, sizeof(beside), "%s.sig", o->file) >=
         (int)sizeof(beside))
         return rc_raise(RC_ARG, "FILE: name too long");
-    TRY(cli_ask_sign(&s, NULL, o->profile, o->session, msg, len, WAIT_MS));
-    if (crypto_sign_verify_detached(s.signature, msg, len, s.group_key) != 0)
-        return rc_raise(RC_VERIFY, "the sidecar's signature does not verify");
-    TRY(file_write(sig, s.signature, sizeof(s.signature), 0644));
-    TRY(write_extras(o, &s));
-    return say_signed(&s, sig, o);
+    TRY(plain_wanted(&plain, o));
+    if (plain)
+        TRY(sign_plain(&s, o, sig));
+    TRY(get_chain(&chain, o));
+    if (o->cert)
+        TRY(write_pem(o->cert, &chain));
+    if (o->bundle)
+        TRY(write_bundle(o->bundle, &s, &chain));
+    if (o->cms)
+        TRY(sign_cms(&c, o, &chain));
+    return say_signed(plain ? &s : &c, plain ? sig : NULL, o);
 }
 
 enum rc cmd_sign(int argc, char **argv)
@@ -151,6 +206,9 @@ enum rc cmd_sign(int argc, char **argv)
           .brief = "-s",
           .text = &o.sig,
           .help = "64 bytes out [FILE.sig]" },
+        { .name = "--cms",
+          .text = &o.cms,
+          .help = "also a CMS signature out, DER, detached" },
         { .name = "--cert", .text = &o.cert, .help = "certificates out, PEM" },
         { .name = "--bundle", .text = &o.bundle, .help = "all evidence out" },
         { 0 },
@@ -162,7 +220,5 @@ enum rc cmd_sign(int argc, char **argv)
     if (!o.profile)
         o.profile = "release";
     o.session = cli_session_or_env(o.session);
-    if (!o.session)
-        o.session = "";
     return sign(&o);
 }

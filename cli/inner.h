@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include <jansson.h>
+#include <openssl/types.h>
 
 #include "base/own.h"
 #include "base/rc.h"
@@ -47,6 +48,8 @@ enum rc cmd_key_list(int argc, char **argv);
 enum rc cmd_key_show(int argc, char **argv);
 enum rc cmd_key_create(int argc, char **argv);
 enum rc cmd_key_ref(int argc, char **argv);
+enum rc cmd_cms_sign(int argc, char **argv);
+enum rc cmd_cms_verify(int argc, char **argv);
 enum rc cmd_cert(int argc, char **argv);
 enum rc cmd_policy_show(int argc, char **argv);
 enum rc cmd_sign(int argc, char **argv);
@@ -100,6 +103,9 @@ MUST_CHECK enum rc cli_args(bool *done, const struct cli_arg *rows, int argc,
 MUST_CHECK enum rc cli_number(int64_t *out, const char *option,
                               const char *text, int64_t min, int64_t max);
 
+/* "2026-11-22T03:35:00Z" as seconds; RC_ARG names the option. */
+MUST_CHECK enum rc cli_time(int64_t *out, const char *option, const char *text);
+
 /* ---- saying (say.c) ----------------------------------------------------- */
 
 bool cli_json(void); /* -o json */
@@ -118,6 +124,40 @@ int cli_fail(enum rc rc);
 void cli_note(const char *fmt, ...) PRINTF_LIKE(1, 2);
 /* "SIMULATED …" as loud as the terminal allows, on f. */
 void cli_banner(bool to_stderr);
+
+/* ---- what is signed (content.c) ----------------------------------------- */
+
+#define CLI_CONTENT_MAX (256u * 1024 * 1024) /* of bytes that are kept */
+struct cli_content {
+    uint8_t sha256[32];
+    uint8_t sha512[64];
+    uint64_t size;
+    uint8_t *bytes; /* heap; NULL when only the digests were wanted */
+};
+/*
+ * A file of any size, read piece by piece; with keep at most CLI_CONTENT_MAX,
+ * and its bytes. "-" is standard input.
+ */
+MUST_CHECK enum rc cli_content_read(struct cli_content *out, const char *file,
+                                    bool keep);
+void cli_content_free(struct cli_content *c);
+
+/* ---- many small verdicts (checks.c) ------------------------------------- */
+
+enum cli_level { CLI_OK, CLI_WARN, CLI_FAIL };
+struct cli_checks {
+    json_t *list; /* {id, ok, level, words, fix} each */
+    unsigned warned;
+    unsigned failed;
+};
+MUST_CHECK enum rc cli_checks_begin(struct cli_checks *c);
+void cli_checks_end(struct cli_checks *c);
+/* Says a line at once, unless -o json. fix: what to do, or NULL. */
+void cli_check(struct cli_checks *c, enum cli_level level, const char *id,
+               const char *fix, const char *fmt, ...) PRINTF_LIKE(5, 6);
+/* The words hold for RC_OK; else the last error's, its hint being the fix. */
+void cli_check_rc(struct cli_checks *c, const char *id, enum rc rc,
+                  const char *fmt, ...) PRINTF_LIKE(4, 5);
 
 /* ---- asking the sidecar (ask.c) ----------------------------------------- */
 
@@ -163,6 +203,8 @@ const char *cli_session_or_env(const char *given);
  */
 MUST_CHECK enum rc cli_ask_chain(struct wire_chain *out, const char *name,
                                  const char *session);
+/* It says of itself that the hardware behind its key is simulated. */
+bool cli_is_simulated(const X509 *x);
 /* As PEM, heap. */
 MUST_CHECK enum rc cli_chain_pem(char **out, size_t *len,
                                  const struct wire_chain *chain);
@@ -181,6 +223,8 @@ MUST_CHECK enum rc cli_session_begin(struct policy_session *out,
                                      enum policy_session_type type,
                                      const struct cli_cluster *cluster,
                                      const char *profile, const char *reason);
+/* The descriptor of that id (64 hex digits), which it is checked to have. */
+MUST_CHECK enum rc cli_ask_session(struct policy_session *s, const char *id);
 /*
  * Writes the descriptor and has everybody sign: the requester as such, each
  * approver as steward. s gets its id.

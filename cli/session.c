@@ -11,12 +11,14 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/enc.h"
 #include "base/file.h"
 #include "base/rand.h"
 
 #define KEY_FILE_MAX 4096
 #define SSHSIG_MAX   1024
 #define CREATE_MS    30000
+#define ASK_MS       5000
 
 /* ---- persons ------------------------------------------------------------ */
 
@@ -93,6 +95,24 @@ enum rc cli_session_begin(struct policy_session *out,
     s.created = clock_now_s();
     s.expires = s.created + CLI_SESSION_S;
     *out = s;
+    return RC_OK;
+}
+
+enum rc cli_ask_session(struct policy_session *s, const char *id)
+{
+    char path[96];
+    uint8_t want[32];
+    struct http_answer a;
+    if (strlen(id) != 64 || enc_unhex(want, 32, id, 64) != RC_OK)
+        return rc_raise(RC_ARG, "ID: want 64 hex digits");
+    snprintf(path, sizeof(path), "/v1/session/%s", id);
+    TRY(cli_ask(&a, NULL, path, NULL, 0, ASK_MS));
+    enum rc rc = policy_session_parse(s, a.body, a.body_len);
+    http_answer_free(&a);
+    TRY(rc);
+    if (memcmp(s->id, want, 32) != 0)
+        return rc_raise(RC_VERIFY, "the sidecar's descriptor is of another "
+                                   "session");
     return RC_OK;
 }
 

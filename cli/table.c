@@ -13,6 +13,8 @@ const struct cli_verb cli_verbs[] = {
     { "approve",       cmd_approve,       "approve a session" },
     { "deny",          cmd_deny,          "deny one" },
     { "revoke",        cmd_revoke,        "take an approval back" },
+    { "cms sign",      cmd_cms_sign,      "a CMS signature (RFC 8419) of a file of any size" },
+    { "cms verify",    cmd_cms_verify,    "judge one, by the roots you trust" },
     { "cert",          cmd_cert,          "a fresh certificate and its root, PEM" },
     { "status",        cmd_status,        "this node, its peers, keys and policy" },
     { "key list",      cmd_key_list,      "the keys of the cluster" },

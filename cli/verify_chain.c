@@ -15,7 +15,6 @@
 #include "ca/ca.h"
 
 OWNED_BY(X509, X509_free);
-OWNED_BY(ASN1_OBJECT, ASN1_OBJECT_free);
 
 static enum rc open_one(X509 **out, const struct wire_blob *der)
 {
@@ -39,12 +38,6 @@ static bool has_key(X509 *x, const uint8_t want[32])
               len == sizeof(got) && memcmp(got, want, sizeof(got)) == 0;
     ERR_clear_error();
     return ok;
-}
-
-static bool is_simulated(const X509 *x)
-{
-    OWNED(ASN1_OBJECT) *oid = OBJ_txt2obj(CA_OID_SIMULATED, 1);
-    return oid && X509_get_ext_by_OBJ(x, oid, -1) >= 0;
 }
 
 static enum rc check_signed(X509 *leaf, X509 *root)
@@ -116,7 +109,8 @@ static void check_two(struct verify *v)
     if (rc == RC_OK)
         rc = check(v, leaf, root);
     if (leaf && root)
-        v->simulated = v->simulated || is_simulated(leaf) || is_simulated(root);
+        v->simulated = v->simulated || cli_is_simulated(leaf) ||
+                       cli_is_simulated(root);
     verify_mark_rc(v, "certificate", rc, "the key's, valid when cosigned");
 }
 
