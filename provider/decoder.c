@@ -43,6 +43,14 @@ static int keys(void *provctx, int selection)
     return selection == 0 || (selection & OSSL_KEYMGMT_SELECT_KEYPAIR) != 0;
 }
 
+/* To whoever wants it; frees it when nobody does. */
+static int hand_out(struct prov_key *key, OSSL_CALLBACK *cb, void *arg)
+{
+    int given = prov_key_give(&key, cb, arg);
+    prov_key_free(key);
+    return given;
+}
+
 /* 0, with the failure where it will be seen. */
 static int failed(const struct prov *p, const char *func, enum rc rc)
 {
@@ -161,9 +169,7 @@ static int give(const struct prov *p, const char *func, const char *text,
     enum rc rc = fetch(&key, p, text, len, selection);
     if (rc != RC_OK)
         return failed(p, func, rc);
-    int given = prov_key_give(&key, cb, arg);
-    prov_key_free(key); /* still here when nobody took it */
-    return given;
+    return hand_out(key, cb, arg);
 }
 
 static int decode_reference(void *vctx, OSSL_CORE_BIO *in, int selection,
@@ -198,6 +204,44 @@ static int decode_pkcs8(void *vctx, OSSL_CORE_BIO *in, int selection,
     return give(p, __func__, text, text_len, selection, cb, arg);
 }
 
+/* ---- public keys --------------------------------------------------------- */
+
+static int public_keys(void *provctx, int selection)
+{
+    (void)provctx;
+    return selection == 0 || ((selection & OSSL_KEYMGMT_SELECT_PUBLIC_KEY) &&
+                              !(selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY));
+}
+
+/*
+ * Any Ed25519 SubjectPublicKeyInfo, certificates' included, so that it is our
+ * verification that a CMS message's SHA-512 meets: OpenSSL 3.0's own refuses
+ * to hear of a digest. Offered only where decode-public-keys says so.
+ */
+static int decode_spki(void *vctx, OSSL_CORE_BIO *in, int selection,
+                       OSSL_CALLBACK *cb, void *arg,
+                       OSSL_PASSPHRASE_CALLBACK *pw_cb, void *pw_arg)
+{
+    const struct prov *p = vctx;
+    uint8_t der[PROV_SPKI_LEN + 1], want[PROV_SPKI_LEN];
+    size_t len = read_der(der, sizeof(der), p, in);
+    (void)selection;
+    (void)pw_cb;
+    (void)pw_arg;
+    if (len != PROV_SPKI_LEN)
+        return 1;
+    struct prov_key *key = prov_key_new(p);
+    if (!key)
+        return prov_fail(p, __func__, RC_NOMEM);
+    memcpy(key->pub, der + len - PROV_PUB_LEN, PROV_PUB_LEN);
+    key->has_public = true;
+    prov_spki(want, key);
+    if (memcmp(der, want, len) == 0)
+        return hand_out(key, cb, arg);
+    prov_key_free(key);
+    return 1;
+}
+
 /* clang-format off */
 const OSSL_DISPATCH prov_decoder_pem[] = {
     PROV_ENTRY(OSSL_FUNC_DECODER_NEWCTX, newctx),
@@ -216,4 +260,5 @@ const OSSL_DISPATCH prov_decoder_pem[] = {
     }
 DECODER(prov_decoder_reference, keys, decode_reference);
 DECODER(prov_decoder_pkcs8, keys, decode_pkcs8);
+DECODER(prov_decoder_spki, public_keys, decode_spki);
 /* clang-format on */

@@ -16,8 +16,6 @@
 
 #include "base/enc.h"
 
-#define SPKI_LEN (12 + PROV_PUB_LEN)
-
 /* The context is the provider's: an encoder here has nothing to remember. */
 static void *newctx(void *provctx)
 {
@@ -60,7 +58,7 @@ static int put(const struct prov *p, OSSL_CORE_BIO *out, const char *func,
 }
 
 /* SubjectPublicKeyInfo of Ed25519: RFC 8410 section 4. */
-static void spki(uint8_t der[SPKI_LEN], const struct prov_key *k)
+void prov_spki(uint8_t der[PROV_SPKI_LEN], const struct prov_key *k)
 {
     static const uint8_t front[12] = { 0x30, 0x2a, 0x30, 0x05, 0x06, 0x03,
                                        0x2b, 0x65, 0x70, 0x03, 0x21, 0x00 };
@@ -90,8 +88,8 @@ static int encode_der(void *vctx, OSSL_CORE_BIO *out, const void *obj,
     (void)cbarg;
     if (!k)
         return 0;
-    uint8_t der[SPKI_LEN];
-    spki(der, k);
+    uint8_t der[PROV_SPKI_LEN];
+    prov_spki(der, k);
     return put(vctx, out, __func__, der, sizeof(der));
 }
 
@@ -106,10 +104,10 @@ static int encode_pem(void *vctx, OSSL_CORE_BIO *out, const void *obj,
     (void)cbarg;
     if (!k)
         return 0;
-    uint8_t der[SPKI_LEN];
-    char b64[ENC_B64_SIZE(SPKI_LEN)]; /* 60 characters: one line */
+    uint8_t der[PROV_SPKI_LEN];
+    char b64[ENC_B64_SIZE(PROV_SPKI_LEN)]; /* 60 characters: one line */
     char text[160];
-    spki(der, k);
+    prov_spki(der, k);
     int n = snprintf(text, sizeof(text),
                      "-----BEGIN PUBLIC KEY-----\n%s\n"
                      "-----END PUBLIC KEY-----\n",

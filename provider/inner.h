@@ -27,6 +27,7 @@
 #define PROV_PROPS           "provider=mpc"
 #define PROV_PUB_LEN         32
 #define PROV_SIG_LEN         64
+#define PROV_SPKI_LEN        (12 + PROV_PUB_LEN)
 
 /* One table of functions has entries of every shape: OpenSSL's own way. */
 #define PROV_ENTRY(id, fn)                                                     \
@@ -57,10 +58,12 @@ struct prov {
     const OSSL_CORE_HANDLE *handle;
     const OSSL_DISPATCH *dispatch; /* the host's, for the child libctx */
     struct prov_core core;
+    OSSL_LIB_CTX *host;           /* NULL where it is not of our libcrypto */
     char sidecar[PROV_PATH_SIZE]; /* socket path */
     char want[PROV_POLICY_SIZE];  /* TEE_POLICY_HASH, or "" when unset */
     unsigned timeout_s;           /* for one request, all of it */
     bool legacy_bridge;           /* PKCS#8 references are the bridge's */
+    bool decode_public;           /* all Ed25519 public keys are ours */
     enum rc unusable;             /* RC_OK, or what is wrong with these */
     char why[256];
     atomic_int child_state;
@@ -84,6 +87,13 @@ MUST_CHECK enum rc prov_usable(const struct prov *p);
  */
 int prov_fail(const struct prov *p, const char *func, enum rc rc);
 const OSSL_ITEM *prov_reasons(void *provctx);
+
+/* ---- the host: host.c ---------------------------------------------------- */
+
+OSSL_LIB_CTX *prov_host(const OSSL_CORE_HANDLE *handle,
+                        const OSSL_DISPATCH *in);
+/* Before a key of ours is handed out. */
+void prov_host_fetch_first(const struct prov *p);
 
 /* ---- a key: key.c ------------------------------------------------------- */
 
@@ -116,6 +126,8 @@ MUST_CHECK enum rc prov_key_can_sign(const struct prov_key *k);
 MUST_CHECK enum rc prov_key_fits(const struct prov_key *k, size_t len);
 /* Hands the public key to cb as parameters: 1, or 0 as cb says. */
 int prov_key_export(const struct prov_key *k, OSSL_CALLBACK *cb, void *arg);
+/* Its SubjectPublicKeyInfo, DER: RFC 8410 section 4. */
+void prov_spki(uint8_t der[PROV_SPKI_LEN], const struct prov_key *k);
 /*
  * Hands *k to cb as an object by reference. Who takes it (our keymgmt's load)
  * leaves NULL; what is still there afterwards is the caller's to free.
@@ -258,5 +270,6 @@ extern const OSSL_DISPATCH prov_encoder_reference[];
 extern const OSSL_DISPATCH prov_decoder_pem[];
 extern const OSSL_DISPATCH prov_decoder_reference[];
 extern const OSSL_DISPATCH prov_decoder_pkcs8[];
+extern const OSSL_DISPATCH prov_decoder_spki[];
 
 #endif

@@ -89,6 +89,7 @@ int prov_key_give(struct prov_key **k, OSSL_CALLBACK *cb, void *arg)
                                           sizeof(*k)),
         OSSL_PARAM_construct_end(),
     };
+    prov_host_fetch_first((*k)->prov);
     return cb(params, arg);
 }
 

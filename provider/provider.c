@@ -40,7 +40,10 @@ static const OSSL_ALGORITHM encoders[] = {
       prov_encoder_reference, "Key reference, PEM" },
     { NULL, NULL, NULL, NULL }
 };
+/* The first only where decode-public-keys says so. */
 static const OSSL_ALGORITHM decoders[] = {
+    { PROV_KEY_NAMES, PROV_PROPS ",input=der,structure=SubjectPublicKeyInfo",
+      prov_decoder_spki, "Public key" },
     { "DER", PROV_PROPS ",input=pem", prov_decoder_pem,
       "Key reference, PEM" },
     { PROV_KEY_NAMES, PROV_PROPS ",input=der,structure=" PROV_REF_STRUCTURE,
@@ -53,7 +56,7 @@ static const OSSL_ALGORITHM decoders[] = {
 
 static const OSSL_ALGORITHM *query(void *provctx, int operation, int *no_cache)
 {
-    (void)provctx;
+    const struct prov *p = provctx;
     *no_cache = 0;
     switch (operation) {
     case OSSL_OP_KEYMGMT:
@@ -65,7 +68,7 @@ static const OSSL_ALGORITHM *query(void *provctx, int operation, int *no_cache)
     case OSSL_OP_ENCODER:
         return encoders;
     case OSSL_OP_DECODER:
-        return decoders;
+        return p->decode_public ? decoders : decoders + 1;
     default:
         return NULL;
     }
@@ -175,6 +178,7 @@ __attribute__((visibility("default"))) int OSSL_provider_init(
     p->handle = handle;
     p->dispatch = in;
     p->core = core;
+    p->host = prov_host(handle, in);
     if (sodium_init() < 0) {
         free(p);
         return 0;

@@ -98,6 +98,7 @@ static enum rc read_all(struct prov *p)
     TRY(set_sidecar(p));
     TRY(set_timeout(p));
     TRY(set_switch(&p->legacy_bridge, p, "legacy-bridge"));
+    TRY(set_switch(&p->decode_public, p, "decode-public-keys"));
     return set_want(p);
 }
 
