@@ -186,6 +186,20 @@ bool prov_pkcs8_is_ours(const uint8_t *der, size_t len);
 MUST_CHECK enum rc prov_pkcs8_text(const char **text, size_t *text_len,
                                    const uint8_t *der, size_t len);
 
+/* ---- DER by hand: der.c -------------------------------------------------- */
+
+/* What is left of a value that is being read. */
+struct prov_der {
+    const uint8_t *p;
+    size_t len;
+};
+/* The content of the next element, when it has this tag; lengths to 64 KiB. */
+bool prov_der_take(struct prov_der *content, struct prov_der *from,
+                   uint8_t tag);
+bool prov_der_is(struct prov_der d, const void *want, size_t len);
+/* name: a whole Name, compared as names are, not as bytes. */
+bool prov_cert_subject_is(struct prov_der certificate, struct prov_der name);
+
 /* ---- one PEM block: pem.c ------------------------------------------------ */
 
 #define PROV_LABEL_SIZE 64

@@ -16,50 +16,18 @@
 
 /* ---- PKCS#8 -------------------------------------------------------------- */
 
-/* What is left of a DER value that is being read. */
-struct der {
-    const uint8_t *p;
-    size_t len;
-};
-
-/* The content of the next element, when it has this tag; lengths to 64 KiB. */
-static bool der_take(struct der *content, struct der *from, uint8_t tag)
-{
-    if (from->len < 2 || from->p[0] != tag)
-        return false;
-    size_t head = 2, len = from->p[1];
-    if (len == 0x81 && from->len >= 3 && from->p[2] >= 0x80) {
-        head = 3;
-        len = from->p[2];
-    } else if (len == 0x82 && from->len >= 4 && from->p[2] != 0) {
-        head = 4;
-        len = (size_t)from->p[2] << 8 | from->p[3];
-    } else if (len >= 0x80) {
-        return false;
-    }
-    if (len > from->len - head)
-        return false;
-    *content = (struct der){ from->p + head, len };
-    from->p += head + len;
-    from->len -= head + len;
-    return true;
-}
-
-static bool der_is(struct der d, const void *want, size_t len)
-{
-    return d.len == len && memcmp(d.p, want, len) == 0;
-}
-
 /* PrivateKeyInfo up to its algorithm: *body is what follows it. */
-static bool ours(struct der *body, bool *only_oid, const uint8_t *p, size_t len)
+static bool ours(struct prov_der *body, bool *only_oid, const uint8_t *p,
+                 size_t len)
 {
     static const uint8_t oid[] = { 0x2b, 0x06, 0x01, 0x04, 0x01,
                                    0x81, 0xfd, 0x59, 0x01, 0x01 };
-    struct der all = { p, len }, version, algorithm, name;
-    if (!der_take(body, &all, 0x30) || all.len != 0 ||
-        !der_take(&version, body, 0x02) || !der_is(version, "", 1) ||
-        !der_take(&algorithm, body, 0x30) ||
-        !der_take(&name, &algorithm, 0x06) || !der_is(name, oid, sizeof(oid)))
+    struct prov_der all = { p, len }, version, algorithm, name;
+    if (!prov_der_take(body, &all, 0x30) || all.len != 0 ||
+        !prov_der_take(&version, body, 0x02) || !prov_der_is(version, "", 1) ||
+        !prov_der_take(&algorithm, body, 0x30) ||
+        !prov_der_take(&name, &algorithm, 0x06) ||
+        !prov_der_is(name, oid, sizeof(oid)))
         return false;
     *only_oid = algorithm.len == 0;
     return true;
@@ -67,7 +35,7 @@ static bool ours(struct der *body, bool *only_oid, const uint8_t *p, size_t len)
 
 bool prov_pkcs8_is_ours(const uint8_t *der, size_t len)
 {
-    struct der body;
+    struct prov_der body;
     bool only_oid;
     return ours(&body, &only_oid, der, len);
 }
@@ -75,12 +43,12 @@ bool prov_pkcs8_is_ours(const uint8_t *der, size_t len)
 enum rc prov_pkcs8_text(const char **text, size_t *text_len, const uint8_t *der,
                         size_t len)
 {
-    struct der body, content;
+    struct prov_der body, content;
     bool only_oid;
     if (!ours(&body, &only_oid, der, len))
         return rc_raise(RC_PARSE, "key file: no PrivateKeyInfo of a key "
                                   "reference");
-    if (!only_oid || !der_take(&content, &body, 0x04) || body.len != 0) {
+    if (!only_oid || !prov_der_take(&content, &body, 0x04) || body.len != 0) {
         enum rc rc = rc_raise(RC_PARSE, "key file: PrivateKeyInfo of a key "
                                         "reference holds more than one text");
         rc_hint("write it again: mpcsign key ref NAME --cms");

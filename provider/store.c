@@ -18,7 +18,8 @@
 
 #include "base/own.h"
 
-#define URI_MAX 512
+#define URI_MAX     512
+#define SUBJECT_MAX 4096
 
 enum step {
     STEP_START,
@@ -32,7 +33,8 @@ struct store {
     struct prov *prov;
     char text[URI_MAX]; /* as given, "" when it was longer */
     struct prov_uri uri;
-    int expect; /* OSSL_STORE_INFO_*, 0 for anything */
+    int expect;               /* OSSL_STORE_INFO_*, 0 for anything */
+    struct wire_blob subject; /* a Name: only certificates of it; or empty */
     enum step step;
     bool artifact; /* only this class has certificates */
     struct wire_chain chain;
@@ -55,8 +57,10 @@ static void *open_uri(void *provctx, const char *uri)
 static int close_store(void *vctx)
 {
     struct store *s = vctx;
-    if (s)
+    if (s) {
         wire_chain_free(&s->chain);
+        free(s->subject.p);
+    }
     free(s);
     return 1;
 }
@@ -71,10 +75,38 @@ static const OSSL_PARAM *settable(void *provctx)
 {
     static const OSSL_PARAM list[] = {
         OSSL_PARAM_int(OSSL_STORE_PARAM_EXPECT, NULL),
+        OSSL_PARAM_octet_string(OSSL_STORE_PARAM_SUBJECT, NULL, 0),
         OSSL_PARAM_END,
     };
     (void)provctx;
     return list;
+}
+
+/* Other searches are refused: passed over, they would find everything. */
+static enum rc set_search(struct store *s, const OSSL_PARAM params[])
+{
+    static const char *const others[] = { OSSL_STORE_PARAM_ISSUER,
+                                          OSSL_STORE_PARAM_SERIAL,
+                                          OSSL_STORE_PARAM_FINGERPRINT,
+                                          OSSL_STORE_PARAM_ALIAS };
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        if (OSSL_PARAM_locate_const(params, others[i])) {
+            enum rc rc = rc_raise(RC_ARG, "certificates are found by subject "
+                                          "only");
+            rc_hint("search by subject, or load all certificates");
+            return rc;
+        }
+    const OSSL_PARAM *p = OSSL_PARAM_locate_const(params,
+                                                  OSSL_STORE_PARAM_SUBJECT);
+    const void *name;
+    size_t len;
+    if (!p)
+        return RC_OK;
+    if (!OSSL_PARAM_get_octet_string_ptr(p, &name, &len) || len == 0 ||
+        len > SUBJECT_MAX)
+        return rc_raise(RC_ARG, "subject: want a name of 1..%d bytes",
+                        SUBJECT_MAX);
+    return wire_blob_set(&s->subject, name, len);
 }
 
 static int set_ctx_params(void *vctx, const OSSL_PARAM params[])
@@ -82,7 +114,10 @@ static int set_ctx_params(void *vctx, const OSSL_PARAM params[])
     struct store *s = vctx;
     const OSSL_PARAM *p = OSSL_PARAM_locate_const(params,
                                                   OSSL_STORE_PARAM_EXPECT);
-    return !p || OSSL_PARAM_get_int(p, &s->expect);
+    if (p && !OSSL_PARAM_get_int(p, &s->expect))
+        return 0;
+    enum rc rc = set_search(s, params);
+    return rc == RC_OK ? 1 : prov_fail(s->prov, "mpc_store_find", rc);
 }
 
 /* ---- what is asked of the sidecar ---------------------------------------- */
@@ -106,7 +141,7 @@ static enum rc fetch_key(struct prov_key **out, struct store *s)
  */
 static enum rc fetch_chain(struct store *s)
 {
-    bool asked = s->expect == OSSL_STORE_INFO_CERT;
+    bool asked = s->expect == OSSL_STORE_INFO_CERT || s->subject.len > 0;
     s->step = STEP_CERTS;
     s->next = 0;
     if (!s->artifact && asked) {
@@ -168,13 +203,31 @@ static int ended(struct store *s)
     return 1;
 }
 
+static bool wanted(const struct store *s, const struct wire_blob *cert)
+{
+    return s->subject.len == 0 ||
+           prov_cert_subject_is(
+                   (struct prov_der){ cert->p, cert->len },
+                   (struct prov_der){ s->subject.p, s->subject.len });
+}
+
+/* The next one that is wanted, or the end. */
+static void seek(struct store *s)
+{
+    while (s->next < s->chain.chain.n &&
+           !wanted(s, &s->chain.chain.at[s->next]))
+        s->next++;
+    if (s->next == s->chain.chain.n)
+        s->step = STEP_END;
+}
+
 static int load_cert(struct store *s, OSSL_CALLBACK *cb, void *arg)
 {
-    if (s->next >= s->chain.chain.n)
+    seek(s);
+    if (s->step == STEP_END)
         return ended(s);
     int given = give_cert(&s->chain.chain.at[s->next++], cb, arg);
-    if (s->next >= s->chain.chain.n)
-        s->step = STEP_END;
+    seek(s);
     return given;
 }
 
@@ -195,11 +248,13 @@ static int load_only_chain(struct store *s, OSSL_CALLBACK *cb, void *arg)
 
 static int load_first(struct store *s, OSSL_CALLBACK *cb, void *arg)
 {
+    if (s->subject.len > 0 && s->expect == 0)
+        return load_only_chain(s, cb, arg);
     switch (s->expect) {
     case 0:
     case OSSL_STORE_INFO_PKEY:
     case OSSL_STORE_INFO_PUBKEY:
-        return load_key(s, cb, arg);
+        return s->subject.len > 0 ? ended(s) : load_key(s, cb, arg);
     case OSSL_STORE_INFO_CERT:
         return load_only_chain(s, cb, arg);
     default: /* CRLs, parameters, names: there are none */

@@ -216,8 +216,10 @@ static void answer_cert(struct fake *f, int fd)
         return;
     }
     WIRE(chain) m = { 0 };
-    assert_ok(wire_list_new(&m.chain, 1));
+    assert_ok(wire_list_new(&m.chain, f->root_len ? 2 : 1));
     assert_ok(wire_blob_set(&m.chain.at[0], f->cert, f->cert_len));
+    if (f->root_len)
+        assert_ok(wire_blob_set(&m.chain.at[1], f->root, f->root_len));
     OWNED_MEM char *json = NULL;
     size_t len;
     assert_ok(wire_chain_encode(&json, &len, &m));

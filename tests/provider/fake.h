@@ -43,6 +43,8 @@ struct fake {
     uint64_t max_message;
     uint8_t cert[1024]; /* DER of what /v1/cert/ answers; cert_len 0: 404 */
     size_t cert_len;
+    uint8_t root[1024]; /* the chain's second, when root_len is not 0 */
+    size_t root_len;
     _Atomic(enum fake_mode) key_mode;
     _Atomic(enum fake_mode) sign_mode;
     atomic_uint begun; /* connections taken, and done with */

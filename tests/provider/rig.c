@@ -64,7 +64,7 @@ int rig_calm(void **state)
     rig_fake.key_mode = FAKE_OK;
     rig_fake.sign_mode = FAKE_OK;
     rig_fake.class = "artifact";
-    rig_fake.cert_len = 0;
+    rig_fake.cert_len = rig_fake.root_len = 0;
     rig_fake.max_message = 16u << 20;
     ERR_clear_error();
     return 0;
@@ -182,6 +182,11 @@ EVP_PKEY *rig_software_key(OSSL_LIB_CTX *ctx, bool private)
 /* Self-signed by the software half of the fake's key. */
 X509 *rig_certificate(OSSL_LIB_CTX *ctx)
 {
+    return rig_named_certificate(ctx, "release");
+}
+
+X509 *rig_named_certificate(OSSL_LIB_CTX *ctx, const char *name)
+{
     OWNED(EVP_PKEY) *key = rig_software_key(ctx, true);
     X509 *x = X509_new_ex(ctx, NULL);
     assert_non_null(x);
@@ -190,7 +195,7 @@ X509 *rig_certificate(OSSL_LIB_CTX *ctx)
     X509_gmtime_adj(X509_getm_notBefore(x), 0);
     X509_gmtime_adj(X509_getm_notAfter(x), 3600);
     X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC,
-                               (const uint8_t *)"release", -1, -1, 0);
+                               (const uint8_t *)name, -1, -1, 0);
     X509_set_issuer_name(x, X509_get_subject_name(x));
     assert_int_equal(X509_set_pubkey(x, key), 1);
     assert_true(X509_sign(x, key, NULL) > 0);

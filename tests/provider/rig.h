@@ -41,7 +41,9 @@ EVP_PKEY *rig_key(OSSL_LIB_CTX *ctx, const char *uri);
 EVP_PKEY *rig_need_key(OSSL_LIB_CTX *ctx, const char *uri);
 /* The software key behind the fake, in the default provider. */
 EVP_PKEY *rig_software_key(OSSL_LIB_CTX *ctx, bool private);
-X509 *rig_certificate(OSSL_LIB_CTX *ctx); /* self-signed by it */
+/* Self-signed by it, as CN=release or another. */
+X509 *rig_certificate(OSSL_LIB_CTX *ctx);
+X509 *rig_named_certificate(OSSL_LIB_CTX *ctx, const char *name);
 
 int rig_sign(OSSL_LIB_CTX *ctx, EVP_PKEY *key, const void *msg, size_t len,
              uint8_t sig[64]);

@@ -186,6 +186,47 @@ static void an_absent_sidecar_is_one_error_for_files_too(void **state)
     assert_int_equal(fake.keys, before + 1);
 }
 
+static size_t der_of(const char *name, uint8_t *to, size_t size)
+{
+    char path[160];
+    snprintf(path, sizeof(path), "%s/%s", fake.dir, name);
+    FILE *in = fopen(path, "rb");
+    assert_non_null(in);
+    size_t len = fread(to, 1, size, in);
+    assert_true(len > 0 && len < size);
+    fclose(in);
+    return len;
+}
+
+static void a_key_names_the_root_that_a_chain_is_verified_with(void **state)
+{
+    (void)state;
+    assert_sh("/dev/null",
+              "openssl req -x509 -newkey ed25519 -nodes -keyout ca.key -out "
+              "ca.pem -subj '/CN=the root' && "
+              "openssl req -newkey ed25519 -nodes -keyout l.key -subj /CN=leaf "
+              "-out l.csr && openssl x509 -req -in l.csr -CA ca.pem -CAkey "
+              "ca.key -CAcreateserial -out l.pem && "
+              "openssl x509 -in ca.pem -outform DER -out ca.der && "
+              "openssl x509 -in l.pem -outform DER -out l.der");
+    fake.cert_len = der_of("l.der", fake.cert, sizeof(fake.cert));
+    fake.root_len = der_of("ca.der", fake.root, sizeof(fake.root));
+    for (size_t i = 0; i < ORDERS; i++)
+        assert_sh("/dev/null",
+                  "openssl verify %s -no-CAfile -no-CApath -CAstore "
+                  "mpc:release l.pem",
+                  orders[i]);
+    assert_sh("/dev/null", "openssl x509 -in ca.pem -noout -subject && openssl "
+                           "x509 " MPC_2ND " -in mpc:release -outform DER "
+                           "-out x.der && cmp x.der l.der");
+    fake.root_len = 0;
+    assert_int_not_equal(sh("/dev/null", "openssl verify " MPC_2ND
+                                         " -no-CAfile -no-CApath -CAstore "
+                                         "mpc:release l.pem"),
+                         0);
+    fake.cert_len = 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -202,6 +243,8 @@ int main(void)
                                each_up),
         cmocka_unit_test_setup(an_absent_sidecar_is_one_error_for_files_too,
                                each_up),
+        cmocka_unit_test_setup(
+                a_key_names_the_root_that_a_chain_is_verified_with, each_up),
     };
     return cmocka_run_group_tests(tests, shell_up, shell_down);
 }
