@@ -54,6 +54,7 @@ enum rc cmd_cert(int argc, char **argv);
 enum rc cmd_policy_show(int argc, char **argv);
 enum rc cmd_sign(int argc, char **argv);
 enum rc cmd_verify(int argc, char **argv);
+enum rc cmd_git_x509(int argc, char **argv);
 enum rc cmd_request(int argc, char **argv);
 enum rc cmd_approve(int argc, char **argv);
 enum rc cmd_deny(int argc, char **argv);
@@ -141,6 +142,18 @@ struct cli_content {
 MUST_CHECK enum rc cli_content_read(struct cli_content *out, const char *file,
                                     bool keep);
 void cli_content_free(struct cli_content *c);
+
+/* ---- other programs (child.c) ------------------------------------------- */
+
+/*
+ * Runs a program (by PATH unless it has a slash) to its end: what it prints,
+ * cut to cap - 1 bytes, and its wait status. Its input and errors are
+ * /dev/null. argv ends with NULL. RC_UNKNOWN: no such program; RC_TIMEOUT: it
+ * was killed.
+ */
+MUST_CHECK enum rc cli_child(char *out, size_t cap, int *status,
+                             const char *program, const char *const *argv,
+                             int timeout_ms);
 
 /* ---- many small verdicts (checks.c) ------------------------------------- */
 

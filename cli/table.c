@@ -15,6 +15,7 @@ const struct cli_verb cli_verbs[] = {
     { "revoke",        cmd_revoke,        "take an approval back" },
     { "cms sign",      cmd_cms_sign,      "a CMS signature (RFC 8419) of a file of any size" },
     { "cms verify",    cmd_cms_verify,    "judge one, by the roots you trust" },
+    { "git-x509",      cmd_git_x509,      "git's gpg.x509.program: commits by these keys" },
     { "cert",          cmd_cert,          "a fresh certificate and its root, PEM" },
     { "status",        cmd_status,        "this node, its peers, keys and policy" },
     { "key list",      cmd_key_list,      "the keys of the cluster" },
@@ -111,6 +112,28 @@ const char *cli_verb_now(void)
     return now ? now->name : "VERB";
 }
 
+/* Programs that other programs call by name: links to this one. */
+static const struct {
+    const char *program;
+    const char *verb;
+} links[] = { { "mpcsign-git-x509", "git-x509" } };
+
+static const char *linked_verb(const char *program)
+{
+    const char *slash = strrchr(program, '/');
+    for (size_t i = 0; i < sizeof(links) / sizeof(*links); i++)
+        if (strcmp(slash ? slash + 1 : program, links[i].program) == 0)
+            return links[i].verb;
+    return NULL;
+}
+
+static enum rc run_linked(int argc, char **argv, const char *verb)
+{
+    for (now = cli_verbs; strcmp(now->name, verb) != 0;)
+        now++;
+    return now->run(argc, argv);
+}
+
 static enum rc run(int argc, char **argv)
 {
     int words = 0;
@@ -118,8 +141,18 @@ static enum rc run(int argc, char **argv)
     return now ? now->run(argc - words, argv + words) : no_verb(argc, argv);
 }
 
+static int finish(enum rc rc)
+{
+    if (rc == RC_OK && fflush(stdout) != 0)
+        rc = rc_raise(RC_IO, "stdout: cannot be written");
+    return rc == RC_OK ? 0 : cli_fail(rc);
+}
+
 int cli_main(int argc, char **argv)
 {
+    const char *verb = argc > 0 ? linked_verb(argv[0]) : NULL;
+    if (verb)
+        return finish(run_linked(argc, argv, verb));
     find_output(argc, argv);
     while (argc > 2 && is_flag(argv[1], "-o", "--output")) {
         argc -= 2; /* read above */
@@ -133,8 +166,5 @@ int cli_main(int argc, char **argv)
         puts("mpcsign " MPC_VERSION);
         return 0;
     }
-    enum rc rc = run(argc, argv);
-    if (rc == RC_OK && fflush(stdout) != 0)
-        rc = rc_raise(RC_IO, "stdout: cannot be written");
-    return rc == RC_OK ? 0 : cli_fail(rc);
+    return finish(run(argc, argv));
 }

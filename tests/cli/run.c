@@ -32,20 +32,21 @@ static int scratch(void)
     return fd;
 }
 
-static void become(const char *const *words, int out, int err)
+static void become(const char *program, const char *const *words, int out,
+                   int err)
 {
-    const char *argv[RUN_WORDS + 2] = { "mpcsign" };
+    const char *slash = strrchr(program, '/');
+    const char *argv[RUN_WORDS + 2] = { slash ? slash + 1 : program };
     for (unsigned i = 0; words[i] && i < RUN_WORDS; i++)
         argv[i + 1] = words[i];
     int null = open("/dev/null", O_RDONLY);
     if (dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0)
         _exit(126);
-    execv(run_program ? run_program : MPC_BUILD_DIR "/bin/mpcsign",
-          (char *const *)(uintptr_t)argv);
+    execvp(program, (char *const *)(uintptr_t)argv);
     _exit(127);
 }
 
-void run_mpcsign(struct run *r, const char *const *words)
+void run_tool(struct run *r, const char *program, const char *const *words)
 {
     int out = scratch();
     int err = scratch();
@@ -53,13 +54,19 @@ void run_mpcsign(struct run *r, const char *const *words)
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0)
-        become(words, out, err);
+        become(program, words, out, err);
     assert_int_equal(waitpid(pid, &status, 0), pid);
     r->out = read_all(out);
     r->err = read_all(err);
     if (!WIFEXITED(status))
         fail_msg("signal %d\n%s%s", WTERMSIG(status), r->out, r->err);
     r->code = WEXITSTATUS(status);
+}
+
+void run_mpcsign(struct run *r, const char *const *words)
+{
+    run_tool(r, run_program ? run_program : MPC_BUILD_DIR "/bin/mpcsign",
+             words);
 }
 
 void run_free(struct run *r)

@@ -17,6 +17,10 @@ struct run {
 extern const char *run_program;
 /* words end with NULL; standard input is empty. */
 void run_mpcsign(struct run *r, const char *const *words);
+/* Another program, by PATH unless it has a slash. */
+void run_tool(struct run *r, const char *program, const char *const *words);
+#define RUN_TOOL(r, program, ...)                                              \
+    run_tool((r), (program), (const char *const[]){ __VA_ARGS__, NULL })
 #define RUN(r, ...) run_mpcsign((r), (const char *const[]){ __VA_ARGS__, NULL })
 void run_free(struct run *r);
 /* stdout is one JSON object; the caller decrefs. */
