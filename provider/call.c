@@ -37,19 +37,30 @@ static enum rc bound_connect(int fd, const char *path, int64_t deadline_ms)
 
 static enum rc connect_failed(const char *path, int why)
 {
-    enum rc rc = rc_raise(why == EAGAIN   ? RC_TIMEOUT
-                          : why == EACCES ? RC_AUTH
-                                          : RC_UNREACHABLE,
-                          "sidecar %s: %s", path, strerror(why));
-    if (why == EACCES)
-        rc_hint("the socket's owner and group say who may sign: join that "
-                "group");
-    else if (why == EAGAIN)
-        rc_hint("the sidecar is overloaded: try again");
-    else
-        rc_hint("start it (systemctl start mpc-sidecar, or mpcsign dev up), "
-                "or set MPC_SIDECAR to its socket");
-    return rc;
+    static const struct {
+        int why;
+        enum rc rc;
+        const char *hint;
+    } known[] = {
+        { ENOENT, RC_UNREACHABLE,
+          "start it (systemctl start mpc-sidecar, or mpcsign dev up), or set "
+          "MPC_SIDECAR to its socket" },
+        { ECONNREFUSED, RC_UNREACHABLE,
+          "it has ended: start it again (systemctl start mpc-sidecar, or "
+          "mpcsign dev start); its log says why" },
+        { EACCES, RC_AUTH,
+          "the owner and group of the socket and its directory say who may "
+          "sign: join that group" },
+        { EAGAIN, RC_TIMEOUT, "the sidecar is overloaded: try again" },
+    };
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        if (known[i].why == why) {
+            enum rc rc = rc_raise(known[i].rc, "sidecar %s: %s", path,
+                                  strerror(why));
+            rc_hint("%s", known[i].hint);
+            return rc;
+        }
+    return rc_raise(RC_UNREACHABLE, "sidecar %s: %s", path, strerror(why));
 }
 
 static enum rc reach(int *out, const char *path, int64_t deadline_ms)
@@ -117,6 +128,13 @@ static enum rc exchange(struct prov_reply *out, int *status, int fd,
     return prov_reply_read(out, status, fd, q->max_reply, q->deadline_ms);
 }
 
+static enum rc with_hint(enum rc rc)
+{
+    if (!rc_hint_text()[0])
+        rc_hint("see mpcsign doctor, and the sidecar's log");
+    return rc;
+}
+
 static enum rc explain(enum rc rc, const struct prov *p)
 {
     if (rc == RC_TIMEOUT) {
@@ -126,10 +144,7 @@ static enum rc explain(enum rc rc, const struct prov *p)
                 "openssl.cnf allows more seconds");
         return rc;
     }
-    rc = rc_prefix(rc, "sidecar %s: ", p->sidecar);
-    if (!rc_hint_text()[0])
-        rc_hint("see mpcsign doctor, and the sidecar's log");
-    return rc;
+    return with_hint(rc_prefix(rc, "sidecar %s: ", p->sidecar));
 }
 
 enum rc prov_call(struct prov_reply *out, const struct prov *p,
@@ -137,10 +152,12 @@ enum rc prov_call(struct prov_reply *out, const struct prov *p,
 {
     TRY(prov_usable(p));
     OWNED_FD fd = -1;
-    TRY(reach(&fd, p->sidecar, q->deadline_ms));
     struct prov_reply r = { 0 };
     int status = 0;
-    enum rc rc = exchange(&r, &status, fd, p, q);
+    enum rc rc = reach(&fd, p->sidecar, q->deadline_ms);
+    if (rc != RC_OK)
+        return with_hint(rc);
+    rc = exchange(&r, &status, fd, p, q);
     if (rc != RC_OK)
         return explain(rc, p);
     if (status / 100 == 2) {

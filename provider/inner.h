@@ -23,6 +23,7 @@
 #define PROV_SIDECAR_DEFAULT "/run/mpc/sidecar.sock"
 #define PROV_PATH_SIZE       108 /* sun_path */
 #define PROV_POLICY_SIZE     4096
+#define PROV_DIR_SIZE        1024
 #define PROV_KEY_NAMES       "ED25519:1.3.101.112"
 #define PROV_PROPS           "provider=mpc"
 #define PROV_PUB_LEN         32
@@ -64,7 +65,8 @@ struct prov {
     unsigned timeout_s;           /* for one request, all of it */
     bool legacy_bridge;           /* PKCS#8 references are the bridge's */
     bool decode_public;           /* all Ed25519 public keys are ours */
-    enum rc unusable;             /* RC_OK, or what is wrong with these */
+    char evidence_dir[PROV_DIR_SIZE]; /* "": evidence is not written */
+    enum rc unusable;                 /* RC_OK, or what is wrong with these */
     char why[256];
     atomic_int child_state;
     _Atomic(OSSL_LIB_CTX *) child; /* made at the first verification */
@@ -97,9 +99,11 @@ void prov_host_fetch_first(const struct prov *p);
 
 /* ---- a key: key.c ------------------------------------------------------- */
 
+struct prov_evidence;
+
 /*
- * Immutable once filled and shared by reference count: an EVP_PKEY, its
- * copies and every signature context hold one each.
+ * Shared by reference count: an EVP_PKEY, its copies and every signature
+ * context hold one each. Immutable once filled, but for `last`.
  */
 struct prov_key {
     atomic_uint refs;
@@ -111,7 +115,8 @@ struct prov_key {
     char session[65];         /* hex or "" */
     bool session_by_env;
     char class[12];
-    uint64_t max_message; /* bytes */
+    uint64_t max_message;                 /* bytes */
+    _Atomic(struct prov_evidence *) last; /* of the newest signature, or NULL */
 };
 
 /* Empty; NULL without memory. */
@@ -256,9 +261,34 @@ MUST_CHECK enum rc prov_ask_key(struct wire_key *out, const struct prov *p,
 MUST_CHECK enum rc prov_ask_chain(struct wire_chain *out, const struct prov *p,
                                   const struct prov_uri *uri);
 /* The signature has been verified against k's public key. */
-MUST_CHECK enum rc prov_ask_sign(uint8_t sig[PROV_SIG_LEN],
-                                 const struct prov_key *k, const uint8_t *msg,
-                                 size_t msg_len);
+MUST_CHECK enum rc prov_ask_sign(uint8_t sig[PROV_SIG_LEN], struct prov_key *k,
+                                 const uint8_t *msg, size_t msg_len);
+/* The reply's body is a bundle, not looked at yet. */
+MUST_CHECK enum rc prov_ask_bundle(struct prov_reply *out, const struct prov *p,
+                                   const char *session);
+
+/* ---- evidence of signatures: evidence.c ---------------------------------- */
+
+struct prov_evidence {
+    uint8_t session[32];
+    uint8_t signature[PROV_SIG_LEN];
+    uint8_t *bundle; /* JSON as the sidecar gave it; NULL until asked for */
+    size_t len;
+};
+/* Before signing: room for it, and a look at evidence-dir. */
+MUST_CHECK enum rc prov_evidence_begin(struct prov_evidence **out,
+                                       const struct prov *p);
+/* After it: e is k's from now on, or freed with a failure; written if asked. */
+MUST_CHECK enum rc prov_evidence_end(struct prov_evidence *e,
+                                     struct prov_key *k,
+                                     const struct wire_signed *s);
+void prov_evidence_free(struct prov_evidence *e);
+/* Calls take with the bundle of k's newest signature; where none, not. */
+typedef enum rc prov_evidence_fn(void *arg, const uint8_t *json, size_t len);
+MUST_CHECK enum rc prov_evidence_bundle(struct prov_key *k,
+                                        prov_evidence_fn *take, void *arg);
+/* Its session, in hex; false before the first signature. */
+bool prov_evidence_session(char out[65], struct prov_key *k);
 
 /* ---- verification: verify.c ---------------------------------------------- */
 

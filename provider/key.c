@@ -19,6 +19,7 @@ struct prov_key *prov_key_new(const struct prov *p)
         return NULL;
     }
     atomic_init(&k->refs, 1);
+    atomic_init(&k->last, NULL);
     k->prov = p;
     return k;
 }
@@ -31,8 +32,10 @@ struct prov_key *prov_key_ref(struct prov_key *k)
 
 void prov_key_free(struct prov_key *k)
 {
-    if (k && atomic_fetch_sub_explicit(&k->refs, 1, memory_order_acq_rel) == 1)
-        free(k);
+    if (!k || atomic_fetch_sub_explicit(&k->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    prov_evidence_free(atomic_load(&k->last));
+    free(k);
 }
 
 struct prov_key *prov_key_public(const struct prov_key *k)

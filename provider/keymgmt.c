@@ -15,6 +15,8 @@
 #define KEY_BITS          256
 #define KEY_SECURITY_BITS 128
 #define KEY_NAME_PARAM    "mpc-key-name"
+#define SESSION_PARAM     "mpc-session"
+#define BUNDLE_PARAM      "mpc-bundle"
 
 static void *new_data(void *provctx)
 {
@@ -105,6 +107,8 @@ static const OSSL_PARAM *gettable(void *provctx)
         OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_PUB_KEY, NULL, 0),
         OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, NULL, 0),
         OSSL_PARAM_utf8_string(KEY_NAME_PARAM, NULL, 0),
+        OSSL_PARAM_utf8_string(SESSION_PARAM, NULL, 0),
+        OSSL_PARAM_octet_string(BUNDLE_PARAM, NULL, 0),
         OSSL_PARAM_END,
     };
     (void)provctx;
@@ -131,9 +135,39 @@ static int set_public(OSSL_PARAM params[], const char *key,
            OSSL_PARAM_set_octet_string(p, k->pub, sizeof(k->pub));
 }
 
+/* The session that the key names, else that of its newest signature. */
+static int set_session(OSSL_PARAM params[], struct prov_key *k)
+{
+    char session[65] = "";
+    OSSL_PARAM *p = OSSL_PARAM_locate(params, SESSION_PARAM);
+    if (!p)
+        return 1;
+    if (k->session[0])
+        return OSSL_PARAM_set_utf8_string(p, k->session);
+    (void)prov_evidence_session(session, k);
+    return OSSL_PARAM_set_utf8_string(p, session);
+}
+
+static enum rc set_octets(void *arg, const uint8_t *json, size_t len)
+{
+    if (OSSL_PARAM_set_octet_string(arg, json, len))
+        return RC_OK;
+    enum rc rc = rc_raise(RC_ARG, "evidence: %zu bytes do not fit", len);
+    rc_hint("ask for its size first, without a buffer");
+    return rc;
+}
+
+/* Left alone before the first signature: there is none yet. */
+static int set_bundle(OSSL_PARAM params[], struct prov_key *k)
+{
+    OSSL_PARAM *p = OSSL_PARAM_locate(params, BUNDLE_PARAM);
+    enum rc rc = p ? prov_evidence_bundle(k, set_octets, p) : RC_OK;
+    return rc == RC_OK ? 1 : prov_fail(k->prov, __func__, rc);
+}
+
 static int get_params(void *keydata, OSSL_PARAM params[])
 {
-    const struct prov_key *k = keydata;
+    struct prov_key *k = keydata;
     return set_int(params, OSSL_PKEY_PARAM_BITS, KEY_BITS) &&
            set_int(params, OSSL_PKEY_PARAM_SECURITY_BITS, KEY_SECURITY_BITS) &&
            set_int(params, OSSL_PKEY_PARAM_MAX_SIZE, PROV_SIG_LEN) &&
@@ -141,7 +175,8 @@ static int get_params(void *keydata, OSSL_PARAM params[])
            set_text(params, OSSL_PKEY_PARAM_MANDATORY_DIGEST, "") &&
            set_public(params, OSSL_PKEY_PARAM_PUB_KEY, k) &&
            set_public(params, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, k) &&
-           set_text(params, KEY_NAME_PARAM, k->name);
+           set_text(params, KEY_NAME_PARAM, k->name) &&
+           set_session(params, k) && set_bundle(params, k);
 }
 
 /* ---- in and out ---------------------------------------------------------- */

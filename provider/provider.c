@@ -74,6 +74,7 @@ static const OSSL_ALGORITHM *query(void *provctx, int operation, int *no_cache)
     }
 }
 
+/* What the host may ask about us; `why` is there where status is 0. */
 static const OSSL_PARAM *gettable(void *provctx)
 {
     static const OSSL_PARAM list[] = {
@@ -82,6 +83,12 @@ static const OSSL_PARAM *gettable(void *provctx)
         OSSL_PARAM_DEFN(OSSL_PROV_PARAM_BUILDINFO, OSSL_PARAM_UTF8_PTR, NULL,
                         0),
         OSSL_PARAM_DEFN(OSSL_PROV_PARAM_STATUS, OSSL_PARAM_INTEGER, NULL, 0),
+        OSSL_PARAM_DEFN("mpc-sidecar", OSSL_PARAM_UTF8_PTR, NULL, 0),
+        OSSL_PARAM_DEFN("mpc-evidence-dir", OSSL_PARAM_UTF8_PTR, NULL, 0),
+        OSSL_PARAM_DEFN("mpc-legacy-bridge", OSSL_PARAM_INTEGER, NULL, 0),
+        OSSL_PARAM_DEFN("mpc-decode-public-keys", OSSL_PARAM_INTEGER, NULL, 0),
+        OSSL_PARAM_DEFN("mpc-timeout", OSSL_PARAM_INTEGER, NULL, 0),
+        OSSL_PARAM_DEFN("mpc-why", OSSL_PARAM_UTF8_PTR, NULL, 0),
         OSSL_PARAM_END,
     };
     (void)provctx;
@@ -90,22 +97,38 @@ static const OSSL_PARAM *gettable(void *provctx)
 
 static int get_params(void *provctx, OSSL_PARAM params[])
 {
-    static const struct {
+    const struct prov *p = provctx;
+    const struct {
         const char *key;
         const char *value;
     } texts[] = {
         { OSSL_PROV_PARAM_NAME, "mpcsign threshold signing" },
         { OSSL_PROV_PARAM_VERSION, MPC_VERSION },
         { OSSL_PROV_PARAM_BUILDINFO, MPC_VERSION },
+        { "mpc-sidecar", p->sidecar },
+        { "mpc-evidence-dir", p->evidence_dir },
+        { "mpc-why", p->why },
     };
-    (void)provctx;
+    const struct {
+        const char *key;
+        int value;
+    } numbers[] = {
+        { OSSL_PROV_PARAM_STATUS, p->unusable == RC_OK },
+        { "mpc-legacy-bridge", p->legacy_bridge },
+        { "mpc-decode-public-keys", p->decode_public },
+        { "mpc-timeout", (int)p->timeout_s },
+    };
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        OSSL_PARAM *p = OSSL_PARAM_locate(params, texts[i].key);
-        if (p && !OSSL_PARAM_set_utf8_ptr(p, texts[i].value))
+        OSSL_PARAM *at = OSSL_PARAM_locate(params, texts[i].key);
+        if (at && !OSSL_PARAM_set_utf8_ptr(at, texts[i].value))
             return 0;
     }
-    OSSL_PARAM *p = OSSL_PARAM_locate(params, OSSL_PROV_PARAM_STATUS);
-    return !p || OSSL_PARAM_set_int(p, 1);
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        OSSL_PARAM *at = OSSL_PARAM_locate(params, numbers[i].key);
+        if (at && !OSSL_PARAM_set_int(at, numbers[i].value))
+            return 0;
+    }
+    return 1;
 }
 
 static void teardown(void *provctx)

@@ -93,12 +93,29 @@ static enum rc set_want(struct prov *p)
     return RC_OK;
 }
 
+/* Absolute: where a server's worker is at home is nobody's guess. */
+static enum rc set_evidence_dir(struct prov *p)
+{
+    const char *path = configured(p, "evidence-dir");
+    size_t len = path ? strlen(path) : 0;
+    if (!path)
+        return RC_OK;
+    if (path[0] != '/' || len >= sizeof(p->evidence_dir))
+        return rc_raise(RC_PARSE,
+                        "evidence-dir: want an absolute path of at "
+                        "most %zu bytes",
+                        sizeof(p->evidence_dir) - 1);
+    memcpy(p->evidence_dir, path, len + 1);
+    return RC_OK;
+}
+
 static enum rc read_all(struct prov *p)
 {
     TRY(set_sidecar(p));
     TRY(set_timeout(p));
     TRY(set_switch(&p->legacy_bridge, p, "legacy-bridge"));
     TRY(set_switch(&p->decode_public, p, "decode-public-keys"));
+    TRY(set_evidence_dir(p));
     return set_want(p);
 }
 

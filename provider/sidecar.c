@@ -14,6 +14,7 @@
 #define KEY_REPLY_MAX    16384
 #define CHAIN_REPLY_MAX  (256 * 1024)
 #define SIGNED_REPLY_MAX 8192
+#define BUNDLE_REPLY_MAX (8u << 20) /* approvals and reports of many nodes */
 #define TARGET_SIZE      (32 + WIRE_NAME_MAX + 64)
 
 static int64_t deadline(const struct prov *p)
@@ -139,17 +140,44 @@ static enum rc check_signed(const struct wire_signed *s,
     return rc;
 }
 
-enum rc prov_ask_sign(uint8_t sig[PROV_SIG_LEN], const struct prov_key *k,
-                      const uint8_t *msg, size_t msg_len)
+static enum rc ask_sign(struct wire_signed *out, const struct prov_key *k,
+                        const uint8_t *msg, size_t msg_len)
 {
     struct prov_reply r;
     TRY(post_sign(&r, k, msg, msg_len));
     OWNED_MEM uint8_t *body = r.body;
-    WIRE(signed) s = { 0 };
-    enum rc rc = wire_signed_decode(&s, (const char *)body, r.len);
+    enum rc rc = wire_signed_decode(out, (const char *)body, r.len);
     if (rc != RC_OK)
         return not_ours(rc, "signature");
-    TRY(check_signed(&s, k, msg, msg_len));
+    return check_signed(out, k, msg, msg_len);
+}
+
+enum rc prov_ask_sign(uint8_t sig[PROV_SIG_LEN], struct prov_key *k,
+                      const uint8_t *msg, size_t msg_len)
+{
+    struct prov_evidence *evidence;
+    TRY(prov_evidence_begin(&evidence, k->prov));
+    WIRE(signed) s = { 0 };
+    enum rc rc = ask_sign(&s, k, msg, msg_len);
+    if (rc != RC_OK) {
+        prov_evidence_free(evidence);
+        return rc;
+    }
+    TRY(prov_evidence_end(evidence, k, &s));
     memcpy(sig, s.signature, PROV_SIG_LEN);
     return RC_OK;
+}
+
+enum rc prov_ask_bundle(struct prov_reply *out, const struct prov *p,
+                        const char *session)
+{
+    char target[TARGET_SIZE];
+    snprintf(target, sizeof(target), "/v1/bundle/%s", session);
+    const struct prov_request q = {
+        .method = "GET",
+        .target = target,
+        .max_reply = BUNDLE_REPLY_MAX,
+        .deadline_ms = deadline(p),
+    };
+    return prov_call(out, p, &q);
 }

@@ -97,8 +97,11 @@ static enum rc params_ok(const OSSL_PARAM params[])
     if (p && !OSSL_PARAM_get_utf8_string_ptr(p, &digest))
         return rc_raise(RC_ARG, "digest: not text");
     TRY(digest_ok(digest));
-    if (!text_is(params, "instance", "Ed25519"))
-        return rc_raise(RC_ARG, "instance: only Ed25519 is offered");
+    if (!text_is(params, "instance", "Ed25519")) {
+        enum rc rc = rc_raise(RC_ARG, "instance: only Ed25519 is offered");
+        rc_hint("leave the instance out: Ed25519 without prehash is meant");
+        return rc;
+    }
     p = OSSL_PARAM_locate_const(params, "context-string");
     if (p && p->data_size != 0)
         return rc_raise(RC_ARG,

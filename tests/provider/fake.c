@@ -9,6 +9,8 @@
 #include <strings.h>
 #include <sys/socket.h>
 
+#include "base/enc.h"
+#include "base/hash.h"
 #include "base/own.h"
 #include "base/sock.h"
 #include "fake.h"
@@ -243,6 +245,8 @@ static void answer_sign(struct fake *f, int fd, const struct request *q)
     crypto_sign_detached(m.signature, NULL, q->body + 4 + json_len,
                          q->len - 4 - json_len, f->sk);
     memcpy(m.group_key, f->pk, sizeof(m.group_key));
+    memcpy(f->signature, m.signature, sizeof(f->signature));
+    hash256(m.session, m.signature, sizeof(m.signature));
     if (mode == FAKE_WRONG_SIGNATURE)
         m.signature[3] ^= 1;
     if (mode == FAKE_OTHER_KEY)
@@ -250,6 +254,33 @@ static void answer_sign(struct fake *f, int fd, const struct request *q)
     OWNED_MEM char *json = NULL;
     size_t len;
     assert_ok(wire_signed_encode(&json, &len, &m));
+    answer(fd, 200, json, len);
+}
+
+/* Only what the provider looks at; the rest is empty. */
+static void answer_bundle(struct fake *f, int fd, const char *session)
+{
+    enum fake_mode mode = f->bundle_mode;
+    uint8_t id[32];
+    char hex[65];
+    f->bundles++;
+    if (bad_manners(f, fd, mode))
+        return;
+    hash256(id, f->signature, sizeof(f->signature));
+    if (strncmp(enc_hex(hex, id, sizeof(id)), session, 64) != 0) {
+        answer_text(fd, 404,
+                    "{\"code\":\"not_found\",\"message\":\"no such "
+                    "session\",\"hint\":\"ask sooner\"}");
+        return;
+    }
+    WIRE(bundle) m = { .v = 1, .kind = "raw", .profile = "release" };
+    memcpy(m.signature, f->signature, sizeof(m.signature));
+    memcpy(m.group_key, f->pk, sizeof(m.group_key));
+    if (mode == FAKE_WRONG_SIGNATURE)
+        m.signature[3] ^= 1;
+    OWNED_MEM char *json = NULL;
+    size_t len;
+    assert_ok(wire_bundle_encode(&json, &len, &m));
     answer(fd, 200, json, len);
 }
 
@@ -273,6 +304,8 @@ static void serve(struct fake *f, int fd)
             answer_key(f, fd, q->head + 12);
         else if (strncmp(q->head, "GET /v1/cert/", 13) == 0)
             answer_cert(f, fd);
+        else if (strncmp(q->head, "GET /v1/bundle/", 15) == 0)
+            answer_bundle(f, fd, q->head + 15);
         else if (strncmp(q->head, "POST /v1/sign ", 14) == 0)
             answer_sign(f, fd, q);
         else

@@ -47,14 +47,17 @@ struct fake {
     size_t root_len;
     _Atomic(enum fake_mode) key_mode;
     _Atomic(enum fake_mode) sign_mode;
+    _Atomic(enum fake_mode) bundle_mode;
     atomic_uint begun; /* connections taken, and done with */
     atomic_uint ended;
     atomic_uint keys;
     atomic_uint certs;
     atomic_uint signs;
-    char target[512]; /* of the latest request */
-    char want[256];   /* its MPC-Policy-Want */
-    char session[65]; /* of the latest wire_sign */
+    atomic_uint bundles;
+    uint8_t signature[64]; /* the latest; its session is the hash of it */
+    char target[512];      /* of the latest request */
+    char want[256];        /* its MPC-Policy-Want */
+    char session[65];      /* of the latest wire_sign */
 };
 
 void fake_start(struct fake *f);

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 #include "base/own.h"
 #include "base/sock.h"
@@ -127,20 +128,68 @@ static void a_bad_uri_is_one_error(void **state)
     rig_assert_one_error("endless", "too large", "key URI");
 }
 
+/* A context whose sidecar is at this path of the rig's directory. */
+static OSSL_LIB_CTX *context_at(const char *name)
+{
+    char extra[200];
+    snprintf(extra, sizeof(extra), "sidecar = unix:%s/%s", rig_fake.dir, name);
+    unsetenv("MPC_SIDECAR");
+    OSSL_LIB_CTX *ctx = rig_context(DEFAULT_FIRST, extra);
+    setenv("MPC_SIDECAR", rig_fake.path, 1);
+    return ctx;
+}
+
 static void an_absent_sidecar_is_one_error_with_a_remedy(void **state)
 {
     (void)state;
-    unsetenv("MPC_SIDECAR");
-    OWNED(OSSL_LIB_CTX) *ctx = rig_context(
-            DEFAULT_FIRST, "sidecar = unix:/nonexistent/s.sock");
-    setenv("MPC_SIDECAR", rig_fake.path, 1);
+    OWNED(OSSL_LIB_CTX) *ctx = context_at("nobody.sock");
     int saved = quiet_begin();
     assert_null(rig_key(ctx, "mpc:release"));
-    rig_assert_one_error(
-            "absent", "sidecar not reachable",
-            "sidecar /nonexistent/s.sock: No such file or directory; "
-            "start it");
+    rig_assert_one_error("absent", "sidecar not reachable",
+                         "/nobody.sock: No such file or directory; start it");
     quiet_end(saved);
+}
+
+static void a_dead_sidecar_is_another_error_with_another_remedy(void **state)
+{
+    (void)state;
+    char path[120];
+    int fd;
+    snprintf(path, sizeof(path), "%s/dead.sock", rig_fake.dir);
+    assert_ok(sock_unix_listen(&fd, path, 0600));
+    close(fd);
+    OWNED(OSSL_LIB_CTX) *ctx = context_at("dead.sock");
+    assert_null(rig_key(ctx, "mpc:release"));
+    rig_assert_one_error("dead", "sidecar not reachable",
+                         "/dead.sock: Connection refused; it has ended");
+}
+
+/* Root may do all, so a child who is nobody tries. */
+static void a_forbidden_socket_says_who_may_sign(void **state)
+{
+    (void)state;
+    char path[120];
+    snprintf(path, sizeof(path), "%s/locked", rig_fake.dir);
+    assert_int_equal(mkdir(path, 0), 0);
+    OWNED(OSSL_LIB_CTX) *ctx = context_at("locked/s.sock");
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (geteuid() == 0 && setresuid(65534, 65534, 65534) != 0)
+            _exit(2);
+        EVP_PKEY *key = rig_key(ctx, "mpc:release");
+        const char *data;
+        unsigned long e = ERR_get_error_all(NULL, NULL, NULL, &data, NULL);
+        bool good = !key && e &&
+                    strcmp(ERR_reason_error_string(e), "not permitted") == 0 &&
+                    strstr(data, "Permission denied; the owner and group") &&
+                    ERR_get_error() == 0;
+        _exit(good ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(rmdir(path), 0);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
 }
 
 static void a_silent_sidecar_meets_the_deadline(void **state)
@@ -234,6 +283,8 @@ int main(void)
         RIG(a_bad_answer_about_a_key_is_one_error),
         RIG(a_bad_uri_is_one_error),
         RIG(an_absent_sidecar_is_one_error_with_a_remedy),
+        RIG(a_dead_sidecar_is_another_error_with_another_remedy),
+        RIG(a_forbidden_socket_says_who_may_sign),
         RIG(a_silent_sidecar_meets_the_deadline),
         RIG(a_full_backlog_meets_the_deadline),
         RIG(wrong_settings_are_told_when_used_and_break_nothing),
