@@ -96,7 +96,7 @@ static void make_reply(struct responder *r, const uint8_t *msg,
             len, json);
 }
 
-static void ask(const struct prov_key *key, const uint8_t *msg, unsigned n)
+static void ask(struct prov_key *key, const uint8_t *msg, unsigned n)
 {
     struct stage s = { .name = "provider" };
     for (unsigned i = 0; i < n; i++) {
@@ -128,6 +128,7 @@ void stage_provider(unsigned n)
     if (pthread_create(&thread, NULL, respond_all, &r) != 0)
         bench_die("no thread");
     ask(&key, msg, n);
+    prov_evidence_free(atomic_load(&key.last));
     shutdown(r.listen_fd, SHUT_RDWR);
     pthread_join(thread, NULL);
     close(r.listen_fd);
