@@ -22,6 +22,7 @@
 /* Of this thread, while prov_decoder_pem is at work in it. */
 static _Thread_local struct outer {
     bool active;
+    bool text; /* the block is our text, not a PKCS#8 around it */
     enum rc failure;
 } outer;
 
@@ -51,12 +52,17 @@ static int hand_out(struct prov_key *key, OSSL_CALLBACK *cb, void *arg)
     return given;
 }
 
-/* 0, with the failure where it will be seen. */
-static int failed(const struct prov *p, const char *func, enum rc rc)
+bool prov_decoder_keeps(enum rc rc)
 {
     if (outer.active)
         outer.failure = rc;
-    else
+    return outer.active;
+}
+
+/* 0, with the failure where it will be seen. */
+static int failed(const struct prov *p, const char *func, enum rc rc)
+{
+    if (!prov_decoder_keeps(rc))
         prov_fail(p, func, rc);
     return 0;
 }
@@ -91,7 +97,10 @@ static int hand_on_and_tell(const struct prov *p, const struct prov_pem *b,
     bool marks = p->core.set_error_mark && p->core.pop_error_mark &&
                  p->core.clear_error_mark;
     bool marked = marks && p->core.set_error_mark(p->handle);
-    outer = (struct outer){ .active = true };
+    outer = (struct outer){
+        .active = true,
+        .text = strcmp(structure, PROV_REF_STRUCTURE) == 0,
+    };
     int done = hand_on(b, structure, cb, arg);
     enum rc failure = outer.failure;
     outer = before;
@@ -103,13 +112,11 @@ static int hand_on_and_tell(const struct prov *p, const struct prov_pem *b,
 }
 
 /* The structure that this block is of, NULL when it is none of ours. */
-static const char *structure_of(const struct prov *p, const struct prov_pem *b,
-                                enum rc read)
+static const char *structure_of(const struct prov_pem *b, enum rc read)
 {
     if (strcmp(b->label, PROV_REF_LABEL) == 0)
         return PROV_REF_STRUCTURE;
-    if (read == RC_OK && !p->legacy_bridge &&
-        strcmp(b->label, "PRIVATE KEY") == 0 &&
+    if (read == RC_OK && strcmp(b->label, "PRIVATE KEY") == 0 &&
         prov_pkcs8_is_ours(b->data, b->len))
         return "PrivateKeyInfo";
     return NULL;
@@ -125,7 +132,7 @@ static int decode_pem(void *vctx, OSSL_CORE_BIO *in, int selection,
     (void)pw_cb;
     (void)pw_arg;
     enum rc rc = prov_pem_read(&block, p, in);
-    const char *structure = structure_of(p, &block, rc);
+    const char *structure = structure_of(&block, rc);
     if (!structure)
         return 1;
     if (rc != RC_OK) {
@@ -181,7 +188,7 @@ static int decode_reference(void *vctx, OSSL_CORE_BIO *in, int selection,
     (void)pw_cb;
     (void)pw_arg;
     /* In a block of ours all of it is meant; elsewhere it may be anything. */
-    if (!outer.active && (len < 4 || memcmp(text, "mpc:", 4) != 0))
+    if (!outer.text && (len < 4 || memcmp(text, "mpc:", 4) != 0))
         return 1;
     return give(vctx, __func__, (const char *)text, len, selection, cb, arg);
 }
@@ -196,11 +203,15 @@ static int decode_pkcs8(void *vctx, OSSL_CORE_BIO *in, int selection,
     size_t text_len, len = read_der(der, sizeof(der), p, in);
     (void)pw_cb;
     (void)pw_arg;
-    if (p->legacy_bridge || !prov_pkcs8_is_ours(der, len))
+    if (!prov_pkcs8_is_ours(der, len))
         return 1;
-    enum rc rc = prov_pkcs8_text(&text, &text_len, der, len);
+    enum rc rc = p->legacy_bridge
+                         ? prov_bridge_offer(p)
+                         : prov_pkcs8_text(&text, &text_len, der, len);
     if (rc != RC_OK)
         return failed(p, __func__, rc);
+    if (p->legacy_bridge)
+        return 1; /* nothing found here: the host goes on to the bridge */
     return give(p, __func__, text, text_len, selection, cb, arg);
 }
 

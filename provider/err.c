@@ -69,23 +69,27 @@ static void one_line(char *text)
             *c = ' ';
 }
 
-int prov_fail(const struct prov *p, const char *func, enum rc rc)
+void prov_words(struct prov_words *out)
 {
-    if (!p->core.new_error || !p->core.vset_error || !p->core.set_error_debug)
-        return 0;
-    char file[64];
-    snprintf(file, sizeof(file), "%s", rc_where());
-    char *colon = strchr(file, ':');
-    int line = colon ? atoi(colon + 1) : 0;
+    snprintf(out->file, sizeof(out->file), "%s", rc_where());
+    char *colon = strchr(out->file, ':');
+    out->line = colon ? atoi(colon + 1) : 0;
     if (colon)
         *colon = '\0';
-    char words[1024];
     const char *hint = rc_hint_text();
-    snprintf(words, sizeof(words), "%s%s%s", rc_text(), hint[0] ? "; " : "",
-             hint);
-    one_line(words);
+    snprintf(out->text, sizeof(out->text), "%s%s%s", rc_text(),
+             hint[0] ? "; " : "", hint);
+    one_line(out->text);
+}
+
+int prov_fail(const struct prov *p, const char *func, enum rc rc)
+{
+    struct prov_words w;
+    if (!p->core.new_error || !p->core.vset_error || !p->core.set_error_debug)
+        return 0;
+    prov_words(&w);
     p->core.new_error(p->handle);
-    p->core.set_error_debug(p->handle, file, line, func);
-    say(p, (uint32_t)rc, "%s", words);
+    p->core.set_error_debug(p->handle, w.file, w.line, func);
+    say(p, (uint32_t)rc, "%s", w.text);
     return 0;
 }

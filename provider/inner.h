@@ -66,6 +66,10 @@ struct prov {
     bool legacy_bridge;           /* PKCS#8 references are the bridge's */
     bool decode_public;           /* all Ed25519 public keys are ours */
     char evidence_dir[PROV_DIR_SIZE]; /* "": evidence is not written */
+    uint64_t bridge_id;               /* 0 when it is not on the bridge */
+    struct prov *bridge_next;         /* bridge.c's */
+    atomic_bool unloaded;             /* the host has no more of us */
+    atomic_uint refs;                 /* the host's, and each bridge key's */
     enum rc unusable;                 /* RC_OK, or what is wrong with these */
     char why[256];
     atomic_int child_state;
@@ -88,6 +92,13 @@ MUST_CHECK enum rc prov_usable(const struct prov *p);
  * can `return prov_fail(p, __func__, rc)`.
  */
 int prov_fail(const struct prov *p, const char *func, enum rc rc);
+/* What it puts there. */
+struct prov_words {
+    char file[64];
+    int line;
+    char text[1024];
+};
+void prov_words(struct prov_words *out);
 const OSSL_ITEM *prov_reasons(void *provctx);
 
 /* ---- the host: host.c ---------------------------------------------------- */
@@ -204,6 +215,26 @@ bool prov_der_take(struct prov_der *content, struct prov_der *from,
 bool prov_der_is(struct prov_der d, const void *want, size_t len);
 /* name: a whole Name, compared as names are, not as bytes. */
 bool prov_cert_subject_is(struct prov_der certificate, struct prov_der name);
+
+/*
+ * Whether a decoder of ours is at work around this call; then it tells the
+ * failure, when the host has dropped everything in between: decoder.c.
+ */
+bool prov_decoder_keeps(enum rc rc);
+
+/* ---- the legacy bridge: bridge.c ------------------------------------------ */
+
+/* Makes what keys of the bridge need, once a process; p offers them. */
+void prov_bridge_up(struct prov *p);
+/* No key comes to p any more, and those that did stop signing. */
+void prov_bridge_down(struct prov *p);
+/*
+ * p's decoder leaves the PKCS#8 reference it has seen to the bridge. Fails
+ * where there is none: RC_ARG an OpenSSL without ENGINE, RC_NOMEM.
+ */
+MUST_CHECK enum rc prov_bridge_offer(const struct prov *p);
+/* Drops one reference to p; its memory goes with the last. */
+void prov_release(struct prov *p);
 
 /* ---- one PEM block: pem.c ------------------------------------------------ */
 

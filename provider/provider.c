@@ -134,8 +134,9 @@ static int get_params(void *provctx, OSSL_PARAM params[])
 static void teardown(void *provctx)
 {
     struct prov *p = provctx;
+    prov_bridge_down(p);
     prov_verify_end(p);
-    free(p);
+    prov_release(p);
 }
 
 /* clang-format off */
@@ -206,7 +207,10 @@ __attribute__((visibility("default"))) int OSSL_provider_init(
         free(p);
         return 0;
     }
+    atomic_init(&p->refs, 1);
     prov_settings(p);
+    if (p->legacy_bridge)
+        prov_bridge_up(p);
     *provctx = p;
     *out = dispatch;
     return 1;

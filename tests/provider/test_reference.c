@@ -157,18 +157,16 @@ static void what_is_not_ours_is_left_alone(void **state)
     assert_int_equal(rig_fake.keys, keys);
 }
 
-/* Then that form is for the bridge, which libcrypto asks when we decline. */
+/* Then libcrypto finds that form on the bridge: a key of no provider. */
 static void the_bridge_form_is_declined_where_the_bridge_is_on(void **state)
 {
     (void)state;
     OWNED(OSSL_LIB_CTX) *ctx = rig_context(DEFAULT_FIRST,
                                            "legacy-bridge = yes");
-    unsigned keys = rig_fake.keys;
     EVP_PKEY *key = read_key(ctx, RELEASE_8);
-    assert_true(!key || !EVP_PKEY_get0_provider(key));
+    assert_non_null(key);
+    assert_null(EVP_PKEY_get0_provider(key));
     EVP_PKEY_free(key);
-    ERR_clear_error();
-    assert_int_equal(rig_fake.keys, keys);
     OWNED(EVP_PKEY) *ref = read_key(ctx, RELEASE);
     assert_non_null(ref);
     assert_non_null(EVP_PKEY_get0_provider(ref));
