@@ -52,7 +52,7 @@ void prov_bridge_down(struct prov *p)
     atomic_store(&p->unloaded, true);
 }
 
-enum rc bridge_home(struct prov **out)
+enum rc prov_bridge_home(struct prov **out)
 {
     uint64_t id = offered_id;
     offered_id = 0;
@@ -75,7 +75,7 @@ enum rc bridge_home(struct prov **out)
     return rc;
 }
 
-enum rc bridge_usable(const struct bridge_key *k)
+enum rc prov_bridge_usable(const struct bridge_key *k)
 {
     if (!k)
         return rc_raise(RC_ARG, "legacy-bridge: this is no key of ours");
@@ -108,7 +108,7 @@ static void make_errors(void)
     ERR_load_strings(error_library, error_strings);
 }
 
-int bridge_fail(const char *func, enum rc rc)
+int prov_bridge_fail(const char *func, enum rc rc)
 {
     struct prov_words w;
     if (prov_decoder_keeps(rc))
@@ -129,7 +129,7 @@ static EVP_PKEY_ASN1_METHOD *reader, *ameth;
 static EVP_PKEY_METHOD *pmeth;
 static int key_nids[2]; /* of reader and ameth */
 
-ENGINE *bridge_engine(void)
+ENGINE *prov_bridge_engine(void)
 {
     return engine;
 }
@@ -175,7 +175,8 @@ static bool make_nids(void)
  */
 static bool make_engine(void)
 {
-    return (engine || (engine = ENGINE_new())) && ENGINE_set_id(engine, "mpc-bridge") &&
+    return (engine || (engine = ENGINE_new())) &&
+           ENGINE_set_id(engine, "mpc-bridge") &&
            ENGINE_set_name(engine, "mpcsign legacy bridge") &&
            ENGINE_set_flags(engine, ENGINE_FLAGS_NO_REGISTER_ALL) &&
            ENGINE_set_pkey_meths(engine, sign_methods) &&
@@ -191,12 +192,12 @@ static bool make(void)
     if (key_nids[1] == NID_undef && !make_nids())
         return false;
     if (!reader)
-        reader = bridge_reader_new(key_nids[0]);
+        reader = prov_bridge_reader_new(key_nids[0]);
     if (!ameth)
-        ameth = bridge_ameth_new();
+        ameth = prov_bridge_ameth_new();
     if (!pmeth)
-        pmeth = bridge_pmeth_new();
-    return reader && ameth && pmeth && bridge_key_index() && make_engine();
+        pmeth = prov_bridge_pmeth_new();
+    return reader && ameth && pmeth && prov_bridge_key_index() && make_engine();
 }
 
 static void join(struct prov *p)
@@ -206,8 +207,11 @@ static void join(struct prov *p)
     newest = p;
 }
 
+/* Another libcrypto than ours would never ask our engine. */
 void prov_bridge_up(struct prov *p)
 {
+    if (!p->host)
+        return;
     pthread_mutex_lock(&lock);
     if (!made)
         made = make();
@@ -218,11 +222,15 @@ void prov_bridge_up(struct prov *p)
 
 enum rc prov_bridge_offer(const struct prov *p)
 {
-    if (p->bridge_id) {
-        offered_id = p->bridge_id;
+    offered_id = p->bridge_id;
+    if (p->bridge_id)
         return RC_OK;
-    }
-    return rc_raise(RC_NOMEM, "legacy-bridge: could not be set up");
+    if (p->host)
+        return rc_raise(RC_NOMEM, "legacy-bridge: could not be set up");
+    enum rc rc = rc_raise(RC_ARG, "legacy-bridge: this program brings a "
+                                  "libcrypto of its own");
+    rc_hint("use the other form of reference: mpcsign key ref NAME");
+    return rc;
 }
 
 #else

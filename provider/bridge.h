@@ -45,31 +45,31 @@ struct bridge_key {
 };
 
 /* NULL for a key that is not ours. Borrowed. */
-const struct bridge_key *bridge_key_of(const EVP_PKEY *pkey);
+const struct bridge_key *prov_bridge_key_of(const EVP_PKEY *pkey);
 
 /*
  * As prov_fail(), without the help of a provider that may be unloaded by now.
  * Returns 0.
  */
-int bridge_fail(const char *func, enum rc rc);
+int prov_bridge_fail(const char *func, enum rc rc);
 
 /*
  * A reference to the context that was offered the key in this thread, else to
  * the newest; prov_release() it. RC_ORDER when none is left.
  */
-MUST_CHECK enum rc bridge_home(struct prov **out);
+MUST_CHECK enum rc prov_bridge_home(struct prov **out);
 /* RC_ARG not ours; RC_ORDER its provider has been unloaded. */
-MUST_CHECK enum rc bridge_usable(const struct bridge_key *k);
+MUST_CHECK enum rc prov_bridge_usable(const struct bridge_key *k);
 
 #ifdef BRIDGE_BUILT
 /* The engine, once prov_bridge_up() has succeeded. Borrowed. */
-ENGINE *bridge_engine(void);
+ENGINE *prov_bridge_engine(void);
 /* Made once; NULL without memory. The engine frees them. */
-EVP_PKEY_ASN1_METHOD *bridge_reader_new(int nid);
-EVP_PKEY_ASN1_METHOD *bridge_ameth_new(void);
-EVP_PKEY_METHOD *bridge_pmeth_new(void);
+EVP_PKEY_ASN1_METHOD *prov_bridge_reader_new(int nid);
+EVP_PKEY_ASN1_METHOD *prov_bridge_ameth_new(void);
+EVP_PKEY_METHOD *prov_bridge_pmeth_new(void);
 /* The place of struct bridge_key in an EVP_PKEY; false without memory. */
-bool bridge_key_index(void);
+bool prov_bridge_key_index(void);
 #endif
 
 #endif

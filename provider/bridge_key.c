@@ -25,7 +25,7 @@
 
 static int key_index = -1;
 
-const struct bridge_key *bridge_key_of(const EVP_PKEY *pkey)
+const struct bridge_key *prov_bridge_key_of(const EVP_PKEY *pkey)
 {
     return pkey ? EVP_PKEY_get_ex_data(pkey, key_index) : NULL;
 }
@@ -67,7 +67,7 @@ static int ex_dup(CRYPTO_EX_DATA *to, const CRYPTO_EX_DATA *from, void **ptr,
     return 1;
 }
 
-bool bridge_key_index(void)
+bool prov_bridge_key_index(void)
 {
     if (key_index < 0)
         key_index = CRYPTO_get_ex_new_index(CRYPTO_EX_INDEX_EVP_PKEY, 0, NULL,
@@ -95,7 +95,7 @@ static enum rc uri_of(struct prov_uri *out, const PKCS8_PRIV_KEY_INFO *p8)
 /* An engine is named, so this is a key of the old kind. */
 static EVP_PKEY *public_half(const struct prov_key *k)
 {
-    return EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, bridge_engine(),
+    return EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, prov_bridge_engine(),
                                        k->pub, sizeof(k->pub));
 }
 
@@ -105,7 +105,7 @@ static enum rc fetch(struct bridge_key **out, const PKCS8_PRIV_KEY_INFO *p8)
     struct prov_uri uri;
     if (!k)
         return rc_raise(RC_NOMEM, "key: %zu bytes", sizeof(*k));
-    TRY(bridge_home(&k->home));
+    TRY(prov_bridge_home(&k->home));
     TRY(uri_of(&uri, p8));
     TRY(prov_key_fetch(&k->key, k->home, &uri));
     k->pub = public_half(k->key);
@@ -123,7 +123,7 @@ static enum rc attach(EVP_PKEY *pkey, struct bridge_key **k)
 {
     if (!EVP_PKEY_set_type_str(pkey, BRIDGE_METHOD, -1) ||
         EVP_PKEY_get_id(pkey) != EVP_PKEY_ED25519 ||
-        EVP_PKEY_get0_engine(pkey) != bridge_engine() ||
+        EVP_PKEY_get0_engine(pkey) != prov_bridge_engine() ||
         !EVP_PKEY_set_ex_data(pkey, key_index, *k))
         return rc_raise(RC_INTERNAL, "legacy-bridge: this libcrypto does not "
                                      "take the key");
@@ -140,7 +140,7 @@ static int decode(EVP_PKEY *pkey, const PKCS8_PRIV_KEY_INFO *p8)
     enum rc rc = fetch(&k, p8);
     if (rc == RC_OK)
         rc = attach(pkey, &k);
-    return rc == RC_OK ? 1 : bridge_fail("mpc_bridge_load", rc);
+    return rc == RC_OK ? 1 : prov_bridge_fail("mpc_bridge_load", rc);
 }
 
 /* ---- which algorithms ---------------------------------------------------- */
@@ -171,7 +171,7 @@ static enum rc cms_algorithms(CMS_SignerInfo *si)
 static int cms_sign(long arg1, CMS_SignerInfo *si)
 {
     enum rc rc = arg1 == 0 ? cms_algorithms(si) : RC_OK;
-    return rc == RC_OK ? 1 : bridge_fail("mpc_bridge_cms", rc);
+    return rc == RC_OK ? 1 : prov_bridge_fail("mpc_bridge_cms", rc);
 }
 
 /*
@@ -183,7 +183,7 @@ static int no_pkcs7(void)
     enum rc rc = rc_raise(RC_ARG, "PKCS#7 has no Ed25519 (smime and ts write "
                                   "PKCS#7)");
     rc_hint("use CMS: openssl cms -sign");
-    bridge_fail("mpc_bridge_pkcs7", rc);
+    prov_bridge_fail("mpc_bridge_pkcs7", rc);
     return -2;
 }
 
@@ -234,14 +234,14 @@ static int same_public(const EVP_PKEY *a, const EVP_PKEY *b)
 static int print_public(BIO *out, const EVP_PKEY *pkey, int indent,
                         ASN1_PCTX *pctx)
 {
-    const struct bridge_key *k = bridge_key_of(pkey);
+    const struct bridge_key *k = prov_bridge_key_of(pkey);
     return k && EVP_PKEY_print_public(out, k->pub, indent, pctx);
 }
 
 static int print_whole(BIO *out, const EVP_PKEY *pkey, int indent,
                        ASN1_PCTX *pctx)
 {
-    const struct bridge_key *k = bridge_key_of(pkey);
+    const struct bridge_key *k = prov_bridge_key_of(pkey);
     (void)pctx;
     return k &&
            BIO_printf(out,
@@ -274,14 +274,14 @@ static int check(const EVP_PKEY *pkey)
 
 static int refuse(const EVP_PKEY *pkey)
 {
-    const struct bridge_key *k = bridge_key_of(pkey);
+    const struct bridge_key *k = prov_bridge_key_of(pkey);
     const char *name = k ? k->key->name : "?";
     enum rc rc = rc_raise(RC_ARG,
                           "key %s can not be exported: it is shared among "
                           "machines and whole on none",
                           name);
     rc_hint("use the file that names it; its public key can be exported");
-    return bridge_fail("mpc_bridge_export", rc);
+    return prov_bridge_fail("mpc_bridge_export", rc);
 }
 
 static int encode_private(PKCS8_PRIV_KEY_INFO *p8, const EVP_PKEY *pkey)
@@ -305,7 +305,7 @@ static void keep(EVP_PKEY *pkey)
 
 /* ---- methods ------------------------------------------------------------- */
 
-EVP_PKEY_ASN1_METHOD *bridge_reader_new(int nid)
+EVP_PKEY_ASN1_METHOD *prov_bridge_reader_new(int nid)
 {
     EVP_PKEY_ASN1_METHOD *m = EVP_PKEY_asn1_new(nid, 0, BRIDGE_METHOD "-FILE",
                                                 "mpcsign key reference");
@@ -320,7 +320,7 @@ EVP_PKEY_ASN1_METHOD *bridge_reader_new(int nid)
  * found equal to its certificate's. It takes no public key out of a
  * SubjectPublicKeyInfo: our OID is no second name of Ed25519.
  */
-EVP_PKEY_ASN1_METHOD *bridge_ameth_new(void)
+EVP_PKEY_ASN1_METHOD *prov_bridge_ameth_new(void)
 {
     const EVP_PKEY_ASN1_METHOD *base = EVP_PKEY_asn1_find(NULL,
                                                           EVP_PKEY_ED25519);

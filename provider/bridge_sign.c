@@ -56,7 +56,7 @@ static int ctrl(EVP_PKEY_CTX *ctx, int type, int p1, void *p2)
     switch (type) {
     case EVP_PKEY_CTRL_MD: {
         enum rc rc = digest_ok(p2);
-        return rc == RC_OK ? 1 : bridge_fail("mpc_bridge_digest", rc);
+        return rc == RC_OK ? 1 : prov_bridge_fail("mpc_bridge_digest", rc);
     }
     case EVP_PKEY_CTRL_DIGESTINIT:
         return 1;
@@ -75,7 +75,7 @@ static int refuse_digest(EVP_PKEY_CTX *ctx)
     enum rc rc = rc_raise(RC_ARG, "Ed25519 signs messages, not digests of "
                                   "them");
     rc_hint("cms: leave out -noattr; pkeyutl: give -rawin");
-    bridge_fail("mpc_bridge_sign", rc);
+    prov_bridge_fail("mpc_bridge_sign", rc);
     return -2;
 }
 
@@ -94,10 +94,11 @@ static int never(EVP_PKEY_CTX *ctx, unsigned char *sig, size_t *siglen,
 /* Refuses what is over the limit before holding it. */
 static enum rc add(EVP_PKEY_CTX *ctx, const void *p, size_t len)
 {
-    const struct bridge_key *k = bridge_key_of(EVP_PKEY_CTX_get0_pkey(ctx));
+    const struct bridge_key *k = prov_bridge_key_of(
+            EVP_PKEY_CTX_get0_pkey(ctx));
     struct prov_message *m = message_of(ctx);
     size_t have = 0;
-    TRY(bridge_usable(k));
+    TRY(prov_bridge_usable(k));
     if (m)
         (void)prov_message_get(m, &have);
     else if (!(m = prov_message_new()))
@@ -114,7 +115,7 @@ static enum rc add(EVP_PKEY_CTX *ctx, const void *p, size_t len)
 static int update(EVP_MD_CTX *mctx, const void *data, size_t len)
 {
     enum rc rc = add(EVP_MD_CTX_get_pkey_ctx(mctx), data, len);
-    return rc == RC_OK ? 1 : bridge_fail("mpc_bridge_update", rc);
+    return rc == RC_OK ? 1 : prov_bridge_fail("mpc_bridge_update", rc);
 }
 
 /*
@@ -124,9 +125,10 @@ static int update(EVP_MD_CTX *mctx, const void *data, size_t len)
 static int sign_init(EVP_PKEY_CTX *ctx, EVP_MD_CTX *mctx)
 {
     end(ctx);
-    enum rc rc = bridge_usable(bridge_key_of(EVP_PKEY_CTX_get0_pkey(ctx)));
+    enum rc rc = prov_bridge_usable(
+            prov_bridge_key_of(EVP_PKEY_CTX_get0_pkey(ctx)));
     if (rc != RC_OK)
-        return bridge_fail("mpc_bridge_sign_init", rc);
+        return prov_bridge_fail("mpc_bridge_sign_init", rc);
     EVP_MD_CTX_set_flags(mctx, EVP_MD_CTX_FLAG_NO_INIT);
     EVP_MD_CTX_set_update_fn(mctx, update);
     return 1;
@@ -137,11 +139,12 @@ static int sign_init(EVP_PKEY_CTX *ctx, EVP_MD_CTX *mctx)
 static enum rc sign(uint8_t *sig, size_t size, EVP_PKEY_CTX *ctx,
                     const uint8_t *msg, size_t len)
 {
-    const struct bridge_key *k = bridge_key_of(EVP_PKEY_CTX_get0_pkey(ctx));
+    const struct bridge_key *k = prov_bridge_key_of(
+            EVP_PKEY_CTX_get0_pkey(ctx));
     if (size < PROV_SIG_LEN)
         return rc_raise(RC_ARG, "signature buffer: %zu bytes, want %d", size,
                         PROV_SIG_LEN);
-    TRY(bridge_usable(k));
+    TRY(prov_bridge_usable(k));
     TRY(prov_key_fits(k->key, len));
     return prov_ask_sign(sig, k->key, msg ? msg : (const uint8_t *)"", len);
 }
@@ -152,7 +155,7 @@ static int sign_into(EVP_PKEY_CTX *ctx, unsigned char *sig, size_t *siglen,
 {
     enum rc rc = sig ? sign(sig, *siglen, ctx, msg, len) : RC_OK;
     if (rc != RC_OK)
-        return bridge_fail("mpc_bridge_sign", rc);
+        return prov_bridge_fail("mpc_bridge_sign", rc);
     *siglen = PROV_SIG_LEN;
     return 1;
 }
@@ -179,7 +182,7 @@ static int sign_oneshot(EVP_MD_CTX *mctx, unsigned char *sig, size_t *siglen,
 
 /* ---- method -------------------------------------------------------------- */
 
-EVP_PKEY_METHOD *bridge_pmeth_new(void)
+EVP_PKEY_METHOD *prov_bridge_pmeth_new(void)
 {
     const EVP_PKEY_METHOD *base = EVP_PKEY_meth_find(EVP_PKEY_ED25519);
     int (*verify)(EVP_MD_CTX *, const unsigned char *, size_t,

@@ -205,9 +205,8 @@ static int decode_pkcs8(void *vctx, OSSL_CORE_BIO *in, int selection,
     (void)pw_arg;
     if (!prov_pkcs8_is_ours(der, len))
         return 1;
-    enum rc rc = p->legacy_bridge
-                         ? prov_bridge_offer(p)
-                         : prov_pkcs8_text(&text, &text_len, der, len);
+    enum rc rc = p->legacy_bridge ? prov_bridge_offer(p)
+                                  : prov_pkcs8_text(&text, &text_len, der, len);
     if (rc != RC_OK)
         return failed(p, __func__, rc);
     if (p->legacy_bridge)

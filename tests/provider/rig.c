@@ -156,6 +156,23 @@ void rig_assert_first_error(const char *why, const char *words)
         assert_string_equal(ERR_reason_error_string(e), "no default digest");
 }
 
+void rig_assert_told(const char *why, const char *words)
+{
+    const char *data;
+    unsigned ours = 0, told = 0;
+    unsigned long e;
+    while ((e = ERR_get_error_all(NULL, NULL, NULL, &data, NULL))) {
+        const char *lib = ERR_lib_error_string(e);
+        bool is_ours = lib && strcmp(lib, "mpc") == 0;
+        ours += is_ours;
+        told += is_ours && strstr(data, words) && ERR_reason_error_string(e);
+        if (is_ours && !strstr(data, words))
+            print_error("got %s\n", data);
+    }
+    if (ours != 1 || told != 1)
+        fail_msg("%s: want \"%s\", %u errors of ours", why, words, ours);
+}
+
 int rig_verify(OSSL_LIB_CTX *ctx, EVP_PKEY *key, const uint8_t *sig,
                size_t sig_len, const char *msg, bool pieces)
 {

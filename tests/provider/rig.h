@@ -53,5 +53,7 @@ void rig_assert_good(const uint8_t sig[64], const void *msg, size_t len);
 void rig_assert_one_error(const char *why, const char *reason,
                           const char *words);
 void rig_assert_first_error(const char *why, const char *words);
+/* Exactly one of the errors is ours, and it has these words; empties it. */
+void rig_assert_told(const char *why, const char *words);
 
 #endif
