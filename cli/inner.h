@@ -54,6 +54,7 @@ enum rc cmd_cert(int argc, char **argv);
 enum rc cmd_policy_show(int argc, char **argv);
 enum rc cmd_sign(int argc, char **argv);
 enum rc cmd_verify(int argc, char **argv);
+enum rc cmd_openssl_doctor(int argc, char **argv);
 enum rc cmd_git_x509(int argc, char **argv);
 enum rc cmd_request(int argc, char **argv);
 enum rc cmd_approve(int argc, char **argv);

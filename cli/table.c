@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The verbs, and the way from a command line to one of them. */
-#include "cli/inner.h"
+#include "cli/doctor.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -23,6 +23,8 @@ const struct cli_verb cli_verbs[] = {
     { "key create",    cmd_key_create,    "make a key among its nodes" },
     { "key ref",       cmd_key_ref,       "a file that stands for a key" },
     { "policy show",   cmd_policy_show,   "the policy in force" },
+    { "openssl doctor", cmd_openssl_doctor, "why OpenSSL does not sign here, and the fix" },
+    { "doctor",        cmd_openssl_doctor, "the same" },
     { "log fsck",      cmd_log_fsck,      "read a whole log and recompute it" },
     { "attest verify", cmd_attest_verify, "judge an SEV-SNP report" },
     { "frost vectors", cmd_frost_vectors, "recompute a file of test vectors" },
@@ -65,7 +67,7 @@ void cli_help(void)
     puts("usage: mpcsign VERB [ARGUMENTS] [-o text|json]\n"
          "Signing with keys that no machine holds.\n");
     for (const struct cli_verb *v = cli_verbs; v->name; v++)
-        printf("  %-14s %s\n", v->name, v->help);
+        printf("  %-15s %s\n", v->name, v->help);
     puts("\nmpcsign VERB --help tells a verb's arguments; mpcsign(1) tells "
          "all.\nThe sidecar asked is MPC_SIDECAR, else "
          "/run/mpc/sidecar.sock.");
@@ -112,26 +114,23 @@ const char *cli_verb_now(void)
     return now ? now->name : "VERB";
 }
 
-/* Programs that other programs call by name: links to this one. */
+/* Programs that others call by a name of their own: git a link to us, the
+ * doctor its child. */
 static const struct {
     const char *program;
-    const char *verb;
-} links[] = { { "mpcsign-git-x509", "git-x509" } };
+    struct cli_verb verb;
+} others[] = {
+    { "mpcsign-git-x509", { "git-x509", cmd_git_x509, NULL } },
+    { DOCTOR_PROBE, { "openssl doctor", doctor_probe_run, NULL } },
+};
 
-static const char *linked_verb(const char *program)
+static const struct cli_verb *find_other(const char *program)
 {
     const char *slash = strrchr(program, '/');
-    for (size_t i = 0; i < sizeof(links) / sizeof(*links); i++)
-        if (strcmp(slash ? slash + 1 : program, links[i].program) == 0)
-            return links[i].verb;
+    for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+        if (strcmp(slash ? slash + 1 : program, others[i].program) == 0)
+            return &others[i].verb;
     return NULL;
-}
-
-static enum rc run_linked(int argc, char **argv, const char *verb)
-{
-    for (now = cli_verbs; strcmp(now->name, verb) != 0;)
-        now++;
-    return now->run(argc, argv);
 }
 
 static enum rc run(int argc, char **argv)
@@ -150,9 +149,9 @@ static int finish(enum rc rc)
 
 int cli_main(int argc, char **argv)
 {
-    const char *verb = argc > 0 ? linked_verb(argv[0]) : NULL;
-    if (verb)
-        return finish(run_linked(argc, argv, verb));
+    now = argc > 0 ? find_other(argv[0]) : NULL;
+    if (now)
+        return finish(now->run(argc, argv));
     find_output(argc, argv);
     while (argc > 2 && is_flag(argv[1], "-o", "--output")) {
         argc -= 2; /* read above */

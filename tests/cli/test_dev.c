@@ -123,6 +123,37 @@ static void key_references_lie_ready(void **state)
     run_free(&r);
 }
 
+/* All is well, down to the key's own bytes; then another measurement. */
+static void the_doctor_finds_a_cluster_healthy(void **state)
+{
+    (void)state;
+    struct run r;
+    RUN(&r, "key", "show", "release", "-o", "json");
+    assert_code(&r, 0);
+    json_t *o = run_json(&r);
+    char key[65];
+    snprintf(key, sizeof(key), "%s",
+             json_string_value(json_object_get(o, "group_key")));
+    json_decref(o);
+    run_free(&r);
+    RUN(&r, "openssl", "doctor", "--conf", in("c/openssl.cnf"));
+    assert_code(&r, 0);
+    assert_null(strstr(r.out, "FAIL"));
+    assert_null(strstr(r.out, "warn"));
+    assert_non_null(strstr(r.out, "ok   key          mpc:release is Ed25519 "));
+    assert_non_null(strstr(r.out, key));
+    run_free(&r);
+    char *want = strdup(getenv("TEE_POLICY_HASH"));
+    setenv("TEE_POLICY_HASH", key, 1);
+    RUN(&r, "openssl", "doctor", "--conf", in("c/openssl.cnf"));
+    assert_code(&r, 1);
+    assert_non_null(strstr(r.out, "FAIL policy-hash"));
+    assert_non_null(strstr(r.out, "TEE_POLICY_HASH must have it"));
+    run_free(&r);
+    setenv("TEE_POLICY_HASH", want, 1);
+    free(want);
+}
+
 /* A session for at.file, its id in hex. */
 static void request(char id[65])
 {
@@ -423,6 +454,7 @@ int main(void)
         cmocka_unit_test(second_up_changes_nothing),
         cmocka_unit_test(status_and_keys_are_told),
         cmocka_unit_test(key_references_lie_ready),
+        cmocka_unit_test(the_doctor_finds_a_cluster_healthy),
         cmocka_unit_test(keys_are_made_once_and_by_stewards),
         cmocka_unit_test(a_guarded_key_wants_an_engineer_and_two_stewards),
         cmocka_unit_test(a_denial_ends_a_session),

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the sidecar behind the socket says, and whether it has keys. */
+#include "cli/doctor.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ASK_MS 5000
+
+static const char *text_of(const json_t *o, const char *key)
+{
+    const char *s = json_string_value(json_object_get(o, key));
+    return s ? s : "?";
+}
+
+/* The provider sends it in a header: nothing else may be in it. */
+static bool check_want(struct doctor *d)
+{
+    const char *want = getenv("TEE_POLICY_HASH");
+    if (!want)
+        return true;
+    if (*want && strspn(want, "0123456789abcdefABCDEF, ") == strlen(want))
+        return true;
+    doctor_fail(d, "policy-hash",
+                "set it to attested hashes (64 hex digits, commas between), or "
+                "unset it",
+                "TEE_POLICY_HASH is %s",
+                *want ? "no list of hashes"
+                      : "set but empty: it allows "
+                        "no sidecar");
+    return false;
+}
+
+/* Whom it refused: asked again without our wish. */
+static void say_mismatch(struct doctor *d)
+{
+    OWNED(json_t) *o = NULL;
+    const char *want = getenv("TEE_POLICY_HASH");
+    OWNED_MEM char *kept = want ? strdup(want) : NULL;
+    char why[512];
+    char fix[DOCTOR_FIX];
+    snprintf(why, sizeof(why), "%s", rc_text());
+    unsetenv("TEE_POLICY_HASH");
+    enum rc rc = cli_ask_json(&o, d->socket, "/v1/status");
+    if (kept)
+        setenv("TEE_POLICY_HASH", kept, 1);
+    snprintf(fix, sizeof(fix),
+             "if you know that %s is the right program, TEE_POLICY_HASH must "
+             "have it",
+             rc == RC_OK ? text_of(o, "policy_hash") : "the sidecar's");
+    doctor_fail(d, "policy-hash", kept ? fix : NULL, "%s", why);
+}
+
+static void say_status(struct doctor *d, const json_t *o)
+{
+    size_t i;
+    json_t *p;
+    doctor_ok(d, "sidecar", "node %lld of %s answers, attested as %s%s",
+              (long long)json_integer_value(json_object_get(o, "node")),
+              text_of(o, "deployment"), text_of(o, "policy_hash"),
+              json_is_true(json_object_get(o, "simulated")) ? ", SIMULATED"
+                                                            : "");
+    json_array_foreach (json_object_get(o, "problems"), i, p)
+        doctor_warn(d, "sidecar", "see the sidecar's log", "it says: %s",
+                    json_string_value(p));
+}
+
+static bool ask_status(struct doctor *d)
+{
+    OWNED(json_t) *o = NULL;
+    char fix[DOCTOR_FIX];
+    enum rc rc = cli_ask_json(&o, d->socket, "/v1/status");
+    if (rc == RC_OK) {
+        say_status(d, o);
+        return true;
+    }
+    snprintf(fix, sizeof(fix), "%s", rc_hint_text());
+    if (rc == RC_POLICY_HASH)
+        say_mismatch(d);
+    else
+        doctor_fail(d, "sidecar", *fix ? fix : "see the sidecar's log", "%s",
+                    rc_text());
+    return false;
+}
+
+static void judge_keys(struct doctor *d, const struct wire_keys *keys)
+{
+    unsigned made = 0;
+    for (size_t i = 0; i < keys->keys.n; i++) {
+        const struct wire_key *k = &keys->keys.at[i];
+        bool artifact = strcmp(k->class, "artifact") == 0;
+        if (!k->epoch)
+            continue;
+        if (!made++ || (artifact && strcmp(k->name, "release") == 0))
+            snprintf(d->key_name, sizeof(d->key_name), "%s", k->name);
+    }
+    if (made)
+        doctor_ok(d, "keys", "%u of %zu profiles have a key", made,
+                  keys->keys.n);
+    else
+        doctor_fail(d, "keys",
+                    "mpcsign key create NAME --as PERSON --approve STEWARDS",
+                    "the sidecar answers, but none of its %zu profiles has a "
+                    "key",
+                    keys->keys.n);
+}
+
+static void ask_keys(struct doctor *d)
+{
+    struct http_answer a;
+    WIRE(keys) keys = { 0 };
+    enum rc rc = cli_ask(&a, d->socket, "/v1/keys", NULL, 0, ASK_MS);
+    if (rc == RC_OK) {
+        rc = wire_keys_decode(&keys, (const char *)a.body, a.body_len);
+        http_answer_free(&a);
+    }
+    if (rc == RC_OK)
+        judge_keys(d, &keys);
+    else
+        doctor_fail(d, "keys", "are mpcsign and the sidecar of one version?",
+                    "%s", rc_text());
+}
+
+void doctor_sidecar(struct doctor *d)
+{
+    bool want = check_want(d);
+    if (want && d->reached && ask_status(d))
+        ask_keys(d);
+}
