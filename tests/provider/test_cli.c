@@ -227,6 +227,24 @@ static void drop_in_works_after_stock_files(void **state)
     }
 }
 
+/* The comments of the drop-in, taken at their word. */
+static void drop_in_works_with_every_setting_on(void **state)
+{
+    (void)state;
+    assert_sh("/dev/null",
+              "mkdir evidence && sed -E -e 's/^#(timeout)/\\1/' -e "
+              "'s/^#(legacy-bridge|decode-public-keys) = no$/\\1 = yes/' -e "
+              "\"s|^#(evidence-dir) = .*|\\1 = $PWD/evidence|\" " DROP_IN
+              " >all.cnf && test $(grep -cE "
+              "'^(timeout|legacy-bridge|decode-public-keys|evidence-dir) = ' "
+              "all.cnf) = 4");
+    sign_by("all.cnf");
+    default_provider_works_by("all.cnf");
+    assert_sh("/dev/null",
+              "test evidence/$(sha256sum <sig | cut -c 1-64).mpc.json = "
+              "evidence/*");
+}
+
 /* ---- failures ------------------------------------------------------------ */
 
 static void every_failure_of_a_signature_is_one_readable_line(void **state)
@@ -321,6 +339,7 @@ int main(void)
         cmocka_unit_test(writing_the_private_key_is_refused_with_words),
         cmocka_unit_test(drop_in_works_alone),
         cmocka_unit_test(drop_in_works_after_stock_files),
+        cmocka_unit_test(drop_in_works_with_every_setting_on),
         cmocka_unit_test(every_failure_of_a_signature_is_one_readable_line),
         cmocka_unit_test(an_absent_sidecar_is_one_line_with_a_remedy),
         cmocka_unit_test(lists_show_what_is_offered),
@@ -341,6 +360,7 @@ int main(void)
     (void)writing_the_private_key_is_refused_with_words;
     (void)drop_in_works_alone;
     (void)drop_in_works_after_stock_files;
+    (void)drop_in_works_with_every_setting_on;
     (void)every_failure_of_a_signature_is_one_readable_line;
     (void)an_absent_sidecar_is_one_line_with_a_remedy;
     (void)lists_show_what_is_offered;
