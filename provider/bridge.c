@@ -25,7 +25,7 @@
 #define OID      "1.3.6.1.4.1.32473.1.1"
 #define OID_NAME "mpcKeyReference"
 
-/* Guards what follows it; held for a few instructions, never across I/O. */
+/* Guards what follows it, and make(); never held across I/O. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct prov *newest; /* then ->bridge_next, older ones */
 
@@ -170,7 +170,8 @@ static bool make_nids(void)
 }
 
 /*
- * NO_REGISTER_ALL: were the engine ever listed, ENGINE_register_all_complete()
+ * Initialised once and for good: a host may forbid libcrypto to do that by
+ * itself (ENGINE_set_table_flags). NO_REGISTER_ALL: were the engine ever listed, ENGINE_register_all_complete()
  * would give every Ed25519 key of the process to it.
  */
 static bool make_engine(void)
@@ -181,10 +182,13 @@ static bool make_engine(void)
            ENGINE_set_flags(engine, ENGINE_FLAGS_NO_REGISTER_ALL) &&
            ENGINE_set_pkey_meths(engine, sign_methods) &&
            ENGINE_set_pkey_asn1_meths(engine, key_methods) &&
-           ENGINE_register_pkey_asn1_meths(engine);
+           ENGINE_init(engine) && ENGINE_register_pkey_asn1_meths(engine);
 }
 
-/* What could not be made stays NULL; the next context tries again. */
+/*
+ * What could not be made stays NULL; the next context tries again. The engine
+ * is registered last: from then on threads come in that never took the lock.
+ */
 static bool make(void)
 {
     if (error_library == 0)
@@ -207,11 +211,16 @@ static void join(struct prov *p)
     newest = p;
 }
 
-/* Another libcrypto than ours would never ask our engine. */
+/*
+ * Another libcrypto than ours would never ask our engine. Ours loads the
+ * process's configuration as soon as an object identifier is looked at, and
+ * that may well load this provider once more: so now, and not under the lock.
+ */
 void prov_bridge_up(struct prov *p)
 {
     if (!p->host)
         return;
+    OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, NULL);
     pthread_mutex_lock(&lock);
     if (!made)
         made = make();

@@ -115,23 +115,54 @@ static enum rc fetch(struct bridge_key **out, const PKCS8_PRIV_KEY_INFO *p8)
     return RC_OK;
 }
 
+static bool is_ours(const EVP_PKEY *pkey)
+{
+    return EVP_PKEY_get_id(pkey) == EVP_PKEY_ED25519 &&
+           EVP_PKEY_get0_engine(pkey) == prov_bridge_engine();
+}
+
 /*
  * Looked up by name, our method makes pkey of the type that it is a method
  * of, Ed25519. An assignment with the type left open keeps both.
  */
+static bool assign(EVP_PKEY *pkey, const EVP_PKEY *pub)
+{
+    void *ecx = (void *)(uintptr_t)EVP_PKEY_get0(pub);
+    return ecx && EVP_PKEY_set_type_str(pkey, BRIDGE_METHOD, -1) &&
+           is_ours(pkey) && EVP_PKEY_assign(pkey, EVP_PKEY_NONE, ecx) &&
+           is_ours(pkey) && EVP_PKEY_get0(pkey) == ecx;
+}
+
+/*
+ * That is how OpenSSL 3.0 to 3.5 do it, and no manual says so. One that does
+ * it otherwise might free the ECX_KEY twice; so it is tried first, with an
+ * EVP_PKEY that is better lost than freed where it turns out so.
+ */
+static bool fits(const EVP_PKEY *pub)
+{
+    static atomic_bool known;
+    if (atomic_load(&known))
+        return true;
+    EVP_PKEY *probe = EVP_PKEY_new();
+    if (!probe || !assign(probe, pub))
+        return false;
+    EVP_PKEY_free(probe);
+    atomic_store(&known, true);
+    return true;
+}
+
 static enum rc attach(EVP_PKEY *pkey, struct bridge_key **k)
 {
-    if (!EVP_PKEY_set_type_str(pkey, BRIDGE_METHOD, -1) ||
-        EVP_PKEY_get_id(pkey) != EVP_PKEY_ED25519 ||
-        EVP_PKEY_get0_engine(pkey) != prov_bridge_engine() ||
-        !EVP_PKEY_set_ex_data(pkey, key_index, *k))
-        return rc_raise(RC_INTERNAL, "legacy-bridge: this libcrypto does not "
-                                     "take the key");
-    void *ecx = (void *)(uintptr_t)EVP_PKEY_get0(TAKE(*k)->pub);
-    if (!EVP_PKEY_assign(pkey, EVP_PKEY_NONE, ecx))
-        return rc_raise(RC_INTERNAL, "legacy-bridge: this libcrypto does not "
-                                     "take the public key");
-    return RC_OK;
+    const EVP_PKEY *pub = (*k)->pub;
+    if (fits(pub) && EVP_PKEY_set_ex_data(pkey, key_index, *k)) {
+        (void)TAKE(*k);
+        if (assign(pkey, pub))
+            return RC_OK;
+    }
+    enum rc rc = rc_raise(RC_INTERNAL, "legacy-bridge: this libcrypto takes no "
+                                       "key of ours");
+    rc_hint("set legacy-bridge = no; for CMS use mpcsign cms sign");
+    return rc;
 }
 
 static int decode(EVP_PKEY *pkey, const PKCS8_PRIV_KEY_INFO *p8)

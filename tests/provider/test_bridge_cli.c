@@ -36,7 +36,8 @@ static void certificate(void)
     fake_file(&fake, "soft.der", der, sizeof(der));
     assert_sh("/dev/null",
               "printf '[req]\\ndistinguished_name = dn\\n[dn]\\n"
-              "[x]\\nsubjectKeyIdentifier = hash\\n' >req.cnf; "
+              "[x]\\nsubjectKeyIdentifier = hash\\n"
+              "basicConstraints = CA:TRUE\\n' >req.cnf; "
               "OPENSSL_CONF=req.cnf openssl req -new -x509 -key soft.der "
               "-keyform DER -subj /CN=release -extensions x -out cert.pem");
 }
@@ -108,6 +109,10 @@ static void the_same_file_serves_the_other_commands(void **state)
                  "openssl req -new -x509 -key release.pem -subj /CN=x "
                  "-out self.pem");
     assert_sh("/dev/null", "openssl verify -CAfile self.pem self.pem");
+    assert_quiet(1, "first.cnf",
+                 "openssl x509 -req -in csr.pem -CA cert.pem -CAkey "
+                 "release.pem -days 1 -out leaf.pem 2>/dev/null");
+    assert_sh("/dev/null", "openssl verify -CAfile cert.pem leaf.pem");
     assert_quiet(0, "first.cnf", "openssl pkey -in release.pem -noout -text");
     OWNED_MEM char *text = text_of("out");
     assert_non_null(strstr(text, "mpc:release"));

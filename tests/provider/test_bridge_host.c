@@ -10,7 +10,7 @@
 #include <openssl/err.h>
 #include <pthread.h>
 #include <sodium.h>
-#include <stdatomic.h>
+#include <sys/wait.h>
 
 #include "base/own.h"
 
@@ -215,7 +215,7 @@ static void *sign_until_told(void *arg)
 {
     EVP_PKEY *key = arg;
     uint8_t sig[64];
-    while (rig_sign(NULL, key, "hello", 5, sig))
+    for (int i = 0; i < 10000 && rig_sign(NULL, key, "hello", 5, sig); i++)
         continue;
     unsigned long e = ERR_peek_error();
     return (void *)(uintptr_t)(e && strstr(ERR_reason_error_string(e),
@@ -297,8 +297,59 @@ static void threads_with_contexts_of_their_own_do_not_meet(void **state)
     }
 }
 
-int main(void)
+/* ---- the first of the process -------------------------------------------- */
+
+#define FIRST_S 20
+
+/*
+ * A process that has not looked at its own configuration yet, loading the
+ * provider into contexts of its threads: the provider comes once more, from
+ * the configuration, while the first is being set up.
+ */
+static int be_the_first(void)
 {
+    struct host h[BRIDGED] = { 0 };
+    pthread_t threads[BRIDGED];
+    unsigned good = 0;
+    alarm(FIRST_S); /* it hangs, or it does not */
+    for (size_t i = 0; i < BRIDGED; i++) {
+        snprintf(h[i].conf, sizeof(h[i].conf), "%s", getenv("OPENSSL_CONF"));
+        if (pthread_create(&threads[i], NULL, host_many, &h[i]) != 0)
+            return 1;
+    }
+    for (size_t i = 0; i < BRIDGED; i++) {
+        pthread_join(threads[i], NULL);
+        good += h[i].good;
+    }
+    EVP_PKEY *key = bridged(NULL, BRIDGE_RELEASE);
+    int rc = key && good == BRIDGED * (CYCLES / 20) ? 0 : 1;
+    EVP_PKEY_free(key);
+    return rc;
+}
+
+static void the_configuration_of_the_process_may_name_it_too(void **state)
+{
+    char conf[160];
+    (void)state;
+    OSSL_LIB_CTX_free(rig_context(DEFAULT_FIRST, BRIDGE_ON)); /* its file */
+    snprintf(conf, sizeof(conf), "%s/ctx.cnf", rig_fake.dir);
+    fake_idle(&rig_fake);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        setenv("OPENSSL_CONF", conf, 1);
+        execl("/proc/self/exe", "test_bridge_host", "first", (char *)NULL);
+        _exit(127);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "first") == 0)
+        return be_the_first();
     const struct CMUnitTest tests[] = {
         RIG(ordinary_keys_are_untouched_while_others_load),
         RIG(a_key_is_of_the_context_that_it_is_read_in),
@@ -307,6 +358,7 @@ int main(void)
         RIG(a_context_may_end_while_its_keys_sign),
         RIG(contexts_come_and_go_with_their_keys),
         RIG(threads_with_contexts_of_their_own_do_not_meet),
+        RIG(the_configuration_of_the_process_may_name_it_too),
     };
     return cmocka_run_group_tests(tests, rig_up, rig_down);
 }
