@@ -56,9 +56,9 @@ static void say_errors(const char *name)
 static void load_config(void)
 {
     say("library", "%s", OpenSSL_version(OPENSSL_VERSION));
-    int ok = CONF_modules_load_file_ex(NULL, NULL, NULL,
-                                       CONF_MFLAGS_DEFAULT_SECTION |
-                                               CONF_MFLAGS_IGNORE_MISSING_FILE);
+    int ok = CONF_modules_load_file_ex(
+            OSSL_LIB_CTX_get0_global_default(), NULL, NULL,
+            CONF_MFLAGS_DEFAULT_SECTION | CONF_MFLAGS_IGNORE_MISSING_FILE);
     say("config", "%d", ok > 0);
     say_errors("config-error");
 }

@@ -143,6 +143,13 @@ static void the_doctor_finds_a_cluster_healthy(void **state)
     assert_non_null(strstr(r.out, "ok   key          mpc:release is Ed25519 "));
     assert_non_null(strstr(r.out, key));
     run_free(&r);
+    static const char *const files[] = { "c/release.pem", "c/web.pem" };
+    for (size_t i = 0; i < 2; i++) {
+        RUN(&r, "openssl", "doctor", "--conf", in("c/openssl.cnf"), "--key",
+            in(files[i]));
+        assert_code(&r, 0);
+        run_free(&r);
+    }
     char *want = strdup(getenv("TEE_POLICY_HASH"));
     setenv("TEE_POLICY_HASH", key, 1);
     RUN(&r, "openssl", "doctor", "--conf", in("c/openssl.cnf"));
