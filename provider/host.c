@@ -17,7 +17,8 @@
 
 /*
  * The host's library context is only ours to use when its libcrypto is the
- * one that we call: a program may carry its own, with other structures.
+ * one that we call: a program may carry its own, with other structures. The
+ * core hands back what the program said, and NULL is the default context.
  */
 OSSL_LIB_CTX *prov_host(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in)
 {
@@ -29,9 +30,10 @@ OSSL_LIB_CTX *prov_host(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in)
         else if (in->function_id == OSSL_FUNC_CORE_GET_LIBCTX)
             get_libctx = OSSL_FUNC_core_get_libctx(in);
     }
-    return get_libctx && allocate == CRYPTO_malloc
-                   ? (OSSL_LIB_CTX *)get_libctx(handle)
-                   : NULL;
+    if (!get_libctx || allocate != CRYPTO_malloc)
+        return NULL;
+    OSSL_LIB_CTX *ctx = (OSSL_LIB_CTX *)get_libctx(handle);
+    return ctx ? ctx : OSSL_LIB_CTX_get0_global_default();
 }
 
 void prov_host_fetch_first(const struct prov *p)

@@ -297,6 +297,23 @@ static void threads_with_contexts_of_their_own_do_not_meet(void **state)
     }
 }
 
+/* As OSSL_PROVIDER_load(NULL, ...) and CONF_modules_load_file() say it: the
+ * core then has NULL for a context, which is no sign of another libcrypto. */
+static void null_is_the_default_context(void **state)
+{
+    (void)state;
+    char conf[160];
+    uint8_t sig[64];
+    OSSL_LIB_CTX_free(rig_context(DEFAULT_FIRST, BRIDGE_ON)); /* its file */
+    snprintf(conf, sizeof(conf), "%s/ctx.cnf", rig_fake.dir);
+    assert_int_equal(OSSL_LIB_CTX_load_config(NULL, conf), 1);
+    OWNED(EVP_PKEY) *key = bridged(NULL, BRIDGE_RELEASE);
+    if (!key)
+        ERR_print_errors_fp(stderr);
+    assert_non_null(key);
+    assert_int_equal(rig_sign(NULL, key, "hello", 5, sig), 1);
+}
+
 /* ---- the first of the process -------------------------------------------- */
 
 #define FIRST_S 20
@@ -359,6 +376,7 @@ int main(int argc, char **argv)
         RIG(contexts_come_and_go_with_their_keys),
         RIG(threads_with_contexts_of_their_own_do_not_meet),
         RIG(the_configuration_of_the_process_may_name_it_too),
+        RIG(null_is_the_default_context), /* last: it stays configured */
     };
     return cmocka_run_group_tests(tests, rig_up, rig_down);
 }
