@@ -227,6 +227,42 @@ static void a_key_names_the_root_that_a_chain_is_verified_with(void **state)
     fake.cert_len = 0;
 }
 
+/* All by names: who signs, with what, and whom to trust. */
+static void a_cms_message_is_verified_with_the_root_that_a_key_names(
+        void **state)
+{
+    static const char conf[] =
+            "openssl_conf = i\n[i]\nproviders = p\n[p]\ndefault = d\nmpc = "
+            "m\n[d]\nactivate = 1\n[m]\nactivate = 1\nlegacy-bridge = yes\n"
+            "decode-public-keys = yes\n[req]\ndistinguished_name = n\n[n]\n";
+    (void)state;
+    fake_file(&fake, "all.cnf", conf, sizeof(conf) - 1);
+    assert_sh("all.cnf",
+              "openssl req -x509 -newkey ed25519 -nodes -keyout ca.key -out "
+              "ca.pem -subj '/CN=the root' -addext "
+              "basicConstraints=critical,CA:true && "
+              "openssl req -new -key ref.pem -subj /CN=leaf -out k.csr && "
+              "openssl x509 -req -in k.csr -CA ca.pem -CAkey ca.key "
+              "-CAcreateserial -outform DER -out k.der && "
+              "openssl x509 -in ca.pem -outform DER -out ca.der");
+    fake.cert_len = der_of("k.der", fake.cert, sizeof(fake.cert));
+    fake.root_len = der_of("ca.der", fake.root, sizeof(fake.root));
+    unsigned before = fake.signs;
+    assert_sh("all.cnf",
+              "openssl cms -sign -binary -in msg -signer mpc:release "
+              "-inkey p8.pem -outform DER -out m.p7s");
+    assert_int_equal(fake.signs, before + 1);
+    assert_sh("all.cnf", "openssl cms -verify -binary -content msg -inform DER "
+                         "-in m.p7s -no-CAfile -no-CApath -CAstore mpc:release "
+                         "-purpose any -out m && cmp m msg");
+    assert_int_not_equal(sh("all.cnf",
+                            "openssl cms -verify -binary -content msg -inform "
+                            "DER -in m.p7s -no-CAfile -no-CApath -purpose any "
+                            "-out m"),
+                         0);
+    fake.cert_len = fake.root_len = 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -245,6 +281,9 @@ int main(void)
                                each_up),
         cmocka_unit_test_setup(
                 a_key_names_the_root_that_a_chain_is_verified_with, each_up),
+        cmocka_unit_test_setup(
+                a_cms_message_is_verified_with_the_root_that_a_key_names,
+                each_up),
     };
     return cmocka_run_group_tests(tests, shell_up, shell_down);
 }

@@ -155,6 +155,70 @@ static void copies_of_a_message_part_when_one_is_written(void **state)
     prov_message_free(b);
 }
 
+#define OID "\x06\x0a\x2b\x06\x01\x04\x01\x81\xfd\x59\x01\x01"
+
+/* One encoding each, and nothing beside the text. */
+static void pkcs8_is_ours_exactly_or_not_at_all(void **state)
+{
+    static const struct {
+        const char *der;
+        size_t len;
+        bool ours;
+        enum rc rc;
+        const char *why;
+    } cases[] = {
+#define D(bytes) bytes, sizeof(bytes) - 1
+        { D("\x30\x14\x02\x01\x00\x30\x0c" OID "\x04\x01x"), true, RC_OK,
+          "plain" },
+        { D("\x30\x16\x02\x01\x00\x30\x0e" OID "\x05\x00\x04\x01x"), true,
+          RC_PARSE, "parameters" },
+        { D("\x30\x16\x02\x01\x00\x30\x0c" OID "\x04\x01x\xa0\x00"), true,
+          RC_PARSE, "attributes" },
+        { D("\x30\x11\x02\x01\x00\x30\x0c" OID), true, RC_PARSE, "no key" },
+        { D("\x30\x14\x02\x01\x01\x30\x0c" OID "\x04\x01x"), false, RC_PARSE,
+          "version 1" },
+        { D("\x30\x14\x02\x01\x00\x30\x0c" OID "\x04\x01x!"), false, RC_PARSE,
+          "a byte after it" },
+        { D("\x30\x14\x02\x01\x00\x30\x0c" OID "\x04\x02x"), true, RC_PARSE,
+          "a text over its end" },
+        { D("\x30\x81\x14\x02\x01\x00\x30\x0c" OID "\x04\x01x"), false,
+          RC_PARSE, "a length that could be shorter" },
+        { D("\x30\x80\x02\x01\x00\x30\x0c" OID "\x04\x01x\x00\x00"), false,
+          RC_PARSE, "no length" },
+        { D("\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70"), false,
+          RC_PARSE, "Ed25519" },
+        { D(""), false, RC_PARSE, "nothing" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const uint8_t *der = (const uint8_t *)cases[i].der;
+        const char *text = NULL;
+        size_t len = 0;
+        if (prov_pkcs8_is_ours(der, cases[i].len) != cases[i].ours)
+            fail_msg("%s: ours?", cases[i].why);
+        if (prov_pkcs8_text(&text, &len, der, cases[i].len) != cases[i].rc)
+            fail_msg("%s: %s", cases[i].why, rc_text());
+        if (cases[i].rc == RC_OK)
+            assert_true(len == 1 && text[0] == 'x');
+    }
+}
+
+static void references_have_a_length_and_no_nul(void **state)
+{
+    static char endless[PROV_REF_MAX + 1];
+    struct prov_uri uri;
+    (void)state;
+    memset(endless, 'a', sizeof(endless));
+    memcpy(endless, "mpc:", 4);
+    assert_rc(prov_ref_parse(&uri, endless, sizeof(endless)), RC_TOO_LARGE);
+    assert_string_not_equal(rc_hint_text(), "");
+    assert_rc(prov_ref_parse(&uri, "mpc:a\0b", 7), RC_PARSE);
+    assert_non_null(strstr(rc_text(), "NUL"));
+    assert_rc(prov_ref_parse(&uri, "mpc:a\n", 6), RC_PARSE);
+    assert_ok(prov_ref_parse(&uri, "mpc:abc", 5)); /* need not end with NUL */
+    assert_string_equal(uri.name, "a");
+}
+
 /* One function of the signature table, by its number. */
 static void (*entry(int id))(void)
 {
@@ -273,6 +337,21 @@ static enum rc split_a_key(void)
     return pub ? RC_OK : RC_NOMEM;
 }
 
+static enum rc keep_evidence(void)
+{
+    struct prov p = { 0 };
+    const struct wire_signed s = { .attempt = 1 };
+    struct prov_evidence *e = NULL;
+    struct prov_key *k = prov_key_new(&p);
+    if (!k)
+        return RC_NOMEM;
+    enum rc rc = prov_evidence_begin(&e, &p);
+    if (rc == RC_OK)
+        rc = prov_evidence_end(e, k, &s);
+    prov_key_free(k);
+    return rc;
+}
+
 static void every_failed_allocation_is_told_and_leaks_nothing(void **state)
 {
     static const struct {
@@ -280,7 +359,8 @@ static void every_failed_allocation_is_told_and_leaks_nothing(void **state)
         int allocations;
     } cases[] = { { build_a_message, 5 },
                   { read_a_reply, 2 },
-                  { split_a_key, 2 } };
+                  { split_a_key, 2 },
+                  { keep_evidence, 2 } };
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         for (int n = 0; n < cases[i].allocations; n++) {
@@ -309,6 +389,8 @@ int main(void)
         cmocka_unit_test(copies_of_a_message_part_when_one_is_written),
         cmocka_unit_test(every_failed_allocation_is_told_and_leaks_nothing),
         cmocka_unit_test(every_name_of_its_own_digest_is_taken),
+        cmocka_unit_test(pkcs8_is_ours_exactly_or_not_at_all),
+        cmocka_unit_test(references_have_a_length_and_no_nul),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
