@@ -77,6 +77,19 @@ static enum rc parse(struct prov_uri *u, const char *uri)
     return RC_OK;
 }
 
+static enum rc session_of_environment(struct prov_uri *u)
+{
+    const char *env = secure_getenv("MPC_SESSION");
+    if (u->session[0] || !env || !env[0])
+        return RC_OK;
+    enum rc rc = take_session(u->session, env, strlen(env), "MPC_SESSION");
+    if (rc != RC_OK)
+        rc_hint("unset it, or set it to what mpcsign request printed");
+    else
+        u->session_by_env = true;
+    return rc;
+}
+
 enum rc prov_uri_parse(struct prov_uri *out, const char *uri)
 {
     struct prov_uri u = { 0 };
@@ -86,11 +99,7 @@ enum rc prov_uri_parse(struct prov_uri *out, const char *uri)
                 "printed by mpcsign request");
         return rc;
     }
-    const char *env = secure_getenv("MPC_SESSION");
-    if (!u.session[0] && env && env[0]) {
-        TRY(take_session(u.session, env, strlen(env), "MPC_SESSION"));
-        u.session_by_env = true;
-    }
+    TRY(session_of_environment(&u));
     *out = u;
     return RC_OK;
 }

@@ -64,6 +64,7 @@ static void session_of_the_uri_wins_over_the_environment(void **state)
     setenv("MPC_SESSION", "nonsense", 1);
     assert_rc(prov_uri_parse(&u, "mpc:release"), RC_PARSE);
     assert_non_null(strstr(rc_text(), "MPC_SESSION"));
+    assert_non_null(strstr(rc_hint_text(), "unset it"));
     setenv("MPC_SESSION", "", 1);
     assert_ok(prov_uri_parse(&u, "mpc:release"));
     assert_string_equal(u.session, "");
