@@ -129,6 +129,44 @@ static void a_bundle_that_can_not_be_had_is_one_error(void **state)
     assert_bundle_of(json, bundle_on(key, json, sizeof(json)), sig);
 }
 
+/*
+ * Threads that sign with one key and ask it what it knows: each answer is a
+ * bundle or none, of whichever signature was the newest just then.
+ */
+static void *sign_and_ask(void *arg)
+{
+    EVP_PKEY *key = arg;
+    unsigned good = 0;
+    for (uint32_t i = 0; i < 100; i++) {
+        uint8_t json[8192], sig[64];
+        char session[65];
+        good += rig_sign(rig_both, key, &i, sizeof(i), sig) == 1 &&
+                EVP_PKEY_get_utf8_string_param(key, "mpc-session", session,
+                                               sizeof(session), NULL) == 1;
+        size_t len = bundle_on(key, json, sizeof(json));
+        WIRE(bundle) b = { 0 };
+        if (len > 0 && wire_bundle_decode(&b, (const char *)json, len) != RC_OK)
+            good = 0;
+        ERR_clear_error(); /* the fake keeps only the latest */
+    }
+    return good == 100 ? key : NULL;
+}
+
+static void threads_share_what_a_key_knows(void **state)
+{
+    (void)state;
+    OWNED(EVP_PKEY) *key = rig_need_key(rig_both, "mpc:release");
+    pthread_t threads[4];
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, sign_and_ask, key),
+                         0);
+    for (size_t i = 0; i < 4; i++) {
+        void *good;
+        pthread_join(threads[i], &good);
+        assert_non_null(good);
+    }
+}
+
 /* ---- evidence-dir -------------------------------------------------------- */
 
 static OSSL_LIB_CTX *context_with_dir(char path[160], const char *name)
@@ -274,6 +312,7 @@ int main(void)
         RIG(a_signature_in_pieces_leaves_its_bundle_too),
         RIG(a_key_tells_the_session_it_signed_in),
         RIG(a_bundle_that_can_not_be_had_is_one_error),
+        RIG(threads_share_what_a_key_knows),
         RIG(each_signature_leaves_one_file_named_by_it),
         RIG(where_nothing_can_be_written_nothing_is_signed),
         RIG(evidence_that_fails_keeps_the_signature_back),
