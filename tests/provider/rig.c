@@ -61,12 +61,13 @@ int rig_down(void **state)
 int rig_calm(void **state)
 {
     (void)state;
-    rig_fake.key_mode = FAKE_OK;
-    rig_fake.sign_mode = FAKE_OK;
-    rig_fake.bundle_mode = FAKE_OK;
     rig_fake.class = "artifact";
     rig_fake.cert_len = rig_fake.root_len = 0;
     rig_fake.max_message = 16u << 20;
+    /* atomic, and last: what is written above is seen with them */
+    rig_fake.bundle_mode = FAKE_OK;
+    rig_fake.sign_mode = FAKE_OK;
+    rig_fake.key_mode = FAKE_OK;
     ERR_clear_error();
     return 0;
 }
