@@ -2,12 +2,14 @@
 /*
  * cycles keys N: loads a key of the bridge N times, with all a program does
  * with one. cycles contexts N: loads and unloads the provider N times, a key
- * of each kind in it. cycles.sh runs it under valgrind.
+ * of each kind in it. cycles loads N: the same by OSSL_PROVIDER_unload(), and
+ * what else there is of a provider's key. cycles.sh runs it under valgrind.
  */
 #include "bridged.h"
 
 #include <openssl/cms.h>
 #include <openssl/err.h>
+#include <openssl/provider.h>
 
 #include "base/own.h"
 
@@ -69,6 +71,36 @@ static void contexts(unsigned n)
     }
 }
 
+static void all_of_a_key(OSSL_LIB_CTX *ctx)
+{
+    uint8_t json[4096];
+    size_t len = 0;
+    OWNED(EVP_PKEY) *file = bridged(ctx, BRIDGE_RELEASE);
+    OWNED(EVP_PKEY) *key = rig_key(ctx, "mpc:release");
+    want(signs(ctx, file) && signs(ctx, key), "keys");
+    want(EVP_PKEY_get_octet_string_param(key, "mpc-bundle", json, sizeof(json),
+                                         &len) == 1,
+         "evidence");
+    OWNED(EVP_PKEY) *none = rig_key(ctx, "mpc:Wrong");
+    want(!none, "a wrong name");
+    ERR_clear_error();
+}
+
+/* As programs do that load providers themselves. */
+static void loads(unsigned n)
+{
+    while (n-- > 0) {
+        OWNED(OSSL_LIB_CTX) *ctx = OSSL_LIB_CTX_new();
+        OSSL_PROVIDER_set_default_search_path(ctx, MODULES);
+        OSSL_PROVIDER *dflt = OSSL_PROVIDER_load(ctx, "default");
+        OSSL_PROVIDER *mpc = OSSL_PROVIDER_load(ctx, "mpc");
+        want(dflt && mpc, "loading");
+        all_of_a_key(ctx);
+        want(OSSL_PROVIDER_unload(mpc) == 1, "unloading");
+        OSSL_PROVIDER_unload(dflt);
+    }
+}
+
 int main(int argc, char **argv)
 {
     unsigned n = argc == 3 ? (unsigned)strtoul(argv[2], NULL, 10) : 0;
@@ -77,6 +109,8 @@ int main(int argc, char **argv)
     rig_up(NULL);
     if (strcmp(argv[1], "keys") == 0)
         keys(n);
+    else if (strcmp(argv[1], "loads") == 0)
+        loads(n);
     else
         contexts(n);
     rig_down(NULL);

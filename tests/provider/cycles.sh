@@ -9,7 +9,8 @@ trap 'rm -rf "$dir"' EXIT
 
 # reachable MODE N: bytes still reachable; fails when any are lost
 reachable() {
-    "$valgrind" --leak-check=full --show-leak-kinds=definite,indirect \
+    "$valgrind" --fair-sched=yes --leak-check=full \
+        --show-leak-kinds=definite,indirect \
         --errors-for-leak-kinds=definite,indirect --error-exitcode=99 \
         "$program" "$1" "$2" 2>"$dir/log" >&2 || {
         cat "$dir/log" >&2
@@ -19,9 +20,10 @@ reachable() {
         "$dir/log"
 }
 
-for mode in keys contexts; do
-    ten=$(reachable $mode 10)
-    thousand=$(reachable $mode 1000)
-    echo "$mode: still reachable after 10: $ten, after 1000: $thousand"
-    [ -n "$ten" ] && [ "$ten" = "$thousand" ]
+for row in keys:1000 contexts:1000 loads:200; do
+    mode=${row%:*} n=${row#*:}
+    ten=$(reachable "$mode" 10)
+    many=$(reachable "$mode" "$n")
+    echo "$mode: still reachable after 10: $ten, after $n: $many"
+    [ -n "$ten" ] && [ "$ten" = "$many" ]
 done
