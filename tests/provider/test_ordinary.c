@@ -168,6 +168,34 @@ static void software_keys_are_as_without_us(void **state)
     }
 }
 
+/*
+ * What the man page says of mpc before default, and of the right order: the
+ * same calls there, in a process where a key of ours was used first.
+ */
+static void the_order_of_loading_decides_who_makes_ed25519_keys(void **state)
+{
+    static const uint8_t seed[32] = { 1 };
+    (void)state;
+    for (size_t i = 0; i < ORDERS * SETTINGS; i++) {
+        bool good = strcmp(orders[i % ORDERS], DEFAULT_FIRST) == 0;
+        OWNED(OSSL_LIB_CTX) *ctx = used_context(orders[i % ORDERS],
+                                                settings[i / ORDERS]);
+        OWNED(EVP_PKEY) *new = made(ctx, "ED25519");
+        OWNED(EVP_PKEY) *raw = EVP_PKEY_new_raw_private_key_ex(
+                ctx, "ED25519", NULL, seed, sizeof(seed));
+        OWNED(EVP_PKEY) *asked = EVP_PKEY_new_raw_private_key_ex(
+                ctx, "ED25519", "provider=default", seed, sizeof(seed));
+        assert_int_equal(new != NULL, good);
+        assert_int_equal(raw != NULL, good);
+        assert_non_null(asked);
+        if (raw)
+            assert_string_equal(
+                    OSSL_PROVIDER_get0_name(EVP_PKEY_get0_provider(raw)),
+                    "default");
+        ERR_clear_error();
+    }
+}
+
 /* ---- TLS ----------------------------------------------------------------- */
 
 static X509 *certificate(OSSL_LIB_CTX *ctx, EVP_PKEY *key, const char *digest)
@@ -269,6 +297,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         RIG(software_keys_are_as_without_us),
+        RIG(the_order_of_loading_decides_who_makes_ed25519_keys),
         RIG(tls_with_software_keys_is_as_without_us),
         RIG(tls_with_a_key_of_ours_takes_one_signature),
     };
