@@ -2,6 +2,7 @@
 /* Certificates and CMS signatures by a real cluster. */
 #include "cluster.h"
 
+#include <openssl/cms.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
@@ -249,6 +250,85 @@ static void any_bit_of_the_signers_part_counts(void **state)
     assert_in_range(passed, 0, 1);
 }
 
+/* Another leaf's DER, and how long it is: the CA forgets what it issued. */
+static size_t fresh_leaf(uint8_t der[4096], ASN1_INTEGER **serial)
+{
+    struct run r;
+    RUN(&r, "dev", "restart", "ca", "--dir", at.dir);
+    assert_code(&r, 0);
+    run_free(&r);
+    RUN(&r, "cert", "release", in("fresh.pem"));
+    assert_code(&r, 0);
+    run_free(&r);
+    BIO *file = BIO_new_file(in("fresh.pem"), "r");
+    X509 *leaf = next_certificate(file);
+    assert_non_null(leaf);
+    unsigned char *end = der;
+    int len = i2d_X509(leaf, NULL);
+    assert_in_range(len, 1, 4096);
+    assert_int_equal(i2d_X509(leaf, &end), len);
+    *serial = ASN1_INTEGER_dup(X509_get0_serialNumber(leaf));
+    X509_free(leaf);
+    BIO_free(file);
+    return (size_t)len;
+}
+
+static bool replace(uint8_t *in_here, size_t len, const void *old,
+                    const void *new, size_t n)
+{
+    uint8_t *found = memmem(in_here, len, old, n);
+    if (found)
+        memcpy(found, new, n);
+    return found != NULL;
+}
+
+/*
+ * Which certificate is meant stands in the signed attributes: what names the
+ * signer outside of them could be turned to any other leaf of the same key.
+ */
+static void another_leaf_of_the_key_is_not_meant(void **state)
+{
+    (void)state;
+    uint8_t cms[8192];
+    uint8_t other[4096];
+    ASN1_INTEGER *serial;
+    struct run r;
+    sign_file(in("m.p7s"), NULL);
+    size_t len = read_bytes(cms, sizeof(cms), in("m.p7s"));
+    const unsigned char *p = cms;
+    CMS_ContentInfo *parsed = d2i_CMS_ContentInfo(NULL, &p, (long)len);
+    STACK_OF(X509) *certs = CMS_get1_certs(parsed); /* in no order */
+    assert_int_equal(sk_X509_num(certs), 2);
+    X509 *leaf = sk_X509_value(certs, X509_check_ca(sk_X509_value(certs, 0)));
+    unsigned char *mine = NULL;
+    size_t mine_len = (size_t)i2d_X509(leaf, &mine);
+    const ASN1_INTEGER *mine_serial = X509_get0_serialNumber(leaf);
+    /* of one length, so that it fits in its place */
+    for (unsigned tries = 0;
+         fresh_leaf(other, &serial) != mine_len ||
+         ASN1_STRING_length(serial) != ASN1_STRING_length(mine_serial);
+         tries++) {
+        assert_in_range(tries, 0, 20);
+        ASN1_INTEGER_free(serial);
+    }
+    size_t n = (size_t)ASN1_STRING_length(serial);
+    assert_memory_not_equal(other, mine, mine_len);
+    assert_true(replace(cms, len, mine, other, mine_len));
+    /* the first that is left names the signer, the second is signed */
+    assert_true(replace(cms, len, ASN1_STRING_get0_data(mine_serial),
+                        ASN1_STRING_get0_data(serial), n));
+    write_bytes(in("other.p7s"), cms, len);
+    RUN(&r, "cms", "verify", at.file, "--cms", in("other.p7s"),
+        "--allow-simulated");
+    assert_code(&r, 10);
+    assert_non_null(strstr(r.out, "signingCertificateV2 means another"));
+    run_free(&r);
+    ASN1_INTEGER_free(serial);
+    OPENSSL_free(mine);
+    sk_X509_pop_free(certs, X509_free);
+    CMS_ContentInfo_free(parsed);
+}
+
 /* ---- sessions ----------------------------------------------------------- */
 
 static void ask(char id[65], const char *slots)
@@ -338,6 +418,7 @@ int main(void)
         cmocka_unit_test(embedded_content_comes_out_whole),
         cmocka_unit_test(nothing_can_be_signed_as_well),
         cmocka_unit_test(any_bit_of_the_signers_part_counts),
+        cmocka_unit_test(another_leaf_of_the_key_is_not_meant),
         cmocka_unit_test(sign_makes_both_where_both_are_allowed),
         cmocka_unit_test(a_session_with_the_cms_slot_alone_makes_that),
     };
