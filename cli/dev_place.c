@@ -13,9 +13,13 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/rand.h"
 #include "base/sock.h"
 
-#define FILE_MAX 65536
+#define FILE_MAX   65536
+#define PORT_MIN   16384
+#define PORT_MAX   32768
+#define PORT_TRIES 64
 
 /* ---- names -------------------------------------------------------------- */
 
@@ -119,9 +123,26 @@ static enum rc find_programs(struct dev *d)
 /* ---- ports -------------------------------------------------------------- */
 
 /*
- * The kernel names free ones; all are held until the last is named, so that
- * they differ. Between here and the daemon's own bind another program may
- * still take one: the daemon then says so.
+ * Below what the kernel gives to outgoing connections (32768 on): one of those
+ * could take a port between here and the daemon's own bind.
+ */
+static enum rc listen_somewhere(int *fd, uint16_t *port)
+{
+    for (unsigned tries = 0; tries < PORT_TRIES; tries++) {
+        uint16_t at;
+        char addr[32];
+        TRY(rand_bytes(&at, sizeof(at)));
+        snprintf(addr, sizeof(addr), "127.0.0.1:%u",
+                 PORT_MIN + at % (PORT_MAX - PORT_MIN));
+        if (sock_tcp_listen(fd, port, addr) == RC_OK)
+            return RC_OK;
+    }
+    return sock_tcp_listen(fd, port, "127.0.0.1:0");
+}
+
+/*
+ * All are held until the last is chosen, so that they differ. Another program
+ * that listens may still come between: the daemon then says so.
  */
 static enum rc choose_ports(struct dev *d)
 {
@@ -133,7 +154,7 @@ static enum rc choose_ports(struct dev *d)
     for (unsigned i = 0; i < d->n; i++)
         port[3 + i] = &d->node_port[i];
     while (rc == RC_OK && n < d->n + 3) {
-        rc = sock_tcp_listen(&fd[n], port[n], "127.0.0.1:0");
+        rc = listen_somewhere(&fd[n], port[n]);
         n += rc == RC_OK;
     }
     while (n > 0)
