@@ -106,7 +106,10 @@ static enum rc sign_plain(struct wire_signed *s, const struct options *o,
 {
     OWNED_MEM uint8_t *msg = NULL;
     size_t len;
-    TRY(file_read(&msg, &len, o->file, WIRE_MESSAGE_MAX));
+    enum rc rc = file_read(&msg, &len, o->file, WIRE_MESSAGE_MAX);
+    if (rc == RC_TOO_LARGE)
+        rc_hint("mpcsign cms sign takes files of any size");
+    TRY(rc);
     TRY(cli_ask_sign(s, NULL, o->profile, o->session ? o->session : "", msg,
                      len, WAIT_MS));
     if (crypto_sign_verify_detached(s->signature, msg, len, s->group_key) != 0)
