@@ -275,6 +275,18 @@ static void ordinary_private_keys_meet_our_public_ones(void **state)
     assert_non_null(back);
 }
 
+static void assert_makes_keys_after_a_verification(OSSL_LIB_CTX *ctx)
+{
+    static const uint8_t sig[64];
+    OWNED(EVP_PKEY) *key = decoded(ctx, rig_fake.pk, "mpc");
+    assert_int_equal(verdict(ctx, key, NULL, sig, 64, sig, 64), 0);
+    ERR_clear_error();
+    OWNED(EVP_PKEY) *made = EVP_PKEY_Q_keygen(ctx, NULL, "ED25519");
+    assert_non_null(made);
+    assert_string_equal(OSSL_PROVIDER_get0_name(EVP_PKEY_get0_provider(made)),
+                        "default");
+}
+
 /*
  * In contexts that had no other use of Ed25519 yet: what OpenSSL remembers of
  * our first verification must not make us the home of new keys.
@@ -284,14 +296,18 @@ static void new_keys_are_the_default_providers_after_a_verification(
 {
     (void)state;
     OWNED(OSSL_LIB_CTX) *ctx = rig_context(DEFAULT_FIRST, DECODES);
-    static const uint8_t sig[64];
-    OWNED(EVP_PKEY) *key = decoded(ctx, rig_fake.pk, "mpc");
-    assert_int_equal(verdict(ctx, key, NULL, sig, 64, sig, 64), 0);
-    ERR_clear_error();
-    OWNED(EVP_PKEY) *made = EVP_PKEY_Q_keygen(ctx, NULL, "ED25519");
-    assert_non_null(made);
-    assert_string_equal(OSSL_PROVIDER_get0_name(EVP_PKEY_get0_provider(made)),
-                        "default");
+    assert_makes_keys_after_a_verification(ctx);
+}
+
+/* The context of most programs, which the core calls NULL. */
+static void and_so_in_the_default_context(void **state)
+{
+    char conf[160];
+    (void)state;
+    OSSL_LIB_CTX_free(rig_context(DEFAULT_FIRST, DECODES)); /* its file */
+    snprintf(conf, sizeof(conf), "%s/ctx.cnf", rig_fake.dir);
+    assert_int_equal(OSSL_LIB_CTX_load_config(NULL, conf), 1);
+    assert_makes_keys_after_a_verification(NULL);
 }
 
 static void without_the_setting_public_keys_are_the_default_providers(
@@ -312,6 +328,7 @@ int main(void)
         RIG(ordinary_private_keys_meet_our_public_ones),
         RIG(new_keys_are_the_default_providers_after_a_verification),
         RIG(without_the_setting_public_keys_are_the_default_providers),
+        RIG(and_so_in_the_default_context), /* last: it stays configured */
     };
     return cmocka_run_group_tests(tests, up, down);
 }
