@@ -92,10 +92,27 @@ static enum rc begin(CMS_ContentInfo **out, CMS_SignerInfo **si,
 
 /* ---- the attributes ----------------------------------------------------- */
 
-static enum rc put_attributes(CMS_ContentInfo *cms, CMS_SignerInfo *si,
-                              const uint8_t digest[64])
+/* A time outside of the certificate's would never verify. */
+static enum rc check_clock(X509 *leaf, time_t now_s)
 {
-    OWNED(ASN1_TIME) *now = ASN1_TIME_set(NULL, (time_t)clock_now_s());
+    if (X509_cmp_time(X509_get0_notBefore(leaf), &now_s) < 0 &&
+        X509_cmp_time(X509_get0_notAfter(leaf), &now_s) > 0)
+        return RC_OK;
+    char when[CLOCK_TEXT_SIZE];
+    enum rc rc = rc_raise(RC_EXPIRED,
+                          "the fresh certificate is not valid at %s, this "
+                          "machine's time",
+                          clock_text(when, (int64_t)now_s));
+    rc_hint("the clocks of this machine and of the CA differ: set them");
+    return rc;
+}
+
+static enum rc put_attributes(CMS_ContentInfo *cms, CMS_SignerInfo *si,
+                              X509 *leaf, const uint8_t digest[64])
+{
+    time_t now_s = (time_t)clock_now_s();
+    TRY(check_clock(leaf, now_s));
+    OWNED(ASN1_TIME) *now = ASN1_TIME_set(NULL, now_s);
     if (!now ||
         CMS_signed_add1_attr_by_NID(si, NID_pkcs9_contentType, V_ASN1_OBJECT,
                                     CMS_get0_eContentType(cms), -1) != 1 ||
@@ -189,8 +206,9 @@ enum rc cms_make(CMS_ContentInfo **out, struct wire_signed *by, const char *key,
     CMS_SignerInfo *si = NULL; /* cms's */
     TRY(open_chain(&certs, chain));
     TRY(begin(&cms, &si, certs, content));
-    TRY(put_attributes(cms, si, content->sha512));
-    TRY(sign_attributes(by, si, key, session, sk_X509_value(certs, 0)));
+    X509 *leaf = sk_X509_value(certs, 0);
+    TRY(put_attributes(cms, si, leaf, content->sha512));
+    TRY(sign_attributes(by, si, key, session, leaf));
     *out = TAKE(cms);
     return RC_OK;
 }

@@ -2,9 +2,10 @@
 /* Certificates and CMS signatures by a real cluster. */
 #include "cluster.h"
 
-#include <openssl/cms.h>
 #include <openssl/pem.h>
-#include <openssl/x509v3.h>
+
+#include "base/clock.h"
+#include "cli/cms.h"
 
 /* ---- certificates ------------------------------------------------------- */
 
@@ -329,6 +330,36 @@ static void another_leaf_of_the_key_is_not_meant(void **state)
     CMS_ContentInfo_free(parsed);
 }
 
+/* ---- clocks ------------------------------------------------------------- */
+
+static int64_t shift_s;
+
+static int64_t shifted(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec + shift_s;
+}
+
+/* A time that its own certificate contradicts would never verify. */
+static void a_wrong_clock_signs_nothing(void **state)
+{
+    (void)state;
+    struct cli_content content; /* no bytes of it are kept */
+    WIRE(chain) chain = { 0 };
+    struct wire_signed by;
+    CMS_ContentInfo *cms = NULL;
+    assert_ok(cli_content_read(&content, at.file, false));
+    assert_ok(cli_ask_chain(&chain, "release", NULL));
+    clock_replace(shifted, NULL);
+    for (shift_s = -3600; shift_s <= 3600; shift_s += 7200)
+        assert_rc(cms_make(&cms, &by, "release", NULL, &chain, &content),
+                  RC_EXPIRED);
+    clock_replace(NULL, NULL);
+    assert_ok(cms_make(&cms, &by, "release", NULL, &chain, &content));
+    CMS_ContentInfo_free(cms);
+}
+
 /* ---- sessions ----------------------------------------------------------- */
 
 static void ask(char id[65], const char *slots)
@@ -419,6 +450,7 @@ int main(void)
         cmocka_unit_test(nothing_can_be_signed_as_well),
         cmocka_unit_test(any_bit_of_the_signers_part_counts),
         cmocka_unit_test(another_leaf_of_the_key_is_not_meant),
+        cmocka_unit_test(a_wrong_clock_signs_nothing),
         cmocka_unit_test(sign_makes_both_where_both_are_allowed),
         cmocka_unit_test(a_session_with_the_cms_slot_alone_makes_that),
     };
