@@ -3,6 +3,7 @@
 #include "base/sock.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -48,10 +49,28 @@ enum rc sock_unix_connect(int *out, const char *path)
     return RC_OK;
 }
 
+/* (gid_t)-1, which chown() takes for "as it is", without a name. */
+static enum rc group_id(gid_t *out, const char *path, const char *name)
+{
+    const struct group *g = name ? getgrnam(name) : NULL;
+    if (name && !g)
+        return rc_raise(RC_ARG, "%s: no group %s", path, name);
+    *out = g ? g->gr_gid : (gid_t)-1;
+    return RC_OK;
+}
+
 enum rc sock_unix_listen(int *out, const char *path, mode_t mode)
+{
+    return sock_unix_listen_group(out, path, mode, NULL);
+}
+
+enum rc sock_unix_listen_group(int *out, const char *path, mode_t mode,
+                               const char *group)
 {
     struct sockaddr_un sa;
     TRY(unix_name(&sa, path));
+    gid_t gid;
+    TRY(group_id(&gid, path, group));
     int live = -1;
     if (access(path, F_OK) == 0) {
         if (sock_unix_connect(&live, path) == RC_OK) {
@@ -64,8 +83,10 @@ enum rc sock_unix_listen(int *out, const char *path, mode_t mode)
                          0);
     if (fd < 0)
         return rc_raise(RC_IO, "socket: %s", strerror(errno));
+    /* nobody can connect before it listens */
     if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) != 0 ||
-        chmod(path, mode) != 0 || listen(fd, 512) != 0)
+        chown(path, (uid_t)-1, gid) != 0 || chmod(path, mode) != 0 ||
+        listen(fd, 512) != 0)
         return rc_raise(RC_IO, "listen on %s: %s", path, strerror(errno));
     *out = TAKE_FD(fd);
     return RC_OK;

@@ -13,6 +13,9 @@
  * (nobody answers) is replaced; a live one is RC_EXISTS. mode: of the file.
  */
 MUST_CHECK enum rc sock_unix_listen(int *fd, const char *path, mode_t mode);
+/* The same; group: name of the file's group, RC_ARG when there is none. */
+MUST_CHECK enum rc sock_unix_listen_group(int *fd, const char *path,
+                                          mode_t mode, const char *group);
 /* Connected, blocking, close-on-exec. RC_UNREACHABLE when nobody listens. */
 MUST_CHECK enum rc sock_unix_connect(int *fd, const char *path);
 

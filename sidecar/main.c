@@ -27,6 +27,7 @@ static const struct conf_option options[] = {
     { "node", NULL, NULL, "our node id, 1..65535" },
     { "socket", NULL, "/run/mpc/sidecar.sock", "Unix socket for local callers" },
     { "socket_mode", NULL, "0660", "its mode, octal" },
+    { "socket_group", NULL, NULL, "its group; default the sidecar's own" },
     { "peers", NULL, NULL, "ID=URL of the other nodes, comma separated" },
     { "log_url", NULL, NULL, "attested port of mpc-log" },
     { "ca_url", NULL, NULL, "attested port of mpc-ca" },
@@ -191,17 +192,32 @@ static enum rc open_channel(struct sidecar *sc)
     return RC_OK;
 }
 
+/* What chmod(1) takes, and nothing above the nine bits. */
+static enum rc socket_mode(mode_t *out, const struct sidecar *sc)
+{
+    const char *text;
+    char *end;
+    TRY(conf_need(&text, sc->d.conf, "socket_mode"));
+    unsigned long mode = strtoul(text, &end, 8);
+    if (!*text || *end || mode > 0777)
+        return rc_raise(RC_ARG, "socket_mode: %.20s, want octal 0 to 0777",
+                        text);
+    *out = (mode_t)mode;
+    return RC_OK;
+}
+
 static enum rc open_local(struct sidecar *sc)
 {
     const char *path;
-    const char *mode;
+    mode_t mode;
     TRY(conf_need(&path, sc->d.conf, "socket"));
-    TRY(conf_need(&mode, sc->d.conf, "socket_mode"));
+    TRY(socket_mode(&mode, sc));
     struct http_server_config c = { .kind = HTTP_ON_UNIX,
                                     .routes = sidecar_local_routes,
                                     .ctx = sc,
                                     .request_limit_s = 20 };
-    TRY(sock_unix_listen(&c.listen_fd, path, (mode_t)strtol(mode, NULL, 8)));
+    TRY(sock_unix_listen_group(&c.listen_fd, path, mode,
+                               conf_get(sc->d.conf, "socket_group")));
     TRY(http_server_start(&sc->local, &c));
     http_loop_add(sc->loop, sc->local);
     return RC_OK;

@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -223,6 +224,31 @@ static void say_something(void)
     log_debug("hidden", "x=%d", 1);
 }
 
+/* The group's own name is asked for, so that any user may run the test. */
+static void a_socket_is_its_groups(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/mpc-sock-XXXXXX";
+    char path[64];
+    struct stat st;
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof(path), "%s/s", dir);
+    int l;
+    assert_rc(sock_unix_listen_group(&l, path, 0660, "no such group"), RC_ARG);
+    assert_non_null(strstr(rc_text(), "no such group"));
+    assert_int_equal(stat(path, &st), -1);
+    gid_t gid = getuid() == 0 ? 1 : getgid();
+    const struct group *g = getgrgid(gid);
+    assert_non_null(g);
+    assert_ok(sock_unix_listen_group(&l, path, 0620, g->gr_name));
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_gid, gid);
+    assert_int_equal(st.st_mode & 07777, 0620);
+    close(l);
+    unlink(path);
+    assert_int_equal(rmdir(dir), 0);
+}
+
 static void events_are_one_line_each_as_text_and_json(void **state)
 {
     (void)state;
@@ -303,6 +329,7 @@ int main(void)
         cmocka_unit_test(hashes_match_fips_180),
         cmocka_unit_test(files_are_whole_or_absent),
         cmocka_unit_test(sockets_keep_deadlines_and_know_their_peer),
+        cmocka_unit_test(a_socket_is_its_groups),
         cmocka_unit_test(events_are_one_line_each_as_text_and_json),
         cmocka_unit_test(failed_randomness_leaves_nothing_behind),
         cmocka_unit_test(secrets_are_locked_and_wiped),
