@@ -174,11 +174,15 @@ static enum rc check_x509(const struct policy_profile *f, bool quorum,
                                    "TBSCertificate");
     if (form == POLICY_F_CSR && quorum)
         return rc_raise(RC_POLICY, "x509: a CSR goes only without a quorum");
-    if (form == POLICY_F_CRL && f->class != POLICY_ISSUER)
-        return rc_raise(RC_POLICY, "x509: only an issuer signs a CRL");
+    if (form == POLICY_F_CRL && f->class != POLICY_TLS)
+        return rc_raise(RC_POLICY, "x509: class %s signs no CRL",
+                        policy_class_name(f->class));
     if (form == POLICY_F_TBS && f->class == POLICY_ARTIFACT)
         return rc_raise(RC_POLICY, "x509: class artifact signs no "
                                    "certificates");
+    /* it names no key, and counts for what its signer's key certified */
+    if (form == POLICY_F_CRL)
+        return RC_OK;
     if (root || form == POLICY_F_CSR || f->class != POLICY_ISSUER)
         return check_own_key(s, form, msg, len);
     return RC_OK;
