@@ -178,9 +178,10 @@ typedef void http_done(const struct http_reply_view *reply, void *arg);
  * runs before each request's first byte, on every connection, also reused
  * ones; not RC_OK: nothing is sent. A gate that answers RC_ORDER means "this
  * connection is not the one that was bound": the lane is bound again and the
- * request retried once; so it is when a server answers `attestation_required`
- * (it has forgotten the binding, and done nothing). `reply` judges each
- * reply's MPC-Policy header (NULL: none, or several) before done is called.
+ * request retried, as often as the peer has lanes; so it is when a server
+ * answers `attestation_required` (it has forgotten the binding, and done
+ * nothing). `reply` judges each reply's MPC-Policy header (NULL: none, or
+ * several) before done is called.
  *
  * gate and reply are not asked for the guard's own http_lane_send() requests;
  * request_header is, and the peer's URI is checked for those too. gate runs

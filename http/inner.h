@@ -157,7 +157,9 @@ struct http_request {
     http_done *done;
     void *arg;
     bool binding; /* the guard's own, by http_lane_send() */
-    bool retried; /* once, after the lane was bound again */
+    /* once a lane that had to be bound again, for either end's reason */
+    unsigned gate_retries;
+    unsigned server_retries;
     /* what came of it */
     uint8_t *reply;
     size_t reply_len;

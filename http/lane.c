@@ -433,19 +433,26 @@ static enum rc problem_of(struct http_lane *l, struct http_request *r)
 
 /*
  * Not the connection that was bound: it was renewed under us, or the server
- * has forgotten it. Nothing was sent, or nothing was done, so ask once more.
+ * has forgotten it. Nothing was sent, or nothing was done, so ask again. A new
+ * policy ends all that either end had bound, at different times, and every
+ * lane finds out by a request: so as often as there are lanes, for each end.
  */
-static bool wants_binding(const struct http_lane *l,
-                          const struct http_request *r, enum rc problem)
+static bool wants_binding(const struct http_lane *l, struct http_request *r,
+                          enum rc problem)
 {
-    if (!http_peer_guarded(l->peer) || r->binding || r->retried)
+    unsigned *retries = r->stopped == RC_ORDER ? &r->gate_retries
+                        : r->rc == RC_OK && problem == RC_ATTEST
+                                ? &r->server_retries
+                                : NULL;
+    if (!http_peer_guarded(l->peer) || r->binding || !retries ||
+        *retries >= l->peer->max_lanes)
         return false;
-    return r->stopped == RC_ORDER || (r->rc == RC_OK && problem == RC_ATTEST);
+    ++*retries;
+    return true;
 }
 
 static void bind_again(struct http_lane *l, struct http_request *r)
 {
-    r->retried = true;
     r->rc = RC_OK;
     r->why[0] = '\0';
     r->hint[0] = '\0';

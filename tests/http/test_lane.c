@@ -34,7 +34,7 @@ struct world {
     atomic_int n_binds;
     atomic_int n_work;
     atomic_int n_conns_freed;
-    atomic_bool forget;      /* answer the next check with RC_ATTEST */
+    atomic_int forget;       /* answer so many checks with RC_ATTEST */
     atomic_bool refuse_bind; /* the binding route fails */
     char reply_policy[32];   /* MPC-Policy of replies; "" sends none */
     char got_policy[32];     /* of the latest request */
@@ -49,6 +49,7 @@ struct world {
     int n_gates;
     int n_closed;
     enum rc gate_rc;
+    bool gate_forgets; /* once */
 };
 
 /* ---- server ---------------------------------------------------------- */
@@ -98,7 +99,11 @@ static enum rc check(struct http_call *c, void *ctx)
     struct world *w = ctx;
     if (http_conn_get(c) != w)
         return rc_raise(RC_ATTEST, "connection not bound");
-    if (atomic_exchange(&w->forget, false))
+    int left = atomic_load(&w->forget);
+    while (left > 0 &&
+           !atomic_compare_exchange_weak(&w->forget, &left, left - 1))
+        ;
+    if (left > 0)
         return rc_raise(RC_ATTEST, "binding forgotten");
     return RC_OK;
 }
@@ -189,6 +194,10 @@ static enum rc gate(struct http_lane *l, const struct http_tls *tls, void *ctx)
     assert_non_null(bound);
     if (w->gate_rc != RC_OK)
         return rc_raise(w->gate_rc, "gate closed");
+    if (w->gate_forgets) {
+        w->gate_forgets = false;
+        return rc_raise(RC_ORDER, "binding forgotten here");
+    }
     if (memcmp(bound->exporter, tls->exporter, 32) != 0)
         return rc_raise(RC_ORDER, "another connection than was bound");
     return RC_OK;
@@ -338,12 +347,43 @@ static void binding_that_the_server_forgot_is_made_again(void **state)
     connect_with(w, 1);
     assert_ok(work(w));
     struct http_tls before = *http_lane_tls(w->lane);
-    atomic_store(&w->forget, true);
+    atomic_store(&w->forget, 1);
     assert_ok(work(w));
     assert_int_equal(w->n_opened, 2);
     assert_int_equal(atomic_load(&w->n_work), 2);
     /* on the same connection: a refusal does not cost a handshake */
     assert_memory_equal(before.exporter, http_lane_tls(w->lane)->exporter, 32);
+}
+
+static void both_ends_may_forget_the_binding_of_one_request(void **state)
+{
+    struct world *w = *state;
+    connect_with(w, 1);
+    assert_ok(work(w));
+    w->gate_forgets = true;
+    atomic_store(&w->forget, 1);
+    assert_ok(work(w));
+    assert_int_equal(w->n_opened, 3);
+    assert_int_equal(atomic_load(&w->n_work), 2);
+}
+
+static void request_outlives_that_all_lanes_are_forgotten(void **state)
+{
+    struct world *w = *state;
+    struct outcome o = { 0 };
+    connect_with(w, 2);
+    for (int i = 0; i < 2; i++)
+        http_send(w->peer, "POST", "/work", "{}", 2, 4096, home_soon(),
+                  outcome_done, &o);
+    home_drive(w->loop, &o.n_done, 2);
+    assert_int_equal(w->n_opened, 2);
+    atomic_store(&w->forget, 2);
+    assert_ok(work(w));
+    assert_int_equal(atomic_load(&w->n_work), 3);
+    /* but not a server that never remembers */
+    atomic_store(&w->forget, 100);
+    assert_rc(work(w), RC_ATTEST);
+    assert_int_equal(atomic_load(&w->forget), 97);
 }
 
 static void unbound_lane_is_bound_before_its_next_use(void **state)
@@ -452,6 +492,8 @@ int main(void)
         IN_WORLD(gate_that_never_opens_is_asked_twice),
         IN_WORLD(lane_is_bound_again_after_the_server_restarts),
         IN_WORLD(binding_that_the_server_forgot_is_made_again),
+        IN_WORLD(both_ends_may_forget_the_binding_of_one_request),
+        IN_WORLD(request_outlives_that_all_lanes_are_forgotten),
         IN_WORLD(unbound_lane_is_bound_before_its_next_use),
         IN_WORLD(failed_binding_fails_what_waits_for_it),
         IN_WORLD(lanes_never_share_a_connection),
