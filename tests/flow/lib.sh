@@ -7,10 +7,14 @@ build=${MPC_BUILD:-$here/build}
 mpcsign=$build/bin/mpcsign
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/mpc-flow-XXXXXX")
 dirs=()
+declare -A servers=() # of servers we started
 
 cleanup() {
     local status=$?
     trap - EXIT INT TERM
+    for p in "${!servers[@]}"; do
+        stop "$p"
+    done
     for d in "${dirs[@]}"; do
         "$mpcsign" dev down --dir "$d" >"$tmp/down.out" 2>&1 || {
             echo "dev down $d failed:"
@@ -82,12 +86,24 @@ verify() { # pub file sig
     stock pkeyutl -verify -pubin -inkey "$1" -rawin -in "$2" -sigfile "$3" |
         grep -q 'Signature Verified Successfully'
 }
+# stop PID: of our own child, and wait for its end
+stop() {
+    unset "servers[$1]"
+    kill "$1" 2>/dev/null || return 0
+    wait "$1" 2>/dev/null || true
+}
 log_size() { curl -sf "$MPC_LOG_URL/checkpoint" | sed -n 2p; }
-# intents on the log, as text
+# entries on the log, as text
 log_entries() {
-    local n
+    local n i
     n=$(log_size)
-    curl -sf "$MPC_LOG_URL/tile/entries/000.p/$n" | tr -d '\000'
+    {
+        for ((i = 0; i < n / 256; i++)); do
+            curl -sf "$MPC_LOG_URL/tile/entries/$(printf %03d "$i")"
+        done
+        [ $((n % 256)) -eq 0 ] || curl -sf \
+            "$MPC_LOG_URL/tile/entries/$(printf %03d "$i").p/$((n % 256))"
+    } | tr -d '\000'
 }
 count_intents() { log_entries | grep -ac 'mpc-intent/1' || true; }
 # wait_for SECONDS COMMAND: until it succeeds
