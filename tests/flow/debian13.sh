@@ -7,6 +7,7 @@
 #     tests/flow/debian13.sh [ROOT [SCENARIO...]]
 #
 # ROOT: default build-debian13/; a SCENARIO is the start of a file's name.
+# MPC_SUITE=bookworm and a ROOT of its own: the same on a bare Debian 12.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 root=${1:-$here/build-debian13}
@@ -32,7 +33,7 @@ fi
 unset MPC_UNSHARED
 
 if [ ! -e "$root/etc/debian_version" ]; then
-    debootstrap --variant=minbase trixie "$root" \
+    debootstrap --variant=minbase "${MPC_SUITE:-trixie}" "$root" \
         "${MPC_MIRROR:-http://deb.debian.org/debian}"
 fi
 inside() {
