@@ -26,8 +26,6 @@
 #define SIGN_MS   15000
 #define NOTE_MS   1000
 #define STEP_MS   50
-#define KEY_TRIES 4
-#define AGAIN_MS  500
 
 OWNED_BY(X509, X509_free);
 OWNED_BY(BIO, BIO_free_all);
@@ -190,22 +188,6 @@ static enum rc govern(const struct dev *d, const char *sock)
 
 /* ---- keys --------------------------------------------------------------- */
 
-/* The policy has just changed: a channel from before may still be met once,
- * and is made anew by that. */
-static enum rc make_key(const char *sock, const char *name,
-                        const struct cli_people *people)
-{
-    WIRE(key) made = { 0 };
-    enum rc rc = cli_key_create(&made, sock, name, people);
-    for (unsigned tries = 1; rc == RC_ATTEST && tries < KEY_TRIES; tries++) {
-        cli_note("key %s: %s; again …", name, rc_text());
-        TRY(dev_interrupted());
-        dev_sleep_ms(AGAIN_MS);
-        rc = cli_key_create(&made, sock, name, people);
-    }
-    return rc == RC_OK ? RC_OK : rc_prefix(rc, "key %s: ", name);
-}
-
 static enum rc make_keys(const struct dev *d, const char *sock)
 {
     struct crew crew;
@@ -218,10 +200,13 @@ static enum rc make_keys(const struct dev *d, const char *sock)
     TRY(rc);
     for (size_t i = 0; i < keys.keys.n; i++) {
         const struct wire_key *k = &keys.keys.at[i];
+        WIRE(key) made = { 0 };
         if (k->epoch || strcmp(k->lifetime, "persistent") != 0)
             continue;
         TRY(dev_interrupted());
-        TRY(make_key(sock, k->name, &crew.people));
+        rc = cli_key_create(&made, sock, k->name, &crew.people);
+        if (rc != RC_OK)
+            return rc_prefix(rc, "key %s: ", k->name);
     }
     return RC_OK;
 }
