@@ -36,6 +36,24 @@ OSSL_LIB_CTX *prov_host(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in)
     return ctx ? ctx : OSSL_LIB_CTX_get0_global_default();
 }
 
+/*
+ * A plain fetch takes the implementation that was found first, and each
+ * provider's are found when it is asked for them, in the order of loading. So
+ * when we are asked, we have the others asked before we answer: then a host
+ * that loaded us first has its own Ed25519 all the same. Asked again from
+ * within, we have nothing, this time.
+ */
+bool prov_host_others_first(const struct prov *p)
+{
+    static _Thread_local bool asking;
+    if (asking)
+        return false;
+    asking = true;
+    prov_host_fetch_first(p);
+    asking = false;
+    return true;
+}
+
 void prov_host_fetch_first(const struct prov *p)
 {
     if (!p->host)

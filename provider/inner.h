@@ -105,6 +105,11 @@ const OSSL_ITEM *prov_reasons(void *provctx);
 
 OSSL_LIB_CTX *prov_host(const OSSL_CORE_HANDLE *handle,
                         const OSSL_DISPATCH *in);
+/*
+ * When the host asks for our key management. false: answer with nothing, and
+ * have the host ask again.
+ */
+bool prov_host_others_first(const struct prov *p);
 /* Before a key of ours is handed out. */
 void prov_host_fetch_first(const struct prov *p);
 

@@ -60,7 +60,8 @@ static const OSSL_ALGORITHM *query(void *provctx, int operation, int *no_cache)
     *no_cache = 0;
     switch (operation) {
     case OSSL_OP_KEYMGMT:
-        return keymgmts;
+        *no_cache = !prov_host_others_first(p);
+        return *no_cache ? NULL : keymgmts;
     case OSSL_OP_SIGNATURE:
         return signatures;
     case OSSL_OP_STORE:

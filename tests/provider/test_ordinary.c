@@ -12,6 +12,7 @@
 #include <openssl/provider.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <pthread.h>
 
 #include "base/own.h"
 #include "rig.h"
@@ -116,25 +117,6 @@ static EVP_PKEY *made(OSSL_LIB_CTX *ctx, const char *type)
     return EVP_PKEY_Q_keygen(ctx, NULL, type);
 }
 
-/*
- * The one thing that mpc before default takes away: making Ed25519 keys.
- * There they come from elsewhere, as a file would.
- */
-static EVP_PKEY *made_or_brought(OSSL_LIB_CTX *ctx, const char *type,
-                                 const char *order)
-{
-    EVP_PKEY *key = made(ctx, type);
-    if (key || strcmp(type, "ED25519") != 0 || strcmp(order, MPC_FIRST) != 0)
-        return key;
-    ERR_clear_error();
-    OWNED(EVP_PKEY) *foreign = made(stock, type);
-    OWNED(BIO) *file = BIO_new(BIO_s_mem());
-    assert_int_equal(
-            PEM_write_bio_PrivateKey(file, foreign, NULL, NULL, 0, NULL, NULL),
-            1);
-    return PEM_read_bio_PrivateKey_ex(file, NULL, NULL, NULL, ctx, NULL);
-}
-
 static const struct {
     const char *type;
     const char *digest;
@@ -152,7 +134,7 @@ static void software_keys_are_as_without_us(void **state)
         OWNED(OSSL_LIB_CTX) *ctx = used_context(order, settings[i / ORDERS]);
         unsigned before = rig_fake.signs;
         for (size_t j = 0; j < KINDS; j++) {
-            OWNED(EVP_PKEY) *key = made_or_brought(ctx, kinds[j].type, order);
+            OWNED(EVP_PKEY) *key = made(ctx, kinds[j].type);
             assert_non_null(key);
             assert_string_equal(
                     OSSL_PROVIDER_get0_name(EVP_PKEY_get0_provider(key)),
@@ -168,31 +150,80 @@ static void software_keys_are_as_without_us(void **state)
     }
 }
 
-/*
- * What the man page says of mpc before default, and of the right order: the
- * same calls there, in a process where a key of ours was used first.
- */
-static void the_order_of_loading_decides_who_makes_ed25519_keys(void **state)
+static void look(EVP_KEYMGMT *keymgmt, void *arg)
+{
+    (void)keymgmt;
+    (void)arg;
+}
+
+static void assert_makes_ed25519(OSSL_LIB_CTX *ctx)
 {
     static const uint8_t seed[32] = { 1 };
+    OWNED(EVP_PKEY) *new = made(ctx, "ED25519");
+    OWNED(EVP_PKEY) *raw = EVP_PKEY_new_raw_private_key_ex(ctx, "ED25519", NULL,
+                                                           seed, sizeof(seed));
+    assert_non_null(new);
+    assert_non_null(raw);
+    assert_string_equal(OSSL_PROVIDER_get0_name(EVP_PKEY_get0_provider(new)),
+                        "default");
+    assert_string_equal(OSSL_PROVIDER_get0_name(EVP_PKEY_get0_provider(raw)),
+                        "default");
+    assert_signs(ctx, new, new, NULL);
+    assert_signs(ctx, raw, raw, NULL);
+}
+
+/*
+ * Whichever was loaded first, and whatever the process did first: OpenSSL
+ * takes for a plain ED25519 whom it found first, which must not be us.
+ */
+static void ed25519_keys_are_made_in_either_order(void **state)
+{
     (void)state;
     for (size_t i = 0; i < ORDERS * SETTINGS; i++) {
-        bool good = strcmp(orders[i % ORDERS], DEFAULT_FIRST) == 0;
-        OWNED(OSSL_LIB_CTX) *ctx = used_context(orders[i % ORDERS],
-                                                settings[i / ORDERS]);
-        OWNED(EVP_PKEY) *new = made(ctx, "ED25519");
-        OWNED(EVP_PKEY) *raw = EVP_PKEY_new_raw_private_key_ex(
-                ctx, "ED25519", NULL, seed, sizeof(seed));
-        OWNED(EVP_PKEY) *asked = EVP_PKEY_new_raw_private_key_ex(
-                ctx, "ED25519", "provider=default", seed, sizeof(seed));
-        assert_int_equal(new != NULL, good);
-        assert_int_equal(raw != NULL, good);
-        assert_non_null(asked);
-        if (raw)
-            assert_string_equal(
-                    OSSL_PROVIDER_get0_name(EVP_PKEY_get0_provider(raw)),
-                    "default");
-        ERR_clear_error();
+        const char *order = orders[i % ORDERS], *more = settings[i / ORDERS];
+        OWNED(OSSL_LIB_CTX) *fresh = rig_context(order, more);
+        OWNED(OSSL_LIB_CTX) *used = used_context(order, more);
+        OWNED(OSSL_LIB_CTX) *listed = rig_context(order, more);
+        EVP_KEYMGMT_do_all_provided(listed, look, NULL);
+        assert_makes_ed25519(fresh);
+        assert_makes_ed25519(used);
+        assert_makes_ed25519(listed);
+        /* and a key of ours still comes out of a file after it */
+        OWNED(BIO) *in = BIO_new_mem_buf(REFERENCE, -1);
+        OWNED(EVP_PKEY) *key = PEM_read_bio_PrivateKey_ex(in, NULL, NULL, NULL,
+                                                          fresh, NULL);
+        uint8_t sig[64];
+        assert_non_null(key);
+        assert_int_equal(rig_sign(fresh, key, "hello", 5, sig), 1);
+        assert_int_equal(ERR_peek_error(), 0);
+    }
+}
+
+/* The first use of a context by many threads at once. */
+static void *first_use(void *arg)
+{
+    OWNED(EVP_PKEY) *new = made(arg, "ED25519");
+    OWNED(BIO) *in = BIO_new_mem_buf(REFERENCE, -1);
+    OWNED(EVP_PKEY) *key = PEM_read_bio_PrivateKey_ex(in, NULL, NULL, NULL, arg,
+                                                      NULL);
+    ERR_clear_error();
+    return new &&key ? arg : NULL;
+}
+
+static void threads_may_all_be_the_first(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 20; i++) {
+        pthread_t thread[8];
+        OWNED(OSSL_LIB_CTX) *ctx = rig_context(orders[i % ORDERS], "");
+        for (size_t k = 0; k < 8; k++)
+            assert_int_equal(pthread_create(&thread[k], NULL, first_use, ctx),
+                             0);
+        for (size_t k = 0; k < 8; k++) {
+            void *done;
+            assert_int_equal(pthread_join(thread[k], &done), 0);
+            assert_ptr_equal(done, ctx);
+        }
     }
 }
 
@@ -266,7 +297,7 @@ static void tls_with_software_keys_is_as_without_us(void **state)
         OWNED(OSSL_LIB_CTX) *ctx = used_context(order, settings[i / ORDERS]);
         unsigned before = rig_fake.signs;
         for (size_t j = 0; j < KINDS; j++) {
-            OWNED(EVP_PKEY) *key = made_or_brought(ctx, kinds[j].type, order);
+            OWNED(EVP_PKEY) *key = made(ctx, kinds[j].type);
             OWNED(X509) *x = certificate(ctx, key, kinds[j].digest);
             ERR_clear_error();
             for (size_t k = 0; k < 2; k++)
@@ -297,7 +328,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         RIG(software_keys_are_as_without_us),
-        RIG(the_order_of_loading_decides_who_makes_ed25519_keys),
+        RIG(ed25519_keys_are_made_in_either_order),
+        RIG(threads_may_all_be_the_first),
         RIG(tls_with_software_keys_is_as_without_us),
         RIG(tls_with_a_key_of_ours_takes_one_signature),
     };
