@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "base/hash.h"
+#include "transparency/sha.h"
 
 /* not ASCII, so no entry can hold it */
 static const uint8_t magic[4] = { 0xf5, 'm', 'l', 0x01 };
@@ -38,7 +38,7 @@ static void sum(uint8_t out[SUM_LEN], const uint8_t *record, size_t bytes)
         { record + sizeof(magic), SUM_AT - sizeof(magic) },
         { record + BATCH_HEAD, bytes },
     };
-    hash256_parts(h, parts, 2);
+    tlog_sha256(h, parts, 2);
     memcpy(out, h, SUM_LEN);
 }
 

@@ -9,25 +9,8 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-
-enum rc tlog_store_write(int fd, const void *p, size_t len, uint64_t at)
-{
-    const uint8_t *from = p;
-    while (len > 0) {
-        ssize_t n = pwrite(fd, from, len, (off_t)at);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return rc_raise(RC_STORE, "log: write: %s", strerror(errno));
-        from += n;
-        at += (uint64_t)n;
-        len -= (size_t)n;
-    }
-    return RC_OK;
-}
 
 enum rc tlog_store_reserve(struct tlog_store *s, size_t more)
 {
@@ -56,22 +39,15 @@ void tlog_store_push(struct tlog_store *s, const struct tlog_hash *leaf,
 }
 
 /*
- * Renamed, not synced: its root is a function of durable entries, so any
- * older one is extended by what is recovered.
+ * In place and not synced: its root is a function of durable entries, so any
+ * older one is extended by what is recovered; a dying process cannot tear
+ * a write this small, and a note that a power cut spoils is made again. Notes
+ * of one log never get shorter.
  */
 static enum rc write_checkpoint(struct tlog_store *s, const char *note)
 {
-    static const char tmp[] = STORE_CHECKPOINT ".new";
-    OWNED_FD fd = openat(s->dir_fd, tmp,
-                         O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (fd < 0)
-        return rc_raise(RC_STORE, "log: create checkpoint: %s",
-                        strerror(errno));
-    TRY(tlog_store_write(fd, note, strlen(note), 0));
-    if (renameat(s->dir_fd, tmp, s->dir_fd, STORE_CHECKPOINT) != 0)
-        return rc_raise(RC_STORE, "log: rename checkpoint: %s",
-                        strerror(errno));
-    return RC_OK;
+    enum rc rc = tlog_write_at(s->checkpoint_fd, note, strlen(note), 0);
+    return rc == RC_OK ? RC_OK : rc_prefix(rc, "checkpoint: ");
 }
 
 enum rc tlog_store_publish(struct tlog_store *s)
@@ -112,6 +88,17 @@ static struct store_request *take_queue(struct tlog_store *s)
     return list;
 }
 
+/* A record that might not fit into the rest of its segment begins the next. */
+static enum rc make_room(struct tlog_store *s, const struct store_request *list)
+{
+    size_t len = BATCH_HEAD;
+    for (const struct store_request *r = list; r; r = r->next)
+        len += 2 + r->len;
+    if (tlog_segment_fits(s->end, len))
+        return RC_OK;
+    return tlog_segment_begin(&s->seg, &s->end, s->seg.number + 1, s->synced);
+}
+
 /* Gives each request its index; new entries go into the record. */
 static enum rc stage(struct tlog_store *s, struct store_request *list)
 {
@@ -135,8 +122,8 @@ static enum rc write_record(struct tlog_store *s)
     if (s->batch.count == 0) /* only entries we had */
         return RC_OK;
     tlog_batch_seal(&s->batch);
-    TRY(tlog_store_write(s->fd, s->batch.buf, s->batch.len, s->end));
-    if (fdatasync(s->fd) != 0)
+    TRY(tlog_segment_write(&s->seg, s->batch.buf, s->batch.len, s->end));
+    if (fdatasync(s->seg.fd) != 0)
         return rc_raise(RC_STORE, "log: fdatasync: %s", strerror(errno));
     s->end += s->batch.len;
     s->synced = s->batch.first + s->batch.count;
@@ -187,7 +174,12 @@ void *tlog_store_commit_loop(void *arg)
     struct tlog_store *s = arg;
     struct store_request *list;
     while ((list = take_queue(s)) != NULL) {
-        enum rc rc = stage(s, list);
+        enum rc rc = make_room(s, list);
+        if (rc != RC_OK) {
+            die(s, list);
+            continue;
+        }
+        rc = stage(s, list);
         if (rc != RC_OK) { /* no memory: nothing was begun */
             answer(s, list, rc);
             continue;

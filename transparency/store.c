@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/secret.h"
+#include "transparency/sha.h"
 
 OWNED_STRUCT(tlog_store);
 
@@ -30,8 +31,9 @@ static enum rc store_new(struct tlog_store **out, const struct tlog_vkey *log)
     if (!s)
         return rc_raise(RC_NOMEM, "log: out of memory");
     s->dir_fd = -1;
-    s->fd = -1;
+    s->checkpoint_fd = -1;
     s->log = *log;
+    s->seg = (struct tlog_segments){ .dir_fd = -1, .log = &s->log, .fd = -1 };
     s->last = &s->first;
     pthread_mutex_init(&s->mu, NULL);
     pthread_cond_init(&s->wake, NULL);
@@ -55,6 +57,9 @@ enum rc tlog_store_open(struct tlog_store **out, const char *dir,
     TRY(tlog_seen_init(&s->seen));
     TRY(tlog_store_recover(s, dir));
     TRY(tlog_store_publish(s));
+    /* what an earlier, spoilt file held behind it */
+    if (ftruncate(s->checkpoint_fd, (off_t)strlen(s->checkpoint)) != 0)
+        return rc_raise(RC_STORE, "log: checkpoint: %s", strerror(errno));
     int err = pthread_create(&s->committer, NULL, tlog_store_commit_loop, s);
     if (err != 0)
         return rc_raise(RC_INTERNAL, "log: thread: %s", strerror(err));
@@ -74,8 +79,10 @@ void tlog_store_free(struct tlog_store *s)
         pthread_mutex_unlock(&s->mu);
         pthread_join(s->committer, NULL);
     }
-    if (s->fd >= 0)
-        close(s->fd);
+    if (s->seg.fd >= 0)
+        close(s->seg.fd);
+    if (s->checkpoint_fd >= 0)
+        close(s->checkpoint_fd);
     if (s->dir_fd >= 0)
         close(s->dir_fd);
     tlog_tree_clear(&s->tree);
@@ -132,7 +139,7 @@ enum rc tlog_store_append_async(struct tlog_store *s, const void *entry,
     r->arg = arg;
     r->len = len;
     memcpy(r->entry, entry, len);
-    tlog_leaf_hash(&r->leaf, entry, len);
+    tlog_sha_leaf(&r->leaf, entry, len);
     TRY(enqueue(s, r));
     (void)TAKE(r); /* the committer's now, maybe gone already */
     return RC_OK;
@@ -240,24 +247,7 @@ static enum rc hash_tile(struct tlog_store *s, uint8_t **out, size_t *len,
     return RC_OK;
 }
 
-/* Reads entries from..from+bytes of the file; what is synced never changes. */
-static enum rc read_span(const struct tlog_store *s, uint8_t *out,
-                         uint64_t from, size_t bytes)
-{
-    for (size_t have = 0; have < bytes;) {
-        ssize_t n = pread(s->fd, out + have, bytes - have,
-                          (off_t)(from + have));
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return rc_raise(RC_STORE, "log: read: %s",
-                            n < 0 ? strerror(errno) : "file is shorter");
-        have += (size_t)n;
-    }
-    return RC_OK;
-}
-
-/* Entries of one bundle without the heads of records between them. */
+/* Entries of one bundle without what stands between records. */
 static enum rc pack_bundle(struct bytes_writer *w, const uint8_t *span,
                            size_t span_len, const uint64_t *place,
                            unsigned width)
@@ -287,14 +277,14 @@ static enum rc bundle(struct tlog_store *s, uint8_t **out, size_t *len,
     if (!ok)
         return rc_raise(RC_UNKNOWN, "log: no such bundle");
     uint8_t last[2];
-    TRY(read_span(s, last, place[width - 1], sizeof(last)));
+    TRY(tlog_segment_read(&s->seg, last, sizeof(last), place[width - 1]));
     size_t span_len = (size_t)(place[width - 1] - place[0]) + 2 +
                       ((size_t)last[0] << 8 | last[1]);
     OWNED_MEM uint8_t *span = malloc(span_len);
     OWNED_MEM uint8_t *packed = malloc(span_len);
     if (!span || !packed)
         return rc_raise(RC_NOMEM, "log: out of memory");
-    TRY(read_span(s, span, place[0], span_len));
+    TRY(tlog_segment_read(&s->seg, span, span_len, place[0]));
     struct bytes_writer w = bytes_writer(packed, span_len);
     TRY(pack_bundle(&w, span, span_len, place, width));
     *len = w.len;

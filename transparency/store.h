@@ -8,11 +8,10 @@
 
 #include <pthread.h>
 
-#include "transparency/batch.h"
+#include "transparency/segment.h"
 #include "transparency/tree.h"
 
 #define STORE_QUEUE_MAX  4096 /* entries waiting for the committer */
-#define STORE_ENTRIES    "entries.dat"
 #define STORE_CHECKPOINT "checkpoint"
 
 struct store_request {
@@ -27,15 +26,16 @@ struct store_request {
 
 struct tlog_store {
     /* set once */
-    int dir_fd;
-    int fd; /* entries.dat, flocked */
+    int dir_fd;        /* flocked: one writer */
+    int checkpoint_fd; /* the newest signed note, in place */
     struct tlog_vkey log;
     uint8_t *sk; /* secret_new() */
     pthread_t committer;
     bool running;
 
     /* the committer's own; recovery's before it runs */
-    uint64_t end;    /* bytes of whole records in the file */
+    struct tlog_segments seg;
+    uint64_t end;    /* where the next record goes */
     uint64_t synced; /* entries a successful fdatasync covers */
     struct tlog_batch batch;
     struct tlog_proof proof;
@@ -51,13 +51,13 @@ struct tlog_store {
     char why[256];         /* what killed it */
     struct tlog_tree tree; /* may run ahead of what is published */
     struct tlog_seen seen;
-    uint64_t *place; /* of each entry's length in the file */
+    uint64_t *place; /* of each entry's length in the segments */
     size_t place_cap;
     uint64_t size; /* published: synced, signed */
     char checkpoint[TLOG_NOTE_MAX];
 };
 
-/* Opens directory and file, locks, scans, truncates a torn tail, syncs. */
+/* Opens and locks the directory, scans, drops a torn tail, syncs. */
 MUST_CHECK enum rc tlog_store_recover(struct tlog_store *s, const char *dir);
 /* Room for more entries in tree, table and places. Under mu. RC_NOMEM. */
 MUST_CHECK enum rc tlog_store_reserve(struct tlog_store *s, size_t more);
@@ -68,8 +68,5 @@ void tlog_store_push(struct tlog_store *s, const struct tlog_hash *leaf,
 MUST_CHECK enum rc tlog_store_publish(struct tlog_store *s);
 /* The committer thread; arg is the store. */
 void *tlog_store_commit_loop(void *arg);
-/* pwrite until all is written. RC_STORE. */
-MUST_CHECK enum rc tlog_store_write(int fd, const void *p, size_t len,
-                                    uint64_t at);
 
 #endif

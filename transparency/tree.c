@@ -4,8 +4,8 @@
 
 #include <assert.h>
 
-#include "base/hash.h"
 #include "transparency/merkle.h"
+#include "transparency/sha.h"
 
 static enum rc level_reserve(struct tree_level *l, size_t need)
 {
@@ -36,7 +36,7 @@ void tlog_tree_push(struct tlog_tree *t, const struct tlog_hash *leaf)
     t->level[0].h[at] = *leaf;
     for (unsigned k = 0; at & 1; k++, at >>= 1) {
         const struct tlog_hash *h = t->level[k].h;
-        tlog_node_hash(&t->level[k + 1].h[at >> 1], &h[at - 1], &h[at]);
+        tlog_sha_node(&t->level[k + 1].h[at >> 1], &h[at - 1], &h[at]);
     }
     t->n++;
 }
@@ -63,7 +63,7 @@ static void range_root(const struct tlog_tree *t, struct tlog_hash *out,
         hi -= UINT64_C(1) << k;
         const struct tlog_hash *node = &t->level[k].h[hi >> k];
         if (any)
-            tlog_node_hash(out, node, out);
+            tlog_sha_node(out, node, out);
         else
             *out = *node;
         any = true;

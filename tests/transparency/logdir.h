@@ -119,7 +119,18 @@ static inline uint8_t *logdir_read(const struct logdir *d, const char *name,
     char path[512];
     uint8_t *p = NULL;
     snprintf(path, sizeof(path), "%s/%s", d->dir, name);
-    assert_ok(file_read(&p, len, path, 64 << 20));
+    assert_ok(file_read(&p, len, path, (64 << 20) + 1));
+    return p;
+}
+
+#define LOGDIR_ENTRIES "entries.000000"
+
+/* The first segment without the zeros written ahead. */
+static inline uint8_t *logdir_entries(const struct logdir *d, size_t *len)
+{
+    uint8_t *p = logdir_read(d, LOGDIR_ENTRIES, len);
+    while (*len > 0 && p[*len - 1] == 0)
+        --*len;
     return p;
 }
 

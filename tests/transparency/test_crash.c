@@ -22,6 +22,18 @@ int __wrap_fdatasync(int fd)
     return on_sync ? on_sync(fd) : __real_fdatasync(fd);
 }
 
+/* And its pwrite(). */
+ssize_t __real_pwrite(int fd, const void *p, size_t len, off_t at);
+ssize_t __wrap_pwrite(int fd, const void *p, size_t len, off_t at);
+static bool (*fail_write)(const void *p, size_t len);
+ssize_t __wrap_pwrite(int fd, const void *p, size_t len, off_t at)
+{
+    if (!fail_write || !fail_write(p, len))
+        return __real_pwrite(fd, p, len, at);
+    errno = EIO;
+    return -1;
+}
+
 /* What the dying child told us about one append. */
 struct ack {
     uint64_t index;
@@ -179,14 +191,14 @@ static struct five five_new(void)
     struct five f = { .d = logdir_new() };
     struct tlog_store *s = logdir_open(&f.d);
     for (uint64_t i = 0; i < 4; i++) {
-        free(logdir_read(&f.d, "entries.dat", &f.len_at[i]));
+        free(logdir_entries(&f.d, &f.len_at[i]));
         logdir_add(&f.d, s, i);
     }
-    free(logdir_read(&f.d, "entries.dat", &f.len4));
+    free(logdir_entries(&f.d, &f.len4));
     f.len_at[4] = f.len4;
     f.note4 = logdir_read(&f.d, "checkpoint", &f.note4_len);
     logdir_add(&f.d, s, 4);
-    f.file = logdir_read(&f.d, "entries.dat", &f.len);
+    f.file = logdir_entries(&f.d, &f.len);
     tlog_store_free(s);
     return f;
 }
@@ -204,11 +216,11 @@ static void a_torn_tail_is_dropped(void **state)
     struct five f = five_new();
     for (size_t cut = f.len4; cut < f.len; cut++) {
         size_t len;
-        logdir_write(&f.d, "entries.dat", f.file, cut);
+        logdir_write(&f.d, LOGDIR_ENTRIES, f.file, cut);
         logdir_write(&f.d, "checkpoint", f.note4, f.note4_len);
         struct tlog_store *s = logdir_open(&f.d);
         logdir_check(&f.d, s, 4);
-        free(logdir_read(&f.d, "entries.dat", &len));
+        free(logdir_entries(&f.d, &len));
         assert_int_equal(len, f.len4);
         if (cut % 8 == 0) {
             logdir_add(&f.d, s, 4);
@@ -232,7 +244,7 @@ static void a_tail_of_zeros_or_noise_is_dropped(void **state)
         memcpy(p, f.file, f.len);
         if (noise)
             randombytes_buf(p + f.len, len - f.len);
-        logdir_write(&f.d, "entries.dat", p, len);
+        logdir_write(&f.d, LOGDIR_ENTRIES, p, len);
         struct tlog_store *s = logdir_open(&f.d);
         logdir_check(&f.d, s, 5);
         tlog_store_free(s);
@@ -260,10 +272,10 @@ static void lost_entries_are_noticed(void **state)
     struct five f = five_new();
     struct tlog_store *none = NULL;
     for (size_t cut = 0; cut < f.len; cut++) {
-        logdir_write(&f.d, "entries.dat", f.file, cut);
+        logdir_write(&f.d, LOGDIR_ENTRIES, f.file, cut);
         assert_rc(tlog_store_open(&none, f.d.dir, &f.d.log, f.d.sk), RC_STORE);
     }
-    logdir_write(&f.d, "entries.dat", f.file, f.len);
+    logdir_write(&f.d, LOGDIR_ENTRIES, f.file, f.len);
     struct tlog_store *s = logdir_open(&f.d);
     logdir_check(&f.d, s, 5);
     tlog_store_free(s);
@@ -282,7 +294,7 @@ static void one_changed_byte_is_noticed(void **state)
         assert_non_null(p);
         memcpy(p, f.file, f.len);
         p[at] ^= 0x10;
-        logdir_write(&f.d, "entries.dat", p, f.len);
+        logdir_write(&f.d, LOGDIR_ENTRIES, p, f.len);
         assert_rc(tlog_store_open(&none, f.d.dir, &f.d.log, f.d.sk), RC_STORE);
         /* even without its checkpoint, but for the last record */
         OWNED_MEM uint8_t *note = NULL;
@@ -313,11 +325,11 @@ static void a_record_out_of_place_is_noticed(void **state)
         /* record i taken out, then record i twice */
         memcpy(p, f.file, from);
         memcpy(p + from, f.file + to, f.len - to);
-        logdir_write(&f.d, "entries.dat", p, f.len - (to - from));
+        logdir_write(&f.d, LOGDIR_ENTRIES, p, f.len - (to - from));
         assert_rc(tlog_store_open(&none, f.d.dir, &f.d.log, f.d.sk), RC_STORE);
         memcpy(p, f.file, to);
         memcpy(p + to, f.file + from, f.len - from);
-        logdir_write(&f.d, "entries.dat", p, f.len + (to - from));
+        logdir_write(&f.d, LOGDIR_ENTRIES, p, f.len + (to - from));
         assert_rc(tlog_store_open(&none, f.d.dir, &f.d.log, f.d.sk), RC_STORE);
     }
     five_free(&f);
@@ -338,8 +350,8 @@ static void a_history_other_than_the_signed_one_is_refused(void **state)
         assert_ok(tlog_store_append(s, &p, entry, (size_t)n));
     }
     tlog_store_free(s);
-    OWNED_MEM uint8_t *other = logdir_read(&d2, "entries.dat", &len);
-    logdir_write(&f.d, "entries.dat", other, len);
+    OWNED_MEM uint8_t *other = logdir_entries(&d2, &len);
+    logdir_write(&f.d, LOGDIR_ENTRIES, other, len);
     assert_rc(tlog_store_open(&none, f.d.dir, &f.d.log, f.d.sk), RC_STORE);
     five_free(&f);
     logdir_free(&d2);
@@ -350,19 +362,16 @@ static int run_out_of_room(const struct logdir *d)
 {
     static struct tlog_proof p;
     struct tlog_store *s = NULL;
-    struct stat st;
-    char path[128];
+    size_t used;
     char entry[64];
-    snprintf(path, sizeof(path), "%s/entries.dat", d->dir);
     signal(SIGXFSZ, SIG_IGN);
     if (tlog_store_open(&s, d->dir, &d->log, d->sk) != RC_OK)
         return 2;
     for (uint64_t i = 0; i < 3; i++)
         if (tlog_store_append(s, &p, entry, logdir_entry(entry, i)) != RC_OK)
             return 3;
-    if (stat(path, &st) != 0)
-        return 4;
-    struct rlimit small = { (rlim_t)st.st_size + 20, RLIM_INFINITY };
+    free(logdir_entries(d, &used));
+    struct rlimit small = { (rlim_t)used + 20, RLIM_INFINITY };
     struct rlimit large = { RLIM_INFINITY, RLIM_INFINITY };
     struct tlog_checkpoint before = logdir_head(d, s);
     setrlimit(RLIMIT_FSIZE, &small);
@@ -401,19 +410,21 @@ static void a_write_error_stops_the_store_for_good(void **state)
     logdir_free(&d);
 }
 
+static bool is_checkpoint(const void *p, size_t len)
+{
+    return len > 9 && memcmp(p, "test/log\n", 9) == 0;
+}
+
 static void a_checkpoint_that_cannot_be_written_stops_the_store(void **state)
 {
     (void)state;
     static struct tlog_proof p;
     struct logdir d = logdir_new();
     struct tlog_store *s = logdir_open(&d);
-    char path[128];
     logdir_add(&d, s, 0);
-    /* a directory where the new file would go; root may write anywhere */
-    snprintf(path, sizeof(path), "%s/checkpoint.new", d.dir);
-    assert_int_equal(mkdir(path, 0700), 0);
+    fail_write = is_checkpoint;
     assert_rc(tlog_store_append(s, &p, "entry 1\n", 8), RC_STORE);
-    assert_int_equal(rmdir(path), 0);
+    fail_write = NULL;
     assert_rc(tlog_store_append(s, &p, "entry 1\n", 8), RC_STORE);
     assert_int_equal(logdir_head(&d, s).size, 1);
     tlog_store_free(s);
@@ -421,6 +432,28 @@ static void a_checkpoint_that_cannot_be_written_stops_the_store(void **state)
     s = logdir_open(&d);
     logdir_check(&d, s, 2);
     logdir_add(&d, s, 1);
+    tlog_store_free(s);
+    logdir_free(&d);
+}
+
+static bool is_zeros(const void *p, size_t len)
+{
+    return len > 4096 && *(const char *)p == 0;
+}
+
+static void no_room_ahead_stops_the_store(void **state)
+{
+    (void)state;
+    static struct tlog_proof p;
+    struct logdir d = logdir_new();
+    struct tlog_store *s = logdir_open(&d);
+    fail_write = is_zeros;
+    assert_rc(tlog_store_append(s, &p, "entry 0\n", 8), RC_STORE);
+    fail_write = NULL;
+    assert_rc(tlog_store_append(s, &p, "entry 0\n", 8), RC_STORE);
+    tlog_store_free(s);
+    s = logdir_open(&d);
+    logdir_check(&d, s, 0);
     tlog_store_free(s);
     logdir_free(&d);
 }
@@ -531,6 +564,7 @@ int main(void)
         cmocka_unit_test(a_history_other_than_the_signed_one_is_refused),
         cmocka_unit_test(a_write_error_stops_the_store_for_good),
         cmocka_unit_test(a_checkpoint_that_cannot_be_written_stops_the_store),
+        cmocka_unit_test(no_room_ahead_stops_the_store),
         cmocka_unit_test(a_sync_error_stops_the_store_for_good),
         cmocka_unit_test(a_store_that_cannot_sync_does_not_open),
         cmocka_unit_test(nothing_is_signed_before_it_is_synced),
