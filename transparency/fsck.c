@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "transparency/merkle.h"
+#include "transparency/sha.h"
 
 #define TILE   256
 #define LEVELS 8 /* 256^8 entries */
@@ -90,7 +91,7 @@ static enum rc read_bundle(struct fsck *f, uint64_t n, unsigned width)
             return rc_raise(RC_LOG, "%s: entry %u is cut off", path, i);
         if (i >= width) /* of a later, larger tree */
             continue;
-        tlog_leaf_hash(&leaf, entry, entry_len);
+        tlog_sha_leaf(&leaf, entry, entry_len);
         tlog_range_push(&f->range, &leaf);
         TRY(add_hash(f, &leaf));
         f->report.entries_checked++;

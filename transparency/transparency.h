@@ -303,6 +303,66 @@ MUST_CHECK enum rc tlog_proof_check(const struct tlog_proof *proof,
                                     const struct tlog_vkey *log,
                                     struct tlog_checkpoint *cp);
 
+/* ---- files of a verifier: tlog-proof and tlog-policy, C2SP ------------- */
+
+#define TLOG_PROOF_TEXT_MAX 16384
+/*
+ * The .tlog-proof text, which does not hold the entry. out is NUL-terminated,
+ * *len without it. RC_TOO_LARGE.
+ */
+MUST_CHECK enum rc tlog_proof_write(char *out, size_t cap, size_t *len,
+                                    const struct tlog_proof *proof);
+/* Takes it apart, with the entry it is about; check it afterwards. An extra
+ * line is skipped: nobody vouches for it. */
+MUST_CHECK enum rc tlog_proof_read(struct tlog_proof *out, const char *text,
+                                   size_t len, const void *entry,
+                                   size_t entry_len);
+
+/*
+ * Whom a verifier believes: logs, witnesses, and the rule which of these must
+ * have cosigned. Large: keep it on the heap.
+ */
+#define TLOG_TRUST_MAX      64 /* logs; witnesses; groups */
+#define TLOG_TRUST_URL_MAX  256
+#define TLOG_TRUST_TEXT_MAX 65536
+struct tlog_trust {
+    struct tlog_trust_log {
+        struct tlog_vkey key;
+        char url[TLOG_TRUST_URL_MAX]; /* "" where none is given */
+    } log[TLOG_TRUST_MAX];
+    struct tlog_trust_witness {
+        char name[TLOG_NAME_MAX];
+        struct tlog_vkey key; /* a cosigner's */
+        char url[TLOG_TRUST_URL_MAX];
+    } witness[TLOG_TRUST_MAX];
+    struct tlog_trust_group {
+        char name[TLOG_NAME_MAX];
+        unsigned k;
+        uint64_t witnesses; /* bit i: witness i is a member */
+        uint64_t groups;    /* bit i: group i, which stands before it, is */
+    } group[TLOG_TRUST_MAX];
+    unsigned n_logs;
+    unsigned n_witnesses;
+    unsigned n_groups;
+    int quorum; /* -1: none; a witness; or TLOG_TRUST_MAX + a group */
+};
+/* A tlog-policy file. RC_PARSE names the line. */
+MUST_CHECK enum rc tlog_trust_read(struct tlog_trust *out, const char *text,
+                                   size_t len);
+/* Are these witnesses (bit i: witness i) a quorum? */
+bool tlog_trust_quorum(const struct tlog_trust *t, uint64_t witnesses);
+/*
+ * Opens a checkpoint of one of the logs. RC_LOG: no listed log signed it, or
+ * no quorum cosigned it; RC_VERIFY: a known witness' line does not verify.
+ *
+ * witnesses   out, may be NULL: who did cosign it, also without a quorum
+ * log         out, may be NULL: index of the log
+ */
+MUST_CHECK enum rc tlog_trust_open(struct tlog_checkpoint *out,
+                                   uint64_t *witnesses, unsigned *log,
+                                   const struct tlog_trust *t, const char *note,
+                                   size_t note_len);
+
 /* ---- tiles, C2SP tlog-tiles; a reader's side -------------------------- */
 
 #define TLOG_TILE_PATH_MAX 96

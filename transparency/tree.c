@@ -80,37 +80,36 @@ void tlog_tree_root(const struct tlog_tree *t, struct tlog_hash *out,
 }
 
 /* Paths are found from the root down and told from the leaf up. */
-static void reverse(struct tlog_path *p)
+static void reverse(struct tlog_spans *s)
 {
-    for (unsigned i = 0; i < p->n / 2; i++) {
-        struct tlog_hash h = p->hash[i];
-        p->hash[i] = p->hash[p->n - 1 - i];
-        p->hash[p->n - 1 - i] = h;
+    for (unsigned i = 0; i < s->n / 2; i++) {
+        struct tlog_span h = s->at[i];
+        s->at[i] = s->at[s->n - 1 - i];
+        s->at[s->n - 1 - i] = h;
     }
 }
 
-void tlog_tree_inclusion(const struct tlog_tree *t, struct tlog_path *out,
-                         uint64_t index, uint64_t size)
+void tlog_spans_inclusion(struct tlog_spans *out, uint64_t index, uint64_t size)
 {
     uint64_t lo = 0;
     uint64_t hi = size;
     out->n = 0;
     while (hi - lo > 1) {
         uint64_t mid = lo + tlog_split(hi - lo);
-        struct tlog_hash *next = &out->hash[out->n++];
+        struct tlog_span *next = &out->at[out->n++];
         if (index < mid) {
-            range_root(t, next, mid, hi);
+            *next = (struct tlog_span){ mid, hi };
             hi = mid;
         } else {
-            range_root(t, next, lo, mid);
+            *next = (struct tlog_span){ lo, mid };
             lo = mid;
         }
     }
     reverse(out);
 }
 
-void tlog_tree_consistency(const struct tlog_tree *t, struct tlog_path *out,
-                           uint64_t old_size, uint64_t size)
+void tlog_spans_consistency(struct tlog_spans *out, uint64_t old_size,
+                            uint64_t size)
 {
     uint64_t lo = 0;
     uint64_t hi = size;
@@ -119,16 +118,40 @@ void tlog_tree_consistency(const struct tlog_tree *t, struct tlog_path *out,
         return;
     while (hi != old_size) {
         uint64_t mid = lo + tlog_split(hi - lo);
-        struct tlog_hash *next = &out->hash[out->n++];
+        struct tlog_span *next = &out->at[out->n++];
         if (old_size <= mid) {
-            range_root(t, next, mid, hi);
+            *next = (struct tlog_span){ mid, hi };
             hi = mid;
         } else {
-            range_root(t, next, lo, mid);
+            *next = (struct tlog_span){ lo, mid };
             lo = mid;
         }
     }
     if (lo != 0) /* else the old root itself, which the asker holds */
-        range_root(t, &out->hash[out->n++], lo, hi);
+        out->at[out->n++] = (struct tlog_span){ lo, hi };
     reverse(out);
+}
+
+static void fill(const struct tlog_tree *t, struct tlog_path *out,
+                 const struct tlog_spans *spans)
+{
+    for (unsigned i = 0; i < spans->n; i++)
+        range_root(t, &out->hash[i], spans->at[i].lo, spans->at[i].hi);
+    out->n = spans->n;
+}
+
+void tlog_tree_inclusion(const struct tlog_tree *t, struct tlog_path *out,
+                         uint64_t index, uint64_t size)
+{
+    struct tlog_spans spans;
+    tlog_spans_inclusion(&spans, index, size);
+    fill(t, out, &spans);
+}
+
+void tlog_tree_consistency(const struct tlog_tree *t, struct tlog_path *out,
+                           uint64_t old_size, uint64_t size)
+{
+    struct tlog_spans spans;
+    tlog_spans_consistency(&spans, old_size, size);
+    fill(t, out, &spans);
 }

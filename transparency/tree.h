@@ -34,6 +34,24 @@ void tlog_tree_inclusion(const struct tlog_tree *t, struct tlog_path *out,
 void tlog_tree_consistency(const struct tlog_tree *t, struct tlog_path *out,
                            uint64_t old_size, uint64_t size);
 
+/*
+ * Which subtrees a path is made of, from the leaf up: MTH(D[lo:hi]) each,
+ * where lo is a multiple of the largest power of two below hi - lo.
+ */
+struct tlog_spans {
+    struct tlog_span {
+        uint64_t lo;
+        uint64_t hi;
+    } at[TLOG_PATH_MAX];
+    unsigned n;
+};
+/* index < size */
+void tlog_spans_inclusion(struct tlog_spans *out, uint64_t index,
+                          uint64_t size);
+/* old_size <= size */
+void tlog_spans_consistency(struct tlog_spans *out, uint64_t old_size,
+                            uint64_t size);
+
 /* Leaf hash to index, open addressing; hashes stay in the tree. */
 struct tlog_seen {
     uint64_t *slot; /* index + 1; 0: free */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "transparency/note.h"
+#include "transparency/watch.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -83,6 +84,45 @@ static void fuzz_words(const char *text, size_t len)
         abort();
 }
 
+/* A proof's text is one, but for the extra line; base64 has one form. */
+static void fuzz_proof(const char *text, size_t len)
+{
+    static struct tlog_proof p;
+    static char out[TLOG_PROOF_TEXT_MAX];
+    size_t out_len;
+    if (tlog_proof_read(&p, text, len, "x", 1) != RC_OK ||
+        memmem(text, len, "\nextra ", 7))
+        return;
+    if (tlog_proof_write(out, sizeof(out), &out_len, &p) != RC_OK ||
+        out_len != len || memcmp(out, text, len) != 0)
+        abort();
+}
+
+static void fuzz_files(const char *text, size_t len)
+{
+    static struct tlog_trust trust;
+    struct tlog_vkey log = { .name = "a", .type = TLOG_SIG_ED25519 };
+    struct tlog_watch *w = NULL;
+    struct tlog_follow f;
+    if (tlog_trust_read(&trust, text, len) == RC_OK &&
+        tlog_trust_quorum(&trust, 0) && !tlog_trust_quorum(&trust, UINT64_MAX))
+        abort(); /* more witnesses are never less */
+    if (tlog_watch_load(&w, &f, &log, text, len) == RC_OK)
+        tlog_watch_free(w);
+}
+
+static void fuzz_index(const char *text, size_t len)
+{
+    struct tlog_index *x = NULL;
+    uint64_t at;
+    if (tlog_index_new(&x) != RC_OK)
+        return;
+    if (tlog_index_add(x, 7, text, len) != RC_OK || tlog_index_size(x) != 8)
+        abort();
+    (void)tlog_index_cites(x, &at, 1, 0);
+    tlog_index_free(x);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const char *text = (const char *)data;
@@ -96,5 +136,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_roster(text, size);
     fuzz_note(text, size);
     fuzz_words(text, size);
+    fuzz_proof(text, size);
+    fuzz_files(text, size);
+    fuzz_index(text, size);
     return 0;
 }

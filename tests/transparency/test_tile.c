@@ -194,33 +194,19 @@ static void a_signed_root_of_other_entries_is_refused(void **state)
 
 /* ---- the sample's own proofs and older checkpoints ---- */
 
-/* c2sp.org/tlog-proof@v1: extra if any, index, hashes, empty line, note. */
-static void read_tlog_proof(struct tlog_proof *out, uint64_t index)
+static char *read_tlog_proof(struct tlog_proof *out, size_t *len,
+                             uint64_t index)
 {
     char name[128];
-    size_t len;
-    memset(out, 0, sizeof(*out));
+    size_t entry_len;
     snprintf(name, sizeof(name), "sample-log/proofs/%llu.entry",
              (unsigned long long)index);
-    OWNED_MEM char *entry = vectors_file(name, &out->entry_len);
-    assert_true(out->entry_len <= TLOG_ENTRY_MAX);
-    memcpy(out->entry, entry, out->entry_len);
+    OWNED_MEM char *entry = vectors_file(name, &entry_len);
     snprintf(name, sizeof(name), "sample-log/proofs/%llu.tlog-proof",
              (unsigned long long)index);
-    OWNED_MEM char *text = vectors_file(name, &len);
-    char *line = strchr(text, '\n') + 1;
-    if (strncmp(line, "extra ", 6) == 0)
-        line = strchr(line, '\n') + 1;
-    assert_memory_equal(line, "index ", 6);
-    out->index = strtoull(line + 6, NULL, 10);
-    for (line = strchr(line, '\n') + 1; *line != '\n';
-         line = strchr(line, '\n') + 1) {
-        size_t got;
-        assert_ok(enc_unb64(out->path.hash[out->path.n++].b, 32, &got, line,
-                            strcspn(line, "\n")));
-        assert_int_equal(got, 32);
-    }
-    snprintf(out->checkpoint, sizeof(out->checkpoint), "%s", line + 1);
+    char *text = vectors_file(name, len);
+    assert_ok(tlog_proof_read(out, text, *len, entry, entry_len));
+    return text;
 }
 
 static void sample_proofs_hold(void **state)
@@ -231,13 +217,74 @@ static void sample_proofs_hold(void **state)
     struct tlog_vkey log = vectors_vkey("sample-log/log.vkey", 0);
     for (size_t i = 0; i < 5; i++) {
         struct tlog_checkpoint cp;
-        read_tlog_proof(&p, indices[i]);
+        static char again[TLOG_PROOF_TEXT_MAX];
+        size_t len;
+        size_t again_len;
+        OWNED_MEM char *text = read_tlog_proof(&p, &len, indices[i]);
         assert_int_equal(p.index, indices[i]);
+        assert_ok(tlog_proof_write(again, sizeof(again), &again_len, &p));
+        /* one of the sample's has an extra line, which is not kept */
+        char *extra = strstr(text, "\nextra ");
+        if (extra) {
+            char *index = strchr(extra + 1, '\n');
+            memmove(extra, index, strlen(index) + 1);
+        }
+        assert_string_equal(again, text);
+        assert_int_equal(again_len, strlen(again));
         assert_ok(tlog_proof_check(&p, &log, &cp));
         assert_int_equal(cp.size, 600);
         p.index ^= 1;
         assert_rc(tlog_proof_check(&p, &log, NULL), RC_LOG);
     }
+}
+
+static void other_proof_texts_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *why;
+        const char *find; /* the first of these is replaced */
+        const char *with;
+    } cases[] = {
+        { "another version", "@v1", "@v2" },
+        { "no index", "index ", "index" },
+        { "an index with a zero in front", "index ", "index 0" },
+        { "a negative index", "index ", "index -" },
+        { "two empty lines", "\n\n", "\n\n\n" },
+        { "no empty line", "\n\n", "\n" },
+        { "CR LF", "\n", "\r\n" },
+        { "an extra after the index", "=\n", "=\nextra AAAA\n" },
+        { "an extra that is no base64", "index", "extra !\nindex" },
+        { "two extras", "index", "extra AA==\nextra AA==\nindex" },
+    };
+    static struct tlog_proof p;
+    static char changed[TLOG_PROOF_TEXT_MAX];
+    struct tlog_vkey log = vectors_vkey("sample-log/log.vkey", 0);
+    size_t len;
+    OWNED_MEM char *text = read_tlog_proof(&p, &len, 599);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char *at = strstr(text, cases[i].find);
+        assert_non_null(at);
+        snprintf(changed, sizeof(changed), "%.*s%s%s", (int)(at - text), text,
+                 cases[i].with, at + strlen(cases[i].find));
+        enum rc rc = tlog_proof_read(&p, changed, strlen(changed), "x", 1);
+        if (rc == RC_OK)
+            rc = tlog_proof_check(&p, &log, NULL);
+        if (rc == RC_OK)
+            fail_msg("%s was taken", cases[i].why);
+    }
+    for (size_t cut = 0; cut < len; cut++)
+        if (tlog_proof_read(&p, text, cut, "x", 1) == RC_OK)
+            assert_int_not_equal(tlog_proof_check(&p, &log, NULL), RC_OK);
+    assert_rc(tlog_proof_write(changed, 100, &len, &p), RC_TOO_LARGE);
+    /* 64 hashes are one too many */
+    size_t at = (size_t)snprintf(changed, sizeof(changed),
+                                 "c2sp.org/tlog-proof@v1\nindex 0\n");
+    for (unsigned i = 0; i < 64; i++)
+        at += (size_t)snprintf(changed + at, sizeof(changed) - at, "%s\n",
+                               "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+    snprintf(changed + at, sizeof(changed) - at, "\nnote\n");
+    assert_rc(tlog_proof_read(&p, changed, strlen(changed), "x", 1), RC_PARSE);
 }
 
 /* Requests of the witness protocol: "old N", hashes, checkpoint. */
@@ -292,6 +339,7 @@ int main(void)
         cmocka_unit_test(another_logs_key_is_refused),
         cmocka_unit_test(a_signed_root_of_other_entries_is_refused),
         cmocka_unit_test(sample_proofs_hold),
+        cmocka_unit_test(other_proof_texts_are_refused),
         cmocka_unit_test(witness_requests_are_consistent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
