@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 enum rc tlog_store_reserve(struct tlog_store *s, size_t more)
 {
@@ -117,6 +118,36 @@ static enum rc stage(struct tlog_store *s, struct store_request *list)
     return rc;
 }
 
+static uint64_t now_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static void count(struct tlog_store *s, const struct store_request *list,
+                  uint64_t took_us)
+{
+    uint64_t asked = 0;
+    for (; list; list = list->next)
+        asked++;
+    pthread_mutex_lock(&s->mu);
+    struct tlog_store_stats *t = &s->stats;
+    t->bytes = s->end;
+    t->appended += s->batch.count;
+    t->duplicates += asked - s->batch.count;
+    if (s->batch.count > 0) {
+        t->batches++;
+        t->commit_us += took_us;
+        for (unsigned i = 0; i < TLOG_STORE_BUCKETS; i++)
+            if (took_us <= UINT64_C(64) << i) {
+                t->commit_bucket[i]++;
+                break;
+            }
+    }
+    pthread_mutex_unlock(&s->mu);
+}
+
 static enum rc write_record(struct tlog_store *s)
 {
     if (s->batch.count == 0) /* only entries we had */
@@ -184,11 +215,14 @@ void *tlog_store_commit_loop(void *arg)
             answer(s, list, rc);
             continue;
         }
+        uint64_t from = now_us();
         rc = write_record(s);
-        if (rc == RC_OK)
-            answer(s, list, RC_OK);
-        else
+        if (rc != RC_OK) {
             die(s, list);
+            continue;
+        }
+        count(s, list, now_us() - from);
+        answer(s, list, RC_OK);
     }
     return NULL;
 }

@@ -9,15 +9,20 @@
 #include "base/conf.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/own.h"
 #include "base/secret.h"
 #include "transparency/log.h"
 
 #define PEER_THREADS   4
 #define PUBLIC_THREADS 2
+#define CLOSE_MS       2000
 
 /* clang-format off */
 static const struct conf_option options[] = {
     { "public_listen", NULL, "127.0.0.1:0", "public reads: checkpoint, tiles" },
+    { "append_per_s", NULL, "2000", "entries a second of one peer; 0: any" },
+    { "search", NULL, "yes", "keep an index of digests in memory" },
+    { "witnesses", NULL, "", "tlog-policy file: witnesses with their URLs" },
     { 0 },
 };
 static const struct daemon_program program = {
@@ -28,14 +33,15 @@ static const struct daemon_program program = {
 /* clang-format on */
 
 /* The log's secret key, sealed at rest by the guest; made on first start. */
-static enum rc open_key(struct log_server *ls, uint8_t sk[64])
+static enum rc open_key(struct log_server *ls, struct tlog_vkey *vkey,
+                        uint8_t sk[64])
 {
     char path[600];
     char name[TLOG_NAME_MAX];
     snprintf(path, sizeof(path), "%s/log.key", ls->d.state_dir);
     snprintf(name, sizeof(name), "%s/log", ls->d.deployment);
     TRY(daemon_sealed_seed(&ls->d, path, sk));
-    return tlog_vkey_make(&ls->vkey, name, TLOG_SIG_ED25519, sk + 32);
+    return tlog_vkey_make(vkey, name, TLOG_SIG_ED25519, sk + 32);
 }
 
 static enum rc open_public(struct log_server *ls)
@@ -44,32 +50,85 @@ static enum rc open_public(struct log_server *ls)
     uint16_t port;
     struct http_server_config c = { .kind = HTTP_ON_TCP,
                                     .routes = log_public_routes,
-                                    .ctx = ls,
+                                    .ctx = &ls->public,
                                     .threads = PUBLIC_THREADS,
                                     .request_limit_s = 10 };
     TRY(conf_need(&listen, ls->d.conf, "public_listen"));
     TRY(sock_tcp_listen(&c.listen_fd, &port, listen));
-    TRY(http_server_start(&ls->public, &c));
+    TRY(http_server_start(&ls->server, &c));
     log_info("listening", "public=%s port=%u", listen, port);
     return RC_OK;
 }
 
-static enum rc start(struct log_server *ls)
+static enum rc open_store(struct log_server *ls)
 {
+    struct tlog_vkey vkey;
+    struct tlog_store *store = NULL;
     uint8_t *sk = secret_new(64);
     if (!sk)
         return RC_NOMEM;
-    enum rc rc = open_key(ls, sk);
+    enum rc rc = open_key(ls, &vkey, sk);
     if (rc == RC_OK)
-        rc = tlog_store_open(&ls->store, ls->d.state_dir, &ls->vkey, sk);
+        rc = tlog_store_open(&store, ls->d.state_dir, &vkey, sk);
     secret_free(sk);
     TRY(rc);
-    TRY(daemon_chain_open(&ls->chain, &ls->d, &ls->vkey));
+    log_public_init(&ls->public, store, &vkey);
+    ls->public.simulated = ls->d.guest_simulated;
+    return RC_OK;
+}
+
+static enum rc open_append(struct log_server *ls)
+{
+    int64_t per_s;
+    bool search;
+    TRY(conf_int(&per_s, ls->d.conf, "append_per_s", 0, 1000000));
+    TRY(conf_bool(&search, ls->d.conf, "search"));
+    if (search)
+        TRY(log_find_start(&ls->public.find, &ls->public));
+    return log_appender_start(&ls->appender, &ls->public, (unsigned)per_s);
+}
+
+static enum rc open_witnesses(struct log_server *ls)
+{
+    const char *path = conf_get(ls->d.conf, "witnesses");
+    OWNED_MEM uint8_t *text = NULL;
+    OWNED_MEM struct tlog_trust *trust = NULL;
+    size_t len;
+    if (!path || !*path)
+        return RC_OK;
+    trust = calloc(1, sizeof(*trust));
+    if (!trust)
+        return rc_raise(RC_NOMEM, "witnesses: out of memory");
+    TRY(file_read(&text, &len, path, TLOG_TRUST_TEXT_MAX));
+    if (tlog_trust_read(trust, (char *)text, len) != RC_OK)
+        return rc_prefix(RC_PARSE, "%s: ", path);
+    return log_witnesses_start(&ls->witnesses, &ls->public, ls->appender,
+                               TAKE(trust), ls->d.state_dir);
+}
+
+static enum rc start(struct log_server *ls)
+{
+    TRY(open_store(ls));
+    TRY(open_append(ls));
+    TRY(open_witnesses(ls));
+    TRY(daemon_chain_open(&ls->chain, &ls->d, &ls->public.vkey));
     struct attest_channel_host host = daemon_chain_host(ls->chain);
     TRY(daemon_channel(&ls->d, &host));
     TRY(open_public(ls));
     TRY(daemon_listen(&ls->d, log_peer_routes, ls, PEER_THREADS));
     return daemon_ready(&ls->d);
+}
+
+/* What calls still wait for comes before their servers go. */
+static void stop(struct log_server *ls)
+{
+    log_appender_close(ls->appender, CLOSE_MS);
+    log_witnesses_stop(ls->witnesses);
+    http_server_stop(ls->server);
+    http_server_stop(TAKE(ls->d.peers));
+    log_find_stop(ls->public.find);
+    tlog_store_free(ls->public.store);
+    log_appender_free(ls->appender);
 }
 
 int main(int argc, char **argv)
@@ -78,19 +137,19 @@ int main(int argc, char **argv)
     bool done = false;
     int status = 0;
     ls.daemon = &ls.d;
+    if (argc > 1 && strcmp(argv[1], "export") == 0)
+        return log_export_main(argc - 2, argv + 2);
     enum rc rc = daemon_open(&ls.d, &done, &status, &program, argc, argv);
     if (rc == RC_OK && !done) {
         rc = start(&ls);
         if (rc == RC_OK)
             daemon_wait();
-        http_server_stop(ls.public);
-        http_server_stop(TAKE(ls.d.peers));
+        stop(&ls);
     }
     if (rc != RC_OK) {
         log_rc(LOG_ERROR, "exit", rc);
         status = rc_exit(rc);
     }
-    tlog_store_free(ls.store);
     daemon_close(&ls.d);
     daemon_chain_free(ls.chain);
     return status;

@@ -296,5 +296,6 @@ enum rc tlog_store_recover(struct tlog_store *s, const char *dir)
     TRY(open_files(s, dir));
     TRY(read_segments(s));
     s->synced = s->tree.n;
+    s->stats.bytes = s->end;
     return RC_OK;
 }

@@ -226,6 +226,40 @@ enum rc tlog_store_consistency(struct tlog_store *s, struct tlog_path *out,
     return ok ? RC_OK : outside(size > have ? size : old_size, have);
 }
 
+enum rc tlog_store_root(struct tlog_store *s, struct tlog_hash *out,
+                        uint64_t size)
+{
+    pthread_mutex_lock(&s->mu);
+    uint64_t have = s->size;
+    if (size <= have)
+        tlog_tree_root(&s->tree, out, size);
+    pthread_mutex_unlock(&s->mu);
+    return size <= have ? RC_OK : outside(size, have);
+}
+
+enum rc tlog_store_find(struct tlog_store *s, uint64_t *index,
+                        const struct tlog_hash *leaf)
+{
+    pthread_mutex_lock(&s->mu);
+    uint64_t at = tlog_seen_find(&s->seen, &s->tree, leaf);
+    bool ok = at < s->size;
+    pthread_mutex_unlock(&s->mu);
+    if (!ok)
+        return rc_raise(RC_UNKNOWN, "log: no such entry");
+    *index = at;
+    return RC_OK;
+}
+
+void tlog_store_stats(struct tlog_store *s, struct tlog_store_stats *out)
+{
+    pthread_mutex_lock(&s->mu);
+    *out = s->stats;
+    out->size = s->size;
+    out->queued = s->n_queued;
+    out->stopped = s->dead;
+    pthread_mutex_unlock(&s->mu);
+}
+
 static enum rc hash_tile(struct tlog_store *s, uint8_t **out, size_t *len,
                          unsigned level, uint64_t n, unsigned width)
 {

@@ -53,6 +53,7 @@ struct tlog_store {
     struct tlog_seen seen;
     uint64_t *place; /* of each entry's length in the segments */
     size_t place_cap;
+    struct tlog_store_stats stats;
     uint64_t size; /* published: synced, signed */
     char checkpoint[TLOG_NOTE_MAX];
 };

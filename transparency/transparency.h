@@ -363,6 +363,35 @@ MUST_CHECK enum rc tlog_trust_open(struct tlog_checkpoint *out,
                                    const struct tlog_trust *t, const char *note,
                                    size_t note_len);
 
+/* ---- witnesses, C2SP tlog-witness -------------------------------------- */
+
+#define TLOG_ADD_CHECKPOINT_MAX (TLOG_NOTE_MAX + 4096)
+struct tlog_add_checkpoint {
+    uint64_t old;
+    struct tlog_path path;
+    const char *note; /* borrowed from the body */
+    size_t note_len;
+};
+/* The body of POST /add-checkpoint; *len without the NUL. RC_TOO_LARGE. */
+MUST_CHECK enum rc tlog_add_checkpoint_write(char *out, size_t cap, size_t *len,
+                                             uint64_t old,
+                                             const struct tlog_path *path,
+                                             const char *note);
+MUST_CHECK enum rc tlog_add_checkpoint_read(struct tlog_add_checkpoint *out,
+                                            const char *body, size_t len);
+/*
+ * What a witness that has cosigned `held` last (size 0: nothing yet) answers,
+ * as an HTTP status; rc_text() says why it is not 200. 409: the body is
+ * held->size and LF, of type TLOG_SIZE_TYPE. 422 where old and held agree is
+ * a fork or a bad proof: keep both notes. 200: store *out as held, in the same
+ * transaction in which held was read, then cosign it.
+ */
+#define TLOG_SIZE_TYPE "text/x.tlog.size"
+MUST_CHECK int tlog_witness_judge(struct tlog_checkpoint *out,
+                                  const struct tlog_checkpoint *held,
+                                  const struct tlog_add_checkpoint *in,
+                                  const struct tlog_vkey *log);
+
 /* ---- tiles, C2SP tlog-tiles; a reader's side -------------------------- */
 
 #define TLOG_TILE_PATH_MAX 96
@@ -444,6 +473,28 @@ MUST_CHECK enum rc tlog_store_inclusion(struct tlog_store *s,
 MUST_CHECK enum rc tlog_store_consistency(struct tlog_store *s,
                                           struct tlog_path *out,
                                           uint64_t old_size, uint64_t size);
+/* What the tree of its first `size` entries had as root. RC_UNKNOWN. */
+MUST_CHECK enum rc tlog_store_root(struct tlog_store *s, struct tlog_hash *out,
+                                   uint64_t size);
+/* Index of the entry with this leaf hash. RC_UNKNOWN. */
+MUST_CHECK enum rc tlog_store_find(struct tlog_store *s, uint64_t *index,
+                                   const struct tlog_hash *leaf);
+/* Since the store was opened; size and bytes: of the whole log. */
+#define TLOG_STORE_BUCKETS 12
+struct tlog_store_stats {
+    uint64_t size;
+    uint64_t bytes;      /* of records in all segments */
+    uint64_t appended;   /* new entries */
+    uint64_t duplicates; /* entries that were there already */
+    uint64_t batches;    /* commits, each one write and one sync */
+    uint64_t queued;     /* waiting now */
+    uint64_t commit_us;  /* sum over batches: write, sync, sign */
+    /* commits that took at most 2^i * 64 microseconds, each in one bucket;
+     * slower ones in none */
+    uint64_t commit_bucket[TLOG_STORE_BUCKETS];
+    bool stopped; /* after an error: it takes nothing any more */
+};
+void tlog_store_stats(struct tlog_store *s, struct tlog_store_stats *out);
 /* Bytes of a tile or entry bundle, heap; RC_UNKNOWN outside the tree. */
 MUST_CHECK enum rc tlog_store_tile(struct tlog_store *s, uint8_t **out,
                                    size_t *len, int level, uint64_t n,
