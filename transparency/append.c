@@ -110,8 +110,7 @@ static enum rc fill(struct wire_appended *out, const struct pending *p)
     struct log_public *public = p->a->public;
     char note[TLOG_NOTE_MAX];
     struct tlog_checkpoint cp;
-    TRY(tlog_store_checkpoint(public->store, note));
-    TRY(tlog_checkpoint_open(&cp, note, strlen(note), &public->vkey));
+    tlog_store_head(public->store, note, &cp);
     TRY(wire_list_new(&out->proofs, p->in.entries.n));
     for (size_t i = 0; i < p->in.entries.n; i++)
         TRY(fill_proof(&out->proofs.at[i], public->store, &p->in.entries.at[i],

@@ -16,7 +16,8 @@
 enum rc tlog_store_reserve(struct tlog_store *s, size_t more)
 {
     TRY(tlog_tree_reserve(&s->tree, more));
-    TRY(tlog_seen_reserve(&s->seen, &s->tree, more));
+    if (s->running)
+        TRY(tlog_seen_reserve(&s->seen, &s->tree, more));
     size_t cap = s->place_cap ? s->place_cap : 1024;
     while (cap < s->tree.n + more)
         cap *= 2;
@@ -36,7 +37,8 @@ void tlog_store_push(struct tlog_store *s, const struct tlog_hash *leaf,
     uint64_t index = s->tree.n;
     s->place[index] = place;
     tlog_tree_push(&s->tree, leaf);
-    tlog_seen_add(&s->seen, &s->tree, index);
+    if (s->seen.cap) /* recovery fills the table when it knows the size */
+        tlog_seen_add(&s->seen, &s->tree, index);
 }
 
 /*
@@ -63,7 +65,8 @@ enum rc tlog_store_publish(struct tlog_store *s)
     TRY(write_checkpoint(s, note));
     pthread_mutex_lock(&s->mu);
     s->size = cp.size;
-    memcpy(s->checkpoint, note, sizeof(note));
+    s->head = cp;
+    memcpy(s->checkpoint, note, strlen(note) + 1);
     pthread_mutex_unlock(&s->mu);
     return RC_OK;
 }
@@ -170,7 +173,7 @@ static void fill_proof(struct tlog_store *s, const struct store_request *r)
     p->index = r->index;
     /* only this thread publishes and changes the tree */
     tlog_tree_inclusion(&s->tree, &p->path, r->index, s->size);
-    memcpy(p->checkpoint, s->checkpoint, sizeof(p->checkpoint));
+    memcpy(p->checkpoint, s->checkpoint, strlen(s->checkpoint) + 1);
 }
 
 static void answer(struct tlog_store *s, struct store_request *list, enum rc rc)

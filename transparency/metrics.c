@@ -69,7 +69,7 @@ enum rc log_on_metrics(struct http_call *call, void *ctx)
     tlog_store_stats(p->store, &st);
     pthread_mutex_lock(&p->mu);
     bool cosigned = p->want_cosigned;
-    double cosigned_size = (double)p->cosigned_size;
+    double cosigned_size = (double)p->cosigned_cp.size;
     double behind = p->witnesses_behind;
     pthread_mutex_unlock(&p->mu);
     metric(&o, "entries", "gauge", "Entries in the tree.", (double)st.size);

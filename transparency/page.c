@@ -41,7 +41,7 @@ enum rc log_on_page(struct http_call *call, void *ctx)
     char note[TLOG_NOTE_MAX];
     char vkey[TLOG_VKEY_MAX];
     HTML(h);
-    TRY(log_public_note(p, note, NULL));
+    log_public_note(p, note, NULL);
     tlog_store_stats(p->store, &st);
     html_begin(&h, p, "Transparency log", "");
     html_raw(&h,

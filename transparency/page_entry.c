@@ -64,9 +64,12 @@ static void say(struct html *h, const char *entry, size_t len, const char *name,
     const char *v = field(entry, len, name, &n);
     if (!v)
         return;
-    html_raw(h, " <span class=\"f\">%s</span> <span class=\"v\">", name);
+    html_raw(h,
+             " <span class=\"p\"><span class=\"f\">%s</span> <span "
+             "class=\"v\">",
+             name);
     html_text(h, v, n < max ? n : max);
-    html_raw(h, "%s</span>", n > max ? "\xe2\x80\xa6" : "");
+    html_raw(h, "%s</span></span>", n > max ? "\xe2\x80\xa6" : "");
 }
 
 void page_summary(struct html *h, const char *entry, size_t len)
@@ -91,6 +94,21 @@ static bool is(const char *name, size_t len, const char *with)
     return len == strlen(with) && memcmp(name, with, len) == 0;
 }
 
+/* Sets are named by many entries: no index leads to them. */
+static void value_hex(struct html *h, const char *name, size_t len,
+                      const char *hex)
+{
+    static const char empty[] = "e3b0c44298fc1c149afbf4c8996fb924"
+                                "27ae41e4649b934ca495991b7852b855";
+    if (is(name, len, "approvals") || is(name, len, "participants") ||
+        is(name, len, "endorsements") || is(name, len, "roster")) {
+        html_raw(h, "<span class=\"hash\">%.64s</span>%s", hex,
+                 memcmp(hex, empty, 64) == 0 ? " (none)" : "");
+        return;
+    }
+    html_digest(h, hex, 64);
+}
+
 static void value(struct html *h, const char *name, size_t name_len,
                   const char *v, size_t len)
 {
@@ -98,7 +116,7 @@ static void value(struct html *h, const char *name, size_t name_len,
     char when[CLOCK_TEXT_SIZE];
     bool number = enc_undec(&n, v, len) == RC_OK;
     if (len == 64 && strspn(v, "0123456789abcdef") >= 64) {
-        html_digest(h, v, len);
+        value_hex(h, name, name_len, v);
     } else if (number &&
                (is(name, name_len, "intent") || is(name, name_len, "birth"))) {
         html_raw(h, "<a href=\"/entry/%" PRIu64 "\">entry %" PRIu64 "</a>", n,
@@ -258,7 +276,8 @@ static void proof_part(struct html *h, const struct tlog_proof *proof,
     draw(h, proof, cp->size);
     html_raw(h, "</div>\n<ul class=\"key\"><li class=\"c-leaf\">the entry</li>"
                 "<li class=\"c-node\">computed</li><li class=\"c-given\">from "
-                "the proof</li></ul>\n<h2>Checkpoint</h2><pre>");
+                "the proof</li><li class=\"c-ok js\" hidden>computed "
+                "in this browser</li></ul>\n<h2>Checkpoint</h2><pre>");
     html_text(h, proof->checkpoint, strlen(proof->checkpoint));
     html_raw(h, "</pre></section>\n");
 }

@@ -115,20 +115,21 @@ void html_begin(struct html *h, const struct log_public *p, const char *title,
                 "method=\"get\" role=\"search\"><label for=\"q\">Find a digest "
                 "or an entry</label><div class=\"row\"><input id=\"q\" "
                 "name=\"q\" spellcheck=\"false\" autocomplete=\"off\" "
-                "maxlength=\"64\" placeholder=\"64 hex digits, or an entry "
+                "maxlength=\"64\" placeholder=\"64 hex digits or a "
                 "number\" value=\"");
     html_text(h, query, strlen(query));
     html_raw(h,
              "\"><button>Search</button></div>"
              "<p class=\"hint\">Digest of a group key, session, signature, "
-             "certificate, commitment or policy file. Artifacts stand in the "
-             "log only as salted commitments<span class=\"js\" hidden>: "
-             "choose the artifact together with its bundle, and this browser "
-             "computes what to look for. A signature file alone will do, "
-             "too</span>.</p>"
-             "<p class=\"js\" hidden><input type=\"file\" id=\"files\" "
-             "multiple aria-label=\"Files to find\"> <span id=\"filesays\" "
-             "role=\"status\"></span></p></form>\n<main>\n");
+             "certificate, commitment or policy file.</p>"
+             "<details class=\"js\" hidden><summary>Find by file</summary>"
+             "<p class=\"hint\">Artifacts stand in the log only as salted "
+             "commitments: choose an artifact together with its bundle, and "
+             "this browser computes what to look for. A bundle, a signature or "
+             "a certificate alone will do, too. Files stay here.</p>"
+             "<p><input type=\"file\" id=\"files\" multiple "
+             "aria-label=\"Files to find\"> <span id=\"filesays\" "
+             "role=\"status\"></span></p></details></form>\n<main>\n");
 }
 
 enum rc html_reply(struct html *h, struct http_call *call, int status)

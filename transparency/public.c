@@ -27,21 +27,19 @@ void log_public_init(struct log_public *p, struct tlog_store *store,
     pthread_mutex_init(&p->mu, NULL);
 }
 
-enum rc log_public_note(struct log_public *p, char note[TLOG_NOTE_MAX],
-                        struct tlog_checkpoint *cp)
+void log_public_note(struct log_public *p, char note[TLOG_NOTE_MAX],
+                     struct tlog_checkpoint *cp)
 {
-    struct tlog_checkpoint got;
     pthread_mutex_lock(&p->mu);
     bool have = p->want_cosigned && p->cosigned[0];
-    if (have)
-        memcpy(note, p->cosigned, sizeof(p->cosigned));
+    if (have) {
+        memcpy(note, p->cosigned, strlen(p->cosigned) + 1);
+        if (cp)
+            *cp = p->cosigned_cp;
+    }
     pthread_mutex_unlock(&p->mu);
     if (!have)
-        TRY(tlog_store_checkpoint(p->store, note));
-    TRY(tlog_checkpoint_open(&got, note, strlen(note), &p->vkey));
-    if (cp)
-        *cp = got;
-    return RC_OK;
+        tlog_store_head(p->store, note, cp);
 }
 
 static enum rc fetch_own(uint8_t **out, size_t *len, uint64_t n, unsigned width,
@@ -76,12 +74,9 @@ enum rc log_public_proof(struct log_public *p, struct tlog_proof *out,
     struct tlog_checkpoint cp;
     OWNED_MEM uint8_t *entry = NULL;
     TRY(log_public_entry(p, &entry, &out->entry_len, index));
-    TRY(log_public_note(p, out->checkpoint, &cp));
-    if (cp.size <= index) { /* not cosigned yet */
-        TRY(tlog_store_checkpoint(p->store, out->checkpoint));
-        TRY(tlog_checkpoint_open(&cp, out->checkpoint, strlen(out->checkpoint),
-                                 &p->vkey));
-    }
+    log_public_note(p, out->checkpoint, &cp);
+    if (cp.size <= index) /* not cosigned yet */
+        tlog_store_head(p->store, out->checkpoint, &cp);
     TRY(tlog_store_inclusion(p->store, &out->path, index, cp.size));
     memcpy(out->entry, entry, out->entry_len + 1);
     out->index = index;
@@ -93,7 +88,7 @@ enum rc log_public_proof(struct log_public *p, struct tlog_proof *out,
 static enum rc on_checkpoint(struct http_call *call, void *ctx)
 {
     char note[TLOG_NOTE_MAX];
-    TRY(log_public_note(ctx, note, NULL));
+    log_public_note(ctx, note, NULL);
     TRY(http_reply_header(call, "Cache-Control", "no-cache"));
     return http_reply(call, 200, TEXT, note, strlen(note));
 }

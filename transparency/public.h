@@ -27,7 +27,7 @@ struct log_public {
     pthread_mutex_t mu;
     bool want_cosigned; /* witnesses are configured */
     char cosigned[TLOG_NOTE_MAX];
-    uint64_t cosigned_size;
+    struct tlog_checkpoint cosigned_cp;
     unsigned witnesses_behind; /* that did not cosign it */
 };
 
@@ -35,9 +35,8 @@ void log_public_init(struct log_public *p, struct tlog_store *store,
                      const struct tlog_vkey *vkey);
 /* What GET /checkpoint shows: the newest cosigned one, where that is asked
  * for and there is one, else the newest. */
-MUST_CHECK enum rc log_public_note(struct log_public *p,
-                                   char note[TLOG_NOTE_MAX],
-                                   struct tlog_checkpoint *cp);
+void log_public_note(struct log_public *p, char note[TLOG_NOTE_MAX],
+                     struct tlog_checkpoint *cp);
 /* The proof of an entry in that checkpoint, or in the newest. Entry too. */
 MUST_CHECK enum rc log_public_proof(struct log_public *p,
                                     struct tlog_proof *out, uint64_t index);

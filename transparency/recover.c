@@ -240,7 +240,8 @@ static enum rc read_segment(struct tlog_store *s, uint64_t number, bool last)
     /* judge what the disk holds, not what a cache remembers */
     if (fdatasync(s->seg.fd) != 0)
         return disk_error("sync entries");
-    (void)posix_fadvise(s->seg.fd, 0, 0, POSIX_FADV_DONTNEED);
+    if (last) /* full ones were synced before the next began */
+        (void)posix_fadvise(s->seg.fd, 0, 0, POSIX_FADV_DONTNEED);
     if (fstat(s->seg.fd, &st) != 0)
         return disk_error("stat entries");
     uint64_t size = (uint64_t)st.st_size;
@@ -277,6 +278,8 @@ static enum rc read_segments(struct tlog_store *s)
             close(s->seg.fd);
         s->seg.fd = next;
         next = open_segment(s, number + 1);
+        if (next >= 0) /* it comes in while this one is hashed */
+            (void)posix_fadvise(next, 0, 0, POSIX_FADV_WILLNEED);
         if (next < 0 && errno != ENOENT)
             return disk_error("open entries");
         enum rc rc = next < 0 ? check_no_more(s, number + 1) : RC_OK;
@@ -295,6 +298,8 @@ enum rc tlog_store_recover(struct tlog_store *s, const char *dir)
 {
     TRY(open_files(s, dir));
     TRY(read_segments(s));
+    /* once, when its size is known: it is never rebuilt on the way */
+    TRY(tlog_seen_reserve(&s->seen, &s->tree, BATCH_ENTRIES_MAX));
     s->synced = s->tree.n;
     s->stats.bytes = s->end;
     return RC_OK;

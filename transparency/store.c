@@ -188,11 +188,19 @@ enum rc tlog_store_append(struct tlog_store *s, struct tlog_proof *proof,
     return rc;
 }
 
-enum rc tlog_store_checkpoint(struct tlog_store *s, char out[TLOG_NOTE_MAX])
+void tlog_store_head(struct tlog_store *s, char note[TLOG_NOTE_MAX],
+                     struct tlog_checkpoint *cp)
 {
     pthread_mutex_lock(&s->mu);
-    memcpy(out, s->checkpoint, TLOG_NOTE_MAX);
+    memcpy(note, s->checkpoint, strlen(s->checkpoint) + 1);
+    if (cp)
+        *cp = s->head;
     pthread_mutex_unlock(&s->mu);
+}
+
+enum rc tlog_store_checkpoint(struct tlog_store *s, char out[TLOG_NOTE_MAX])
+{
+    tlog_store_head(s, out, NULL);
     return RC_OK;
 }
 

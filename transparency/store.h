@@ -55,12 +55,14 @@ struct tlog_store {
     size_t place_cap;
     struct tlog_store_stats stats;
     uint64_t size; /* published: synced, signed */
+    struct tlog_checkpoint head;
     char checkpoint[TLOG_NOTE_MAX];
 };
 
 /* Opens and locks the directory, scans, drops a torn tail, syncs. */
 MUST_CHECK enum rc tlog_store_recover(struct tlog_store *s, const char *dir);
-/* Room for more entries in tree, table and places. Under mu. RC_NOMEM. */
+/* Room for more entries in tree, places and, after recovery, table. Under mu.
+ * RC_NOMEM. */
 MUST_CHECK enum rc tlog_store_reserve(struct tlog_store *s, size_t more);
 /* The next entry, reserved before; place: where its length stands. */
 void tlog_store_push(struct tlog_store *s, const struct tlog_hash *leaf,

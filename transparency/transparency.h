@@ -467,6 +467,9 @@ MUST_CHECK enum rc tlog_store_append_async(struct tlog_store *s,
 /* Newest signed checkpoint note. Any thread. */
 MUST_CHECK enum rc tlog_store_checkpoint(struct tlog_store *s,
                                          char out[TLOG_NOTE_MAX]);
+/* The same with what it says, which nobody need verify. cp may be NULL. */
+void tlog_store_head(struct tlog_store *s, char note[TLOG_NOTE_MAX],
+                     struct tlog_checkpoint *cp);
 MUST_CHECK enum rc tlog_store_inclusion(struct tlog_store *s,
                                         struct tlog_path *out, uint64_t index,
                                         uint64_t size);

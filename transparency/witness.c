@@ -261,7 +261,7 @@ static void publish(struct log_witnesses *ws, const struct round *r)
     pthread_mutex_lock(&ws->p->mu);
     if (tlog_trust_quorum(ws->trust, r->who)) {
         memcpy(ws->p->cosigned, r->cosigned, sizeof(r->cosigned));
-        ws->p->cosigned_size = r->cp.size;
+        ws->p->cosigned_cp = r->cp;
     }
     ws->p->witnesses_behind = n - (unsigned)__builtin_popcountll(r->who);
     pthread_mutex_unlock(&ws->p->mu);
@@ -272,11 +272,10 @@ static enum rc round_of_all(struct log_witnesses *ws, uint64_t *done_size)
     OWNED_MEM struct round *r = calloc(1, sizeof(*r));
     if (!r)
         return rc_raise(RC_NOMEM, "witness: out of memory");
-    TRY(tlog_store_checkpoint(ws->p->store, r->note));
-    TRY(tlog_checkpoint_open(&r->cp, r->note, strlen(r->note), &ws->p->vkey));
+    tlog_store_head(ws->p->store, r->note, &r->cp);
     if (r->cp.size == *done_size)
         return RC_OK;
-    memcpy(r->cosigned, r->note, sizeof(r->note));
+    memcpy(r->cosigned, r->note, strlen(r->note) + 1);
     unsigned urls = 0;
     for (unsigned i = 0; i < ws->trust->n_witnesses; i++) {
         enum rc rc = ws->w[i].peer ? cosign(ws, i, r) : RC_OK;

@@ -11,7 +11,7 @@
 #include "transparency/transparency.h"
 
 struct logdir {
-    char dir[64];
+    char dir[128];
     struct tlog_vkey log;
     uint8_t sk[64];
 };
@@ -24,13 +24,19 @@ static inline void logdir_key(struct logdir *d, const char *name,
     assert_ok(tlog_vkey_make(&d->log, name, TLOG_SIG_ED25519, pk));
 }
 
-static inline struct logdir logdir_new(void)
+static inline struct logdir logdir_new_in(const char *where)
 {
-    struct logdir d = { .dir = "/tmp/tlog-test-XXXXXX" };
+    struct logdir d;
+    snprintf(d.dir, sizeof(d.dir), "%s/tlog-test-XXXXXX", where);
     assert_true(sodium_init() >= 0);
     assert_non_null(mkdtemp(d.dir));
     logdir_key(&d, "test/log", (const uint8_t[32]){ 7 });
     return d;
+}
+
+static inline struct logdir logdir_new(void)
+{
+    return logdir_new_in("/tmp");
 }
 
 static inline void logdir_free(const struct logdir *d)

@@ -252,6 +252,40 @@ static void a_tail_of_zeros_or_noise_is_dropped(void **state)
     five_free(&f);
 }
 
+/* A disk writes sectors in any order, and zeros stood there before. */
+static void a_last_record_with_holes_is_dropped(void **state)
+{
+    (void)state;
+    enum { SECTOR = 512, SECTORS = 6 };
+    static struct tlog_proof proof;
+    static char big[SECTOR * SECTORS];
+    struct five f = five_new();
+    size_t len;
+    struct tlog_store *s = logdir_open(&f.d);
+    OWNED_MEM uint8_t *note = logdir_read(&f.d, "checkpoint", &len);
+    size_t note_len = len;
+    memset(big, 'x', sizeof(big));
+    assert_ok(tlog_store_append(s, &proof, big, sizeof(big)));
+    tlog_store_free(s);
+    OWNED_MEM uint8_t *whole = logdir_entries(&f.d, &len);
+    size_t size = len + 100000;
+    OWNED_MEM uint8_t *p = malloc(size);
+    assert_non_null(p);
+    for (unsigned kept = 0; kept < 1u << SECTORS; kept++) {
+        memset(p, 0, size);
+        memcpy(p, whole, f.len);
+        for (size_t at = f.len; at < len; at++)
+            if (kept >> (at - f.len) / SECTOR % SECTORS & 1)
+                p[at] = whole[at];
+        logdir_write(&f.d, LOGDIR_ENTRIES, p, size);
+        logdir_write(&f.d, "checkpoint", note, note_len);
+        s = logdir_open(&f.d);
+        logdir_check(&f.d, s, memcmp(p, whole, len) == 0 ? 6 : 5);
+        tlog_store_free(s);
+    }
+    five_free(&f);
+}
+
 static void a_spoilt_checkpoint_file_is_made_again(void **state)
 {
     (void)state;
@@ -557,6 +591,7 @@ int main(void)
         cmocka_unit_test(keys_that_do_not_belong_are_refused),
         cmocka_unit_test(a_torn_tail_is_dropped),
         cmocka_unit_test(a_tail_of_zeros_or_noise_is_dropped),
+        cmocka_unit_test(a_last_record_with_holes_is_dropped),
         cmocka_unit_test(a_spoilt_checkpoint_file_is_made_again),
         cmocka_unit_test(lost_entries_are_noticed),
         cmocka_unit_test(one_changed_byte_is_noticed),
