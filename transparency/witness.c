@@ -67,7 +67,8 @@ static void on_done(const struct http_reply_view *v, void *arg)
     if (v->rc != RC_OK)
         return;
     a->len = v->body_len < sizeof(a->body) ? v->body_len : 0;
-    memcpy(a->body, v->body, a->len);
+    if (a->len)
+        memcpy(a->body, v->body, a->len);
     a->body[a->len] = '\0';
 }
 

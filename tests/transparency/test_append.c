@@ -83,6 +83,7 @@ static enum rc ask(struct world *w, struct http_peer *peer,
     size_t len;
     struct http_answer a = { 0 };
     (void)w;
+    wire_appended_free(out);
     OWNED_MEM char *body = a_body(&len, from, n, sizes, n_sizes);
     TRY(http_ask(&a, peer, "POST", "/append", body, len, 1 << 20,
                  clock_mono_ms() + 30000));
@@ -289,11 +290,11 @@ static void a_held_log_takes_nothing(void **state)
     world_close(&w);
 }
 
-static volatile sig_atomic_t terms;
+static atomic_int terms;
 static void on_term(int signal)
 {
     (void)signal;
-    terms++;
+    atomic_fetch_add(&terms, 1);
 }
 
 static int no_sync(int fd)
@@ -315,14 +316,13 @@ static void a_failed_sync_ends_the_program(void **state)
     assert_ok(http_client_new(&client, NULL, NULL));
     assert_ok(http_peer_new(&peer, client, w.s.url, NULL, 1));
     assert_ok(ask(&w, peer, &out, 0, 1, NULL, 0));
-    wire_appended_free(&out);
     on_sync = no_sync;
     assert_rc(ask(&w, peer, &out, 1, 1, NULL, 0), RC_STORE);
     on_sync = NULL;
     assert_rc(ask(&w, peer, &out, 2, 1, NULL, 0), RC_STORE);
-    for (unsigned i = 0; i < 1000 && terms < 2; i++)
+    for (unsigned i = 0; i < 1000 && atomic_load(&terms) < 2; i++)
         usleep(1000);
-    assert_int_equal(terms, 2);
+    assert_int_equal(atomic_load(&terms), 2);
     signal(SIGTERM, SIG_DFL);
     assert_int_equal(logdir_head(&w.s.d, w.s.store).size, 1);
     world_close(&w);
