@@ -42,6 +42,7 @@ static void link_conn(struct http_server *s, struct http_conn *c)
     if (c->next)
         c->next->prev = c;
     s->conns = c;
+    s->n_conns++;
     pthread_mutex_unlock(&s->lock);
 }
 
@@ -54,6 +55,7 @@ static void unlink_conn(struct http_server *s, struct http_conn *c)
         s->conns = c->next;
     if (c->next)
         c->next->prev = c->prev;
+    s->n_conns--;
     pthread_mutex_unlock(&s->lock);
 }
 

@@ -85,6 +85,7 @@ struct http_server {
     pthread_mutex_t lock;
     pthread_cond_t moved; /* n_busy fell, or stopping was set */
     struct http_conn *conns;
+    unsigned n_conns;
     struct http_call *deferred;
     unsigned n_busy; /* calls between handler and last reply byte */
     bool stopping;

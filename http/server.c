@@ -19,6 +19,7 @@
 #define REAP_EVERY_MS  250
 #define MAX_CONNS      256
 #define MAX_CONNS_A_IP 128
+#define MAX_WORKERS    16 /* may accept one each at the same moment */
 #define MEMORY_A_CONN  (32 * 1024)
 #define LIMIT_S        10
 
@@ -68,9 +69,19 @@ static enum MHD_Result accept_while_running(void *server,
     (void)len;
     struct http_server *s = server;
     pthread_mutex_lock(&s->lock);
-    bool stopping = s->stopping;
+    bool take = !s->stopping && s->n_conns < MAX_CONNS;
     pthread_mutex_unlock(&s->lock);
-    return stopping ? MHD_NO : MHD_YES;
+    return take ? MHD_YES : MHD_NO;
+}
+
+/*
+ * microhttpd's own limit is set where it is never met, each worker's share of
+ * it too: a worker at its limit resumes no suspended call until somebody
+ * hangs up, and leaves the next connection waiting though others have room.
+ */
+static unsigned never_met(const struct http_server_config *config)
+{
+    return (MAX_CONNS + MAX_WORKERS) * (config->threads ? config->threads : 1);
 }
 
 static enum rc start_daemon(struct http_server *s, struct http_tls_pem *pem)
@@ -81,7 +92,7 @@ static enum rc start_daemon(struct http_server *s, struct http_tls_pem *pem)
     put(&o, MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)http_conn_notify, s);
     put(&o, MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)http_call_completed, s);
     put(&o, MHD_OPTION_CONNECTION_TIMEOUT, HTTP_IDLE_S, NULL);
-    put(&o, MHD_OPTION_CONNECTION_LIMIT, MAX_CONNS, NULL);
+    put(&o, MHD_OPTION_CONNECTION_LIMIT, never_met(config), NULL);
     put(&o, MHD_OPTION_CONNECTION_MEMORY_LIMIT, MEMORY_A_CONN, NULL);
     put(&o, MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL);
     if (config->kind != HTTP_ON_UNIX)

@@ -366,9 +366,8 @@ int main(int argc, char **argv)
         bench_die("libsodium does not start");
     signal(SIGPIPE, SIG_IGN);
     for (unsigned rpc = 0; rpc < 2; rpc++)
-        for (size_t i = 0; i < 4; i++)
-            if (!only || only == connections[i])
-                over_http(where, rpc, connections[i], seconds);
+        for (size_t i = 0; i < (only ? 1 : 4); i++)
+            over_http(where, rpc, only ? only : connections[i], seconds);
     if (only)
         return 0;
     by_the_million(where, millions);

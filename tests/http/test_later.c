@@ -4,7 +4,9 @@
 
 #include "http/http.h"
 
+#include <arpa/inet.h>
 #include <pthread.h>
+#include <sys/socket.h>
 
 #include "home.h"
 
@@ -15,7 +17,7 @@ struct world {
     struct http_peer *peer;
     char url[128];
     struct http_call *held; /* under lock, as the pile */
-    struct http_call *pile[64];
+    struct http_call *pile[256];
     int n_pile;
     pthread_mutex_t lock;
     pthread_cond_t moved;
@@ -49,6 +51,8 @@ static enum rc on_pile(struct http_call *c, void *ctx)
     pthread_mutex_unlock(&w->lock);
     return RC_OK;
 }
+
+#define FULL 256 /* as many connections as a server takes */
 
 static const struct http_route routes[] = {
     { "GET", "/once", HTTP_PUBLIC, 0, on_echo },
@@ -285,10 +289,70 @@ static void stop_frees_the_address(void **state)
     teardown(&w);
 }
 
+/* ---- a full server --------------------------------------------------------- */
+
+/* The server bounds the connections of one address, so they have several. */
+static int dial(const struct world *w, unsigned i)
+{
+    struct sockaddr_in own = {
+        .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK + i / 100) }
+    };
+    struct sockaddr_in to = { .sin_family = AF_INET,
+                              .sin_addr = { htonl(INADDR_LOOPBACK) } };
+    to.sin_port = htons((uint16_t)atoi(strrchr(w->url, ':') + 1));
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&own, sizeof(own)), 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+    return fd;
+}
+
+static void assert_answered(int fd)
+{
+    char got[512] = "";
+    struct timeval soon = { .tv_sec = HOME_WAIT_MS / 1000 };
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &soon, sizeof(soon));
+    assert_true(read(fd, got, sizeof(got) - 1) > 0);
+    assert_non_null(strstr(got, "200 OK"));
+}
+
+static void a_full_server_answers_all_it_took(void **state)
+{
+    (void)state;
+    static const char ask[] = "GET /pile HTTP/1.1\r\nHost: a\r\n\r\n";
+    static int fd[FULL];
+    for (unsigned threads = 1; threads <= 4; threads += 3) {
+        struct world w;
+        char byte;
+        setup_as(&w, HTTP_ON_TCP, threads);
+        for (unsigned i = 0; i < FULL; i++) {
+            fd[i] = dial(&w, i);
+            assert_int_equal(write(fd[i], ask, strlen(ask)), strlen(ask));
+        }
+        /* every one of them reaches its handler, whatever worker has it */
+        pthread_mutex_lock(&w.lock);
+        while (w.n_pile < FULL)
+            pthread_cond_wait(&w.moved, &w.lock);
+        pthread_mutex_unlock(&w.lock);
+        /* one more is turned away at once */
+        int late = dial(&w, FULL);
+        assert_true(read(late, &byte, 1) <= 0);
+        close(late);
+        for (unsigned i = 0; i < FULL; i++)
+            assert_ok(http_reply(w.pile[i], 200, "text/plain", "late", 4));
+        for (unsigned i = 0; i < FULL; i++)
+            assert_answered(fd[i]);
+        for (unsigned i = 0; i < FULL; i++)
+            close(fd[i]);
+        teardown(&w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(deferred_call_is_answered_from_another_thread),
+        cmocka_unit_test(a_full_server_answers_all_it_took),
         cmocka_unit_test(a_call_is_answered_once),
         cmocka_unit_test(stop_answers_deferred_calls),
         cmocka_unit_test(stop_under_load_answers_everybody),
