@@ -50,6 +50,21 @@ MUST_CHECK enum rc tlog_consistency_check(const struct tlog_path *path,
                                           uint64_t size,
                                           const struct tlog_hash *root);
 
+/*
+ * The same for a subtree D[start:end], start a multiple of the power of two
+ * that holds it: an entry in it, and it in the tree of size. RC_LOG.
+ */
+MUST_CHECK enum rc tlog_subtree_inclusion_check(const struct tlog_path *path,
+                                                uint64_t index, uint64_t start,
+                                                uint64_t end,
+                                                const struct tlog_hash *leaf,
+                                                const struct tlog_hash *root);
+MUST_CHECK enum rc tlog_subtree_consistency_check(const struct tlog_path *path,
+                                                  uint64_t start, uint64_t end,
+                                                  uint64_t size,
+                                                  const struct tlog_hash *sub,
+                                                  const struct tlog_hash *root);
+
 /* ---- signed notes, C2SP signed-note / tlog-checkpoint / cosignature -- */
 
 #define TLOG_NAME_MAX        128  /* note key name, log origin; with NUL */

@@ -255,7 +255,7 @@ static void fill(struct tlog_store *s, uint64_t n)
         if (tlog_store_append_async(s, text, len, count_one, &t) != RC_OK)
             bench_die("%s", rc_text());
         pthread_mutex_lock(&t.mu);
-        while (i - t.done > 3000)
+        while (i + 1 - t.done > 3000)
             pthread_cond_wait(&t.wake, &t.mu);
         pthread_mutex_unlock(&t.mu);
     }
