@@ -74,6 +74,57 @@ static enum rc read_new(struct step *s, uint64_t size)
     return RC_OK;
 }
 
+/* A tile of level 1 and up that became full folds to its hash above it. */
+static enum rc check_full(struct step *s, struct tlog_prover *p, int level,
+                          uint64_t n)
+{
+    OWNED_MEM uint8_t *tile = NULL;
+    struct tlog_hash h[TILE_WIDTH];
+    struct tlog_hash is;
+    struct tlog_hash want;
+    size_t len = 0;
+    unsigned got;
+    TRY(tlog_fetch_tile(&tile, &len, &got, level, n, TILE_WIDTH, s->fetch,
+                        s->ctx));
+    if (len != sizeof(h))
+        return rc_raise(RC_LOG, "tile %d/%llu: %zu bytes, want %zu", level,
+                        (unsigned long long)n, len, sizeof(h));
+    memcpy(h, tile, sizeof(h));
+    tlog_root(&is, h, TILE_WIDTH);
+    TRY(tlog_prover_node(p, &want, (unsigned)level * 8 + 8, n));
+    if (!tlog_hash_equal(&is, &want))
+        return rc_raise(RC_LOG, "tile %d/%llu is not that of its entries",
+                        level, (unsigned long long)n);
+    return RC_OK;
+}
+
+/*
+ * The levels above: the right edge of all of them folds to the root, and what
+ * left the edge since the last step folds to a hash on it.
+ */
+static enum rc check_above(struct step *s, uint64_t old_size,
+                           const struct tlog_checkpoint *cp)
+{
+    struct tlog_hash root;
+    OWNED_MEM struct tlog_prover *p = calloc(1, sizeof(*p));
+    if (!p)
+        return rc_raise(RC_NOMEM, "log: out of memory");
+    p->fetch = s->fetch;
+    p->ctx = s->ctx;
+    p->size = cp->size;
+    TRY(tlog_prover_root(p, &root));
+    if (!tlog_hash_equal(&root, &cp->root))
+        return rc_raise(RC_LOG,
+                        "log: tiles at its edge do not fold to its "
+                        "root at %llu",
+                        (unsigned long long)cp->size);
+    for (int level = 1; level < 7; level++)
+        for (uint64_t n = old_size >> (8 * level) >> 8;
+             tlog_tile_width(level, n, cp->size) == TILE_WIDTH; n++)
+            TRY(check_full(s, p, level, n));
+    return RC_OK;
+}
+
 static struct tlog_hash root_of(const struct tlog_range *range)
 {
     struct tlog_hash h;
@@ -101,7 +152,8 @@ static enum rc check_behind(const struct step *s,
 
 static enum rc step(struct step *s, const struct tlog_checkpoint *cp)
 {
-    if (cp->size < s->range.n)
+    uint64_t old_size = s->range.n;
+    if (cp->size < old_size)
         return check_behind(s, cp);
     TRY(read_new(s, cp->size));
     struct tlog_hash root = root_of(&s->range);
@@ -110,7 +162,7 @@ static enum rc step(struct step *s, const struct tlog_checkpoint *cp)
                         "log: its root at %llu is not that of the "
                         "entries it shows and showed: a fork",
                         (unsigned long long)cp->size);
-    return RC_OK;
+    return cp->size == old_size ? RC_OK : check_above(s, old_size, cp);
 }
 
 enum rc tlog_follow_step(struct tlog_follow *f, const struct tlog_trust *trust,

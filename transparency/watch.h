@@ -42,8 +42,8 @@ typedef enum rc tlog_on_entry(uint64_t index, const uint8_t *entry, size_t len,
                               void *arg);
 /*
  * Fetches the checkpoint and all entries since the last one, recomputes the
- * root and compares; also the tiles of level 0 are compared with the entries.
- * f changes on RC_OK only.
+ * root and compares; the tiles of all levels that are new must be those of
+ * the entries, too. f changes on RC_OK only.
  *
  * RC_LOG          a fork, or tiles that do not fit: not the same log any more.
  *                 other (may be NULL) holds the note that contradicts

@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include <ftw.h>
+#include <stdatomic.h>
 
 #include "logdir.h"
 #include "transparency/watch.h"
@@ -152,11 +153,12 @@ static void a_follower_sees_every_entry_once(void **state)
     w.fetched = 0;
     assert_ok(step(&f, &w, &next, NULL));
     assert_int_equal(w.fetched, 1);
-    /* two more in a started bundle: bundle and tile */
+    /* two more in a started bundle: that one */
     add_from_to(&w, have, have + 2);
+    w.prefix = "tile/entries";
     w.fetched = 0;
     assert_ok(step(&f, &w, &next, NULL));
-    assert_int_equal(w.fetched, 3);
+    assert_int_equal(w.fetched, 1);
     world_free(&w);
 }
 
@@ -185,6 +187,53 @@ static void a_follower_notices_what_was_bent(void **state)
     next = 260;
     assert_ok(step(&f, &w, &next, NULL));
     assert_int_equal(f.size, 300);
+    world_free(&w);
+}
+
+static void ignore_one(enum rc rc, const struct tlog_proof *proof, void *arg)
+{
+    (void)proof;
+    atomic_fetch_add((atomic_uint *)arg, rc == RC_OK);
+}
+
+/* Levels above the leaves, while they are at the edge and when they left it. */
+static void a_follower_notices_bent_tiles_above(void **state)
+{
+    (void)state;
+    static const char *const paths[] = { "tile/1/000", "tile/1/001.p/1",
+                                         "tile/2/000.p/1", "tile/0/255" };
+    struct world w = world_new();
+    struct tlog_follow f = { .size = 0 };
+    struct tlog_follow half;
+    atomic_uint done = 0;
+    for (uint64_t i = 0; i < 65536 + 300; i++) {
+        char entry[64];
+        size_t len = logdir_entry(entry, i);
+        assert_ok(tlog_store_append_async(w.s, entry, len, ignore_one, &done));
+        while (i + 1 - atomic_load(&done) > 2000 ||
+               ((i == 40000 || i == 65536 + 299) && atomic_load(&done) <= i))
+            usleep(100);
+        if (i == 40000)
+            assert_ok(
+                    tlog_follow_step(&f, w.trust, fetch, &w, NULL, NULL, NULL));
+    }
+    half = f;
+    assert_true(half.size > 0 && half.size < 65536);
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+        for (unsigned from = 0; from < 2; from++) {
+            f = from ? half : (struct tlog_follow){ .size = 0 };
+            w.bend = paths[i];
+            w.bend_at = 17;
+            enum rc rc = tlog_follow_step(&f, w.trust, fetch, &w, NULL, NULL,
+                                          NULL);
+            if (rc != RC_LOG)
+                fail_msg("%s from %llu: %s", paths[i],
+                         (unsigned long long)f.size, rc_slug(rc));
+        }
+    w.bend = NULL;
+    f = half;
+    assert_ok(tlog_follow_step(&f, w.trust, fetch, &w, NULL, NULL, NULL));
+    assert_int_equal(f.size, 65536 + 300);
     world_free(&w);
 }
 
@@ -611,6 +660,7 @@ int main(void)
         cmocka_unit_test(paths_from_tiles_are_those_of_the_store),
         cmocka_unit_test(a_follower_sees_every_entry_once),
         cmocka_unit_test(a_follower_notices_what_was_bent),
+        cmocka_unit_test(a_follower_notices_bent_tiles_above),
         cmocka_unit_test(a_fork_leaves_both_notes),
         cmocka_unit_test(what_belongs_together_raises_no_alarm),
         cmocka_unit_test(each_rule_has_its_alarm),
