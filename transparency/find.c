@@ -59,7 +59,7 @@ static enum rc catch_up(struct log_find *f, bool *more)
 static bool sleep_on(struct log_find *f, bool busy)
 {
     struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_nsec += IDLE_MS * 1000000L;
     until.tv_sec += until.tv_nsec / 1000000000L;
     until.tv_nsec %= 1000000000L;
@@ -93,7 +93,11 @@ enum rc log_find_start(struct log_find **out, struct log_public *p)
     f->p = p;
     TRY(tlog_index_new(&f->index));
     pthread_mutex_init(&f->mu, NULL);
-    pthread_cond_init(&f->wake, NULL);
+    pthread_condattr_t steady; /* a clock that steps must not stop it */
+    pthread_condattr_init(&steady);
+    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+    pthread_cond_init(&f->wake, &steady);
+    pthread_condattr_destroy(&steady);
     int err = pthread_create(&f->thread, NULL, run, f);
     if (err != 0) {
         tlog_index_free(f->index);

@@ -20,7 +20,7 @@
 /* clang-format off */
 static const struct conf_option options[] = {
     { "public_listen", NULL, "127.0.0.1:0", "public reads: checkpoint, tiles" },
-    { "append_per_s", NULL, "2000", "entries a second of one peer; 0: any" },
+    { "append_per_s", NULL, "10000", "entries a second of one peer; 0: any" },
     { "search", NULL, "yes", "keep an index of digests in memory" },
     { "witnesses", NULL, "", "tlog-policy file: witnesses with their URLs" },
     { 0 },

@@ -295,7 +295,7 @@ static enum rc round_of_all(struct log_witnesses *ws, uint64_t *done_size)
 static bool pause_for(struct log_witnesses *ws, int64_t ms)
 {
     struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     int64_t ns = until.tv_nsec + ms * 1000000;
     until.tv_sec += ns / 1000000000;
     until.tv_nsec = ns % 1000000000;
@@ -371,7 +371,11 @@ enum rc log_witnesses_start(struct log_witnesses **out, struct log_public *p,
     ws->trust = trust;
     snprintf(ws->dir, sizeof(ws->dir), "%s", dir);
     pthread_mutex_init(&ws->mu, NULL);
-    pthread_cond_init(&ws->wake, NULL);
+    pthread_condattr_t steady; /* a clock that steps must not stop it */
+    pthread_condattr_init(&steady);
+    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+    pthread_cond_init(&ws->wake, &steady);
+    pthread_condattr_destroy(&steady);
     TRY(open_peers(ws));
     TRY(look_at_all(ws));
     pthread_mutex_lock(&p->mu);
