@@ -1,30 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mpcsign log fsck: reads a log like anyone can and recomputes all of it. */
-#include "cli/inner.h"
+#include "cli/log.h"
 
-#include <stdio.h>
-#include <string.h>
-
-#include "base/clock.h"
 #include "base/enc.h"
-
-#define FETCH_MS  10000
-#define FETCH_MAX (4u * 1024 * 1024) /* 256 entries, 16 bit lengths, and some */
-
-OWNED_STRUCT(http_client);
-
-static enum rc fetch(uint8_t **out, size_t *len, const char *path, void *ctx)
-{
-    struct http_peer *peer = ctx;
-    char target[TLOG_TILE_PATH_MAX + 2];
-    struct http_answer a;
-    snprintf(target, sizeof(target), "/%s", path);
-    TRY(http_ask(&a, peer, "GET", target, NULL, 0, FETCH_MAX,
-                 clock_mono_ms() + FETCH_MS));
-    *out = a.body;
-    *len = a.body_len;
-    return RC_OK;
-}
 
 static enum rc say_report(const struct tlog_fsck_report *r)
 {
@@ -43,32 +21,29 @@ static enum rc say_report(const struct tlog_fsck_report *r)
                    (unsigned long long)r->tiles_checked);
 }
 
+static enum rc run(const struct cli_log_args *args)
+{
+    struct cli_log log = { .doing = "fsck" };
+    struct tlog_fsck_report report = { 0 };
+    enum rc rc = cli_log_open(&log, args);
+    if (rc == RC_OK)
+        rc = tlog_fsck(&report, &log.key, cli_log_fetch, &log);
+    cli_log_close(&log);
+    return rc == RC_OK ? say_report(&report) : rc;
+}
+
 enum rc cmd_log_fsck(int argc, char **argv)
 {
-    const char *url = NULL;
-    const char *vkey = NULL;
+    struct cli_log_args args = { 0 };
     const struct cli_arg rows[] = {
         { .name = "URL",
-          .text = &url,
-          .need = true,
-          .help = "public address of the log, http://HOST:PORT" },
-        { .name = "--vkey",
-          .text = &vkey,
-          .need = true,
-          .help = "its verifier key, NAME+HASH+KEY" },
+          .text = &args.url,
+          .help = "the log: http://HOST:PORT, unix:SOCKET or file:DIR; else "
+                  "MPC_LOG_URL" },
+        CLI_LOG_VKEY(&args),
         { 0 },
     };
     bool done;
-    struct tlog_vkey key;
-    struct http_peer *peer;
-    OWN_S(http_client) *client = NULL;
     TRY(cli_args(&done, rows, argc, argv));
-    if (done)
-        return RC_OK;
-    TRY(tlog_vkey_parse(&key, vkey));
-    TRY(http_client_new(&client, NULL, NULL));
-    TRY(http_peer_new(&peer, client, url, NULL, 1));
-    struct tlog_fsck_report report = { 0 };
-    TRY(tlog_fsck(&report, &key, fetch, peer));
-    return say_report(&report);
+    return done ? RC_OK : run(&args);
 }

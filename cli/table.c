@@ -26,6 +26,10 @@ const struct cli_verb cli_verbs[] = {
     { "openssl doctor", cmd_openssl_doctor, "why OpenSSL does not sign here, and the fix" },
     { "doctor",        cmd_openssl_doctor, "the same" },
     { "log fsck",      cmd_log_fsck,      "read a whole log and recompute it" },
+    { "log prove",     cmd_log_prove,     "a file that proves one of its entries" },
+    { "log verify",    cmd_log_verify,    "judge such a file, offline" },
+    { "log search",    cmd_log_search,    "entries of a key, a session, an artifact" },
+    { "log watch",     cmd_log_watch,     "a monitor: follow a log, alarm on what must not be" },
     { "attest verify", cmd_attest_verify, "judge an SEV-SNP report" },
     { "frost vectors", cmd_frost_vectors, "recompute a file of test vectors" },
 #ifdef MPC_SIMULATED_TEE
