@@ -316,6 +316,7 @@ enum rc cmd_log_search(int argc, char **argv)
     struct cli_log_args args = { 0 };
     struct words w = { 0 };
     const struct cli_arg rows[] = {
+        CLI_LOG_PLACE(&args),
         { .name = "--artifact",
           .text = &w.artifact,
           .help = "what has to do with this file, by FILE.mpc.json and "

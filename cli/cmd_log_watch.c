@@ -205,6 +205,7 @@ enum rc cmd_log_watch(int argc, char **argv)
     if (!m)
         return rc_raise(RC_NOMEM, "watch: out of memory");
     const struct cli_arg rows[] = {
+        CLI_LOG_PLACE(&w.log),
         { .name = "--once",
           .flag = &w.once,
           .help = "one round, for cron: exits 0, 12 for an alarm, 8 when the "

@@ -25,6 +25,8 @@ struct cli_log_args {
     { .name = "--url", .text = &(args)->url,                                   \
       .help = "the log: http://HOST:PORT, unix:SOCKET or file:DIR; "           \
               "else MPC_LOG_URL" }
+#define CLI_LOG_PLACE(args)                                                    \
+    { .name = "URL", .text = &(args)->url, .help = "as --url" }
 #define CLI_LOG_VKEY(args)                                                     \
     { .name = "--vkey", .text = &(args)->vkey,                                 \
       .help = "its verifier key, NAME+HASH+KEY; else MPC_LOG_VKEY" }

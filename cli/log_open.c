@@ -44,9 +44,15 @@ static bool same_key(const struct tlog_vkey *a, const struct tlog_vkey *b)
            memcmp(a->key, b->key, 32) == 0;
 }
 
-/* Other logs of the policy shall not sign for this one. */
+/* Other logs of the policy shall not sign for this one; one that names no
+ * logs is about witnesses only. */
 static enum rc keep_one(struct tlog_trust *t, const struct tlog_vkey *key)
 {
+    if (t->n_logs == 0) {
+        t->log[0] = (struct tlog_trust_log){ .key = *key };
+        t->n_logs = 1;
+        return RC_OK;
+    }
     for (unsigned i = 0; i < t->n_logs; i++) {
         if (!same_key(&t->log[i].key, key))
             continue;

@@ -7,6 +7,7 @@
 
 #include <signal.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -43,8 +44,11 @@ static const char *in(const char *name)
     return out;
 }
 
+static atomic_uint slow_ms; /* every answer takes so long */
+
 static enum rc on_file(struct http_call *call, void *ctx)
 {
+    usleep(1000 * slow_ms);
     char path[256];
     OWNED_MEM uint8_t *bytes = NULL;
     size_t len;
@@ -419,6 +423,14 @@ static void a_policy_asks_for_cosignatures(void **state)
         write_text(in("web/checkpoint"), note);
     }
     /* a policy of other logs */
+    snprintf(policy, sizeof(policy),
+             "witness a %s\nwitness b %s\ngroup g any a b\nquorum g\n", vkey[0],
+             vkey[1]);
+    write_text(in("any"), policy); /* names no log: any that --vkey says */
+    RUN(&r, "log", "verify", "--proof", in("w.proof"), "--policy", in("any"));
+    assert_code(&r, 0);
+    assert_non_null(strstr(r.out, "by 2 of 2 witnesses"));
+    run_free(&r);
     snprintf(policy, sizeof(policy), "log %.5sx%s\nquorum none\n", at.vkey,
              at.vkey + 5);
     write_text(in("bad"), policy);
@@ -592,6 +604,20 @@ static void every_tile_of_a_log_is_checked(void **state)
             fail_msg("%s: exit %d\n%s", bent[i].path, r.code, r.err);
         run_free(&r);
     }
+}
+
+static void reading_long_says_how_far_it_is(void **state)
+{
+    (void)state;
+    struct run r;
+    serve("f");
+    slow_ms = 600;
+    RUN(&r, "log", "fsck");
+    assert_code(&r, 0);
+    assert_non_null(strstr(r.err, "fsck: 2 bundles of 256 entries in "));
+    assert_non_null(strstr(r.err, "the log has 260 entries"));
+    run_free(&r);
+    slow_ms = 0;
 }
 
 /* ---- watch -------------------------------------------------------------- */
@@ -844,30 +870,44 @@ static void wait_for(const char *path, const char *words)
     fail_msg("%s never said: %s", path, words);
 }
 
+/* A watch for good, a round a second; what it says is in NAME.out. */
+static pid_t start_watch(const char *name, const char *url)
+{
+    char out[200];
+    char watch[200];
+    snprintf(out, sizeof(out), "%s.out", in(name));
+    snprintf(watch, sizeof(watch), "%s.watch", in(name));
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid != 0)
+        return pid;
+    if (!freopen(out, "w", stdout) || dup2(1, 2) < 0)
+        _exit(126);
+    execl(MPC_BUILD_DIR "/bin/mpcsign", "mpcsign", "log", "watch", url,
+          "--state", watch, "--interval", "1", "--all", (char *)NULL);
+    _exit(127);
+}
+
+static void stop_watch(pid_t pid, int number, int code)
+{
+    int status;
+    assert_int_equal(kill(pid, number), 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), code);
+}
+
 static void ctrl_c_ends_a_watch_cleanly(void **state)
 {
     (void)state;
-    int status;
     append("d", "hello\n");
     serve("d");
-    pid_t pid = fork();
-    assert_true(pid >= 0);
-    if (pid == 0) {
-        if (!freopen(in("d.out"), "w", stdout))
-            _exit(126);
-        execl(MPC_BUILD_DIR "/bin/mpcsign", "mpcsign", "log", "watch",
-              "--state", in("d.watch"), "--interval", "1", "--all",
-              (char *)NULL);
-        _exit(127);
-    }
+    pid_t pid = start_watch("d", at.url);
     wait_for(in("d.out"), "0  opaque");
     append("d", "world\n");
     serve("d");
     wait_for(in("d.out"), "1  opaque");
-    assert_int_equal(kill(pid, SIGINT), 0);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 0);
+    stop_watch(pid, SIGINT, 0);
     /* and the next goes on from there */
     struct run r;
     RUN(&r, "log", "watch", "--once", "--state", in("d.watch"), "--all");
@@ -875,6 +915,43 @@ static void ctrl_c_ends_a_watch_cleanly(void **state)
     assert_non_null(strstr(r.out, "2 entries, 0 of them new"));
     assert_null(strstr(r.out, "opaque"));
     run_free(&r);
+}
+
+static unsigned count(const char *text, const char *what)
+{
+    unsigned n = 0;
+    for (const char *p = text; (p = strstr(p, what)); p++)
+        n++;
+    return n;
+}
+
+/* For two rounds more it says nothing new. */
+static void assert_told_once(const char *what)
+{
+    sleep(2);
+    char *said = read_text(in("e.out"));
+    assert_int_equal(count(said, what), 1);
+    free(said);
+}
+
+static void a_watch_outlives_what_it_sees(void **state)
+{
+    (void)state;
+    char url[96];
+    snprintf(url, sizeof(url), "file:%s", at.web);
+    dir_remove(at.web);
+    pid_t pid = start_watch("e", url);
+    wait_for(in("e.out"), "mpcsign: ");
+    assert_told_once("mpcsign: ");
+    serve("true");
+    wait_for(in("e.out"), "4 entries, 4 of them new, 0 alarms");
+    serve("false");
+    wait_for(in("e.out"), "ALARM     fork");
+    assert_told_once("ALARM     fork");
+    append("true", "it goes on\n");
+    serve("true");
+    wait_for(in("e.out"), "5 entries, 1 of them new, 0 alarms");
+    stop_watch(pid, SIGTERM, 12);
 }
 
 int main(void)
@@ -888,6 +965,7 @@ int main(void)
         cmocka_unit_test(an_artifact_is_found_by_what_lies_beside_it),
         cmocka_unit_test(a_log_that_lies_is_not_searched),
         cmocka_unit_test(every_tile_of_a_log_is_checked),
+        cmocka_unit_test(reading_long_says_how_far_it_is),
         cmocka_unit_test(each_rule_has_its_alarm_once),
         cmocka_unit_test(a_receipt_of_an_earlier_round_is_shown_with_its_key),
         cmocka_unit_test(a_fork_alarms_and_keeps_both_checkpoints),
@@ -896,6 +974,7 @@ int main(void)
         cmocka_unit_test(who_is_not_there_is_no_alarm),
         cmocka_unit_test(a_state_of_something_else_is_refused),
         cmocka_unit_test(ctrl_c_ends_a_watch_cleanly),
+        cmocka_unit_test(a_watch_outlives_what_it_sees),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }
