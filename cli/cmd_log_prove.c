@@ -132,7 +132,8 @@ struct judged {
     struct tlog_proof proof;
     struct tlog_checkpoint cp;
     bool has_entry;
-    json_t *entry; /* owned, or NULL */
+    bool from_extra; /* which may hold what others put there */
+    json_t *entry;   /* owned, or NULL */
 };
 
 /* The entry of the extra line; none: false. */
@@ -158,8 +159,8 @@ static enum rc read_proof(struct judged *j, const char *file,
     if (entry_file)
         TRY(file_read(&given, &len, entry_file, TLOG_ENTRY_MAX));
     else
-        j->has_entry = take_extra(extra, &len, (const char *)text);
-    j->has_entry = j->has_entry || given;
+        j->from_extra = take_extra(extra, &len, (const char *)text);
+    j->has_entry = j->from_extra || given;
     enum rc rc = tlog_proof_read(&j->proof, (const char *)text, text_len,
                                  given ? (const char *)given : extra, len);
     cli_check_rc(&j->checks, "proof", rc, "entry %llu, %u hashes",
@@ -180,13 +181,15 @@ static void judge_entry(struct judged *j)
     }
     j->entry = cli_log_entry_json(p->index, (const uint8_t *)p->entry,
                                   p->entry_len);
-    cli_check(&j->checks, CLI_OK, "entry", NULL, "%s, %zu bytes",
+    cli_check(&j->checks, CLI_OK, "entry", NULL, "%s, %zu bytes%s",
               json_string_value(json_object_get(j->entry, "type")),
-              p->entry_len);
+              p->entry_len, j->from_extra ? ", in the proof" : "");
     tlog_leaf_hash(&leaf, p->entry, p->entry_len);
-    cli_check_rc(&j->checks, "inclusion",
-                 tlog_inclusion_check(&p->path, p->index, j->cp.size, &leaf,
-                                      &j->cp.root),
+    enum rc rc = tlog_inclusion_check(&p->path, p->index, j->cp.size, &leaf,
+                                      &j->cp.root);
+    if (rc != RC_OK && j->from_extra)
+        rc_hint("the extra line need not be the entry: try --entry FILE");
+    cli_check_rc(&j->checks, "inclusion", rc,
                  "stands at %llu in the tree of %llu",
                  (unsigned long long)p->index, (unsigned long long)j->cp.size);
 }

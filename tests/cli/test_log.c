@@ -317,6 +317,44 @@ static void a_proof_that_is_not_one_is_refused(void **state)
     free(text);
 }
 
+/* Of another program, some with an extra line that is no entry. */
+static void proofs_of_others_are_judged(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "0", "200", "255", "256", "599" };
+    struct run r;
+    char dir[512];
+    char proof[600];
+    char entry[600];
+    snprintf(dir, sizeof(dir), "%.400s/tlog/sample-log", testdata());
+    snprintf(proof, sizeof(proof), "%s/log.vkey", dir);
+    char *vkey = read_text(proof);
+    vkey[strcspn(vkey, "\n")] = '\0';
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        snprintf(proof, sizeof(proof), "%s/proofs/%s.tlog-proof", dir,
+                 names[i]);
+        snprintf(entry, sizeof(entry), "%s/proofs/%s.entry", dir, names[i]);
+        RUN(&r, "log", "verify", "--proof", proof, "--entry", entry, "--vkey",
+            vkey);
+        assert_code(&r, 0);
+        run_free(&r);
+        RUN(&r, "log", "verify", "--proof", proof, "--vkey", vkey);
+        assert_code(&r, 12);
+        assert_non_null(strstr(r.out, "--entry FILE"));
+        run_free(&r);
+    }
+    snprintf(proof, sizeof(proof), "file:%s/log", dir);
+    RUN(&r, "log", "prove", "599", "--url", proof, "--vkey", vkey, "-O",
+        in("other.proof"));
+    assert_code(&r, 0);
+    run_free(&r);
+    RUN(&r, "log", "verify", "--proof", in("other.proof"), "--vkey", vkey,
+        "--entry", entry);
+    assert_code(&r, 0);
+    run_free(&r);
+    free(vkey);
+}
+
 static void what_cannot_be_proven_is_said(void **state)
 {
     (void)state;
@@ -959,6 +997,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_proof_is_made_and_judged_offline),
         cmocka_unit_test(a_proof_that_is_not_one_is_refused),
+        cmocka_unit_test(proofs_of_others_are_judged),
         cmocka_unit_test(what_cannot_be_proven_is_said),
         cmocka_unit_test(a_policy_asks_for_cosignatures),
         cmocka_unit_test(entries_are_found_by_what_they_hold),
