@@ -47,6 +47,8 @@ static const struct op_row {
       vault_on_commit,     "commit" },
     { VAULT_OP_SIGN,       VAULT_READY, 32768, true,
       vault_on_sign,       "sign" },
+    { VAULT_OP_COSIGN,     VAULT_READY, TLOG_NOTE_MAX + 4096, false,
+      vault_on_cosign,     "cosign" },
 #ifdef MPC_SIMULATED_TEE
     { VAULT_OP_TRESPASS,   VAULT_NEW | ANY_KEYS, 16, false,
       vault_on_trespass,   "trespass" },

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "base/clock.h"
+
 typedef unsigned long long llu;
 
 static unsigned heads_held(const struct vault_core *core)
@@ -118,5 +120,36 @@ enum rc vault_on_head(struct vault_core *core, struct bytes_writer *out,
     if (cp.size > core->head.size && core->head.size != 0)
         return rc_raise(RC_ORDER, "head: only before the first signature");
     vault_head_accept(core, &cp);
+    return RC_OK;
+}
+
+/*
+ * A witness' part: what vault_sign() does for the checkpoint of an intent,
+ * without an intent. Only the newest is cosigned, so an older one is refused
+ * where vault_sign() would let it pass without a line.
+ */
+enum rc vault_on_cosign(struct vault_core *core, struct bytes_writer *out,
+                        struct bytes_reader *in,
+                        const struct vault_request *req)
+{
+    struct tlog_checkpoint cp;
+    struct tlog_path path;
+    char line[TLOG_SIG_LINE_MAX];
+    bool newest;
+    size_t len;
+    (void)req;
+    const char *note = (const char *)bytes_take_lp16(in, &len);
+    vault_get_path(in, &path);
+    TRY(bytes_end(in, "cosign"));
+    TRY(tlog_checkpoint_open(&cp, note, len, &core->roster->of.log));
+    TRY(vault_head_judge(core, &newest, &cp, &path));
+    if (!newest)
+        return rc_raise(RC_HEAD_BEHIND,
+                        "log: checkpoint of size %llu, newest head is %llu",
+                        (llu)cp.size, (llu)core->head.size);
+    TRY(tlog_cosign(line, &cp, clock_now_s(), &core->roster->cosigner,
+                    core->secret->identity));
+    vault_head_accept(core, &cp);
+    bytes_put_lp16(out, line, strlen(line));
     return RC_OK;
 }

@@ -39,6 +39,7 @@ enum vault_op {
     VAULT_OP_FORGET = 9,
     VAULT_OP_COMMIT = 10,
     VAULT_OP_SIGN = 11,
+    VAULT_OP_COSIGN = 12,
 #ifdef MPC_SIMULATED_TEE
     VAULT_OP_TRESPASS = 0xFE /* tests: a call the sandbox must not allow */
 #endif
@@ -243,7 +244,7 @@ typedef enum rc vault_handler(struct vault_core *core, struct bytes_writer *out,
 vault_handler vault_on_open, vault_on_roster, vault_on_head;
 vault_handler vault_on_dkg_begin, vault_on_dkg_deal, vault_on_dkg_finish;
 vault_handler vault_on_vote, vault_on_activate, vault_on_forget;
-vault_handler vault_on_commit, vault_on_sign;
+vault_handler vault_on_commit, vault_on_sign, vault_on_cosign;
 #ifdef MPC_SIMULATED_TEE
 vault_handler vault_on_trespass;
 #endif

@@ -297,3 +297,29 @@ enum rc vault_sign(struct vault *v, struct vault_sign_reply *out,
     *out = s;
     return RC_OK;
 }
+
+/* ---- witnessing -------------------------------------------------------- */
+
+enum rc vault_cosign(struct vault *v, char line[TLOG_SIG_LINE_MAX],
+                     const char *note, size_t note_len,
+                     const struct tlog_path *consistency)
+{
+    uint8_t reply[2 + TLOG_SIG_LINE_MAX];
+    OUT o = { .buf = NULL };
+    struct bytes_reader r;
+    size_t len;
+    if (note_len > TLOG_NOTE_MAX)
+        return rc_raise(RC_TOO_LARGE, "cosign: note of %zu bytes, at most %d",
+                        note_len, TLOG_NOTE_MAX);
+    TRY(out_new(&o, TLOG_NOTE_MAX + 4096));
+    bytes_put_lp16(&o.w, note, note_len);
+    vault_put_path(&o.w, consistency);
+    TRY(ask(v, &r, reply, sizeof(reply), VAULT_OP_COSIGN, &o.w));
+    const uint8_t *p = bytes_take_lp16(&r, &len);
+    TRY(bytes_end(&r, "vault cosign"));
+    if (len >= TLOG_SIG_LINE_MAX)
+        return rc_raise(RC_INTERNAL, "vault cosign: line too long");
+    memcpy(line, p, len);
+    line[len] = '\0';
+    return RC_OK;
+}

@@ -254,4 +254,23 @@ struct vault_sign_reply {
 MUST_CHECK enum rc vault_sign(struct vault *v, struct vault_sign_reply *out,
                               const struct vault_sign_request *in);
 
+/* ---- witnessing -------------------------------------------------------- */
+
+/*
+ * Our cosignature over a checkpoint of the roster's log, by the rules that
+ * vault_sign() has for heads: it is the newest, shown to extend the newest
+ * held, and it becomes the newest. Keep it durably before anyone hears of the
+ * line. The newest again, with the same root, gets a line of now.
+ *
+ * line         out
+ * consistency  from the newest head held to the checkpoint's size; NULL or
+ *              empty where the two are equal or none is held yet
+ * Fails        RC_PARSE RC_LOG (not this log, or another history)
+ *              RC_HEAD_BEHIND smaller than the newest, even if it was one of
+ *              ours; the text says both sizes
+ */
+MUST_CHECK enum rc vault_cosign(struct vault *v, char line[TLOG_SIG_LINE_MAX],
+                                const char *note, size_t note_len,
+                                const struct tlog_path *consistency);
+
 #endif
