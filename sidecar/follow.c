@@ -161,47 +161,6 @@ static enum rc differs(const char *field)
                     field);
 }
 
-static enum rc behind(const struct node *n, uint64_t size, uint64_t from)
-{
-    return rc_raise(RC_HEAD_BEHIND,
-                    "checkpoint of size %llu proven from %llu, node%u knows "
-                    "%llu",
-                    (unsigned long long)size, (unsigned long long)from, n->id,
-                    (unsigned long long)n->head);
-}
-
-/*
- * Our newest head and this checkpoint must lead one to the other: told now,
- * before anything is marked, so that the lead can send a better proof.
- */
-static enum rc check_head(const struct node *n,
-                          const struct tlog_checkpoint *cp,
-                          const struct wire_growth *g)
-{
-    struct tlog_path path;
-    if (n->head == 0)
-        return RC_OK;
-    if (cp->size == n->head)
-        return memcmp(cp->root.b, n->head_root.b, 32) == 0
-                       ? RC_OK
-                       : rc_raise(RC_LOG, "log: two roots of size %llu",
-                                  (unsigned long long)cp->size);
-    TRY(path_from_wire(&path, g->path.at, g->path.n));
-    bool forward = cp->size > n->head;
-    for (size_t i = 0; !forward && i < sizeof(n->heads) / sizeof(*n->heads);
-         i++)
-        if (n->heads[i] == cp->size)
-            return RC_OK; /* the vault compares the roots */
-    if (g->from != (forward ? n->head : cp->size) ||
-        g->to != (forward ? cp->size : n->head))
-        return behind(n, cp->size, g->from);
-    enum rc rc = forward ? tlog_consistency_check(&path, n->head, &n->head_root,
-                                                  cp->size, &cp->root)
-                         : tlog_consistency_check(&path, cp->size, &cp->root,
-                                                  n->head, &n->head_root);
-    return rc == RC_OK ? RC_OK : rc_prefix(rc, "log: two histories: ");
-}
-
 static enum rc check_intent(struct verdict *v, struct node *n,
                             const struct wire_round2_item *item,
                             const struct policy_profile *profile)
@@ -236,7 +195,7 @@ static enum rc check_intent(struct verdict *v, struct node *n,
         return rc_raise(RC_LOG, "intent: commitment is to another message");
     struct tlog_checkpoint cp;
     TRY(tlog_proof_check(&v->proof, &n->log, &cp));
-    return check_head(n, &cp, &item->growth);
+    return head_check(n, &cp, &item->growth);
 }
 
 static void digest_item(uint8_t out[32], const struct wire_round2_item *item,
@@ -355,43 +314,6 @@ static enum rc ask_vault(struct vault_sign_reply *out, struct node *n,
     return vault_sign(n->w.vault, out, &r);
 }
 
-/* Under head_lock: what is cosigned is stored before anyone hears of it. */
-static enum rc store_head(struct node *n, const struct tlog_checkpoint *cp,
-                          const char *note)
-{
-    node_lock(n);
-    uint64_t stored = n->stored_head;
-    if (cp->size > n->head) {
-        n->heads[n->next_head++ % 64] = n->head;
-        n->head = cp->size;
-        n->head_root = cp->root;
-    }
-    node_unlock(n);
-    if (cp->size <= stored)
-        return RC_OK;
-    TRY(store_put(n->w.store, "head", note, strlen(note)));
-    node_lock(n);
-    n->stored_head = cp->size;
-    snprintf(n->head_note, sizeof(n->head_note), "%s", note);
-    node_unlock(n);
-    return RC_OK;
-}
-
-static enum rc keep_head(struct node *n, const struct verdict *v,
-                         const char *cosignature)
-{
-    char note[TLOG_NOTE_MAX];
-    struct tlog_checkpoint cp;
-    TRY(tlog_checkpoint_open(&cp, v->proof.checkpoint,
-                             strlen(v->proof.checkpoint), &n->log));
-    snprintf(note, sizeof(note), "%s", v->proof.checkpoint);
-    TRY(tlog_note_add(note, sizeof(note), cosignature));
-    pthread_mutex_lock(&n->head_lock);
-    enum rc rc = store_head(n, &cp, note);
-    pthread_mutex_unlock(&n->head_lock);
-    return rc;
-}
-
 static enum rc sign_item(struct wire_round2_result *out, struct node *n,
                          uint16_t lead, const struct verdict *v,
                          const struct wire_round2_item *item)
@@ -400,7 +322,8 @@ static enum rc sign_item(struct wire_round2_result *out, struct node *n,
     TRY(session_root_once(n, &v->j.s, v->key, v->msg, v->msg_len));
     TRY(ask_vault(&made, n, lead, v, item));
     if (made.cosigned) {
-        TRY(keep_head(n, v, made.cosignature));
+        TRY(head_keep(n, v->proof.checkpoint, strlen(v->proof.checkpoint),
+                      made.cosignature));
         TRY(wire_text_set(&out->cosignature, made.cosignature,
                           strlen(made.cosignature)));
     }

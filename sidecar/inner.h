@@ -31,6 +31,7 @@
 #define MAX_RESENDS      16     /* of one attempt, to signers ahead of it */
 #define KEEP_EXPIRED_S   604800 /* marks outlive clocks that step back */
 #define EXPIRE_EVERY_MS  600000
+#define HEADS_MAX        64 /* as many as the vault remembers */
 
 /* ---- keys ---------------------------------------------------------------- */
 
@@ -162,6 +163,12 @@ struct epoch_answer {
     size_t len;
 };
 
+/* A size and root of the log; size 0: none. */
+struct head {
+    uint64_t size;
+    struct tlog_hash root;
+};
+
 struct node {
     pthread_mutex_t lock;
     struct world w;
@@ -180,7 +187,7 @@ struct node {
     unsigned n_problems;
     uint64_t head; /* newest size we cosigned */
     struct tlog_hash head_root;
-    uint64_t heads[64]; /* and the ones before it, a ring */
+    struct head heads[HEADS_MAX]; /* and the ones before it, a ring */
     unsigned next_head;
     char head_note[TLOG_NOTE_MAX]; /* the newest that is stored */
     uint64_t stored_head;          /* its size */
@@ -347,6 +354,21 @@ MUST_CHECK enum rc follow_on_round2(struct node *n, uint16_t from,
                                     const uint8_t *body, size_t len,
                                     char **reply, size_t *reply_len);
 unsigned max_attempts(const struct key *key);
+
+/* head.c: the heads of the log this node relies on, and its part as witness */
+/*
+ * Under lock. Do our newest head and this checkpoint lead one to the other?
+ * RC_HEAD_BEHIND: a better proof may show it. RC_LOG: two histories.
+ */
+MUST_CHECK enum rc head_check(const struct node *n,
+                              const struct tlog_checkpoint *cp,
+                              const struct wire_growth *g);
+/*
+ * Keeps a checkpoint of the log that our vault has cosigned, durably: before
+ * anyone hears of the line. An older one than is stored changes nothing.
+ */
+MUST_CHECK enum rc head_keep(struct node *n, const char *note, size_t note_len,
+                             const char *line);
 
 /* epoch.c: a member's part in making a key; drive.c: the driver's */
 /* step: start, deal, finish or activate */

@@ -108,6 +108,32 @@ static enum rc on_status(struct http_call *call, void *ctx)
     return rc;
 }
 
+/* ---- the witness: the log's own callers, and whoever may open the socket ----- */
+
+static enum rc witnessed(struct http_call *call, struct sidecar *sc)
+{
+    struct node_witnessed w;
+    if (strcmp(http_call_method(call), "POST") == 0) {
+        size_t len = 0;
+        const uint8_t *body = http_call_body(call, &len);
+        node_on_add_checkpoint(sc->node, &w, body ? body : (const uint8_t *)"",
+                               len);
+    } else {
+        node_witness_head(sc->node, &w, http_call_path(call) + 1);
+    }
+    if (w.status != 200 && w.status != 404 && w.status != 409)
+        log_info("witness.refused", "status=%d why=\"%s\"", w.status,
+                 rc_text());
+    return http_reply(call, w.status, w.type, w.body, w.len);
+}
+
+static enum rc on_local_witness(struct http_call *call, void *ctx)
+{
+    struct sidecar *sc = ctx;
+    TRY(check_wanted(sc, call));
+    return witnessed(call, sc);
+}
+
 /* clang-format off */
 const struct http_route sidecar_local_routes[] = {
     { "POST", "/v1/sign",       HTTP_LOCAL, MAX_SIGN,        on_local },
@@ -122,6 +148,9 @@ const struct http_route sidecar_local_routes[] = {
     { "GET",  "/v1/cert/*",     HTTP_LOCAL, 0,               on_local },
     { "GET",  "/v1/bundle/*",   HTTP_LOCAL, 0,               on_local },
     { "GET",  "/v1/session/*",  HTTP_LOCAL, 0,               on_local },
+    { "POST", "/add-checkpoint", HTTP_LOCAL, TLOG_ADD_CHECKPOINT_MAX,
+      on_local_witness },
+    { "GET",  "/*",             HTTP_LOCAL, 0,               on_local_witness },
     { 0 },
 };
 /* clang-format on */
@@ -164,6 +193,19 @@ static enum rc on_peer(struct http_call *call, void *ctx)
     return http_reply(call, 200, NULL, json, json_len);
 }
 
+/* The log and other sidecars: who signs certificates has no part in it. */
+static enum rc on_peer_witness(struct http_call *call, void *ctx)
+{
+    struct sidecar *sc = ctx;
+    struct attest_peer peer;
+    uint32_t from;
+    TRY(attest_channel_peer(&peer, call));
+    TRY(routes_caller(&from, sc, peer.uri));
+    if (from == WORLD_CA)
+        return rc_raise(RC_AUTH, "witness: only the log and sidecars may call");
+    return witnessed(call, sc);
+}
+
 /* clang-format off */
 const struct http_route sidecar_peer_routes[] = {
     DAEMON_ATTEST_ROUTES,
@@ -175,6 +217,9 @@ const struct http_route sidecar_peer_routes[] = {
     { "POST", "/v1/epoch/activate", HTTP_PEER, 1024 * 1024, on_peer },
     { "POST", "/v1/policy",         HTTP_PEER, 1024 * 1024, on_peer },
     { "GET",  "/v1/policy",         HTTP_PEER, 0,           on_peer },
+    { "POST", "/add-checkpoint",    HTTP_PEER, TLOG_ADD_CHECKPOINT_MAX,
+      on_peer_witness },
+    { "GET",  "/*",                 HTTP_PEER, 0,           on_peer_witness },
     { 0 },
 };
 /* clang-format on */

@@ -8,8 +8,8 @@
  * routes peers store*) carries them out. A whole cluster runs in one test
  * process (tests/sidecar/sim.c) on the decide files alone.
  *
- * node_on_peer, node_allowed, node_policy_head, node_keys and node_log_later
- * may be called from any thread; everything else from the one thread that
+ * node_on_peer, node_on_add_checkpoint, node_witness_head, node_allowed,
+ * node_policy_head, node_keys and node_log_later may be called from any thread; everything else from the one thread that
  * drives the node. The node's mutex is held where it decides and let go
  * around the store, the vault and every send.
  */
@@ -198,6 +198,23 @@ MUST_CHECK enum rc node_on_peer(struct node *n, uint32_t from, const char *path,
 /* The reply to a send. rc RC_OK with a 2xx body; else the reply's problem. */
 void node_on_reply(struct node *n, uint64_t ticket, enum rc rc,
                    const uint8_t *body, size_t len);
+
+/*
+ * A witness' answers, C2SP tlog-witness: text, with a status of its own. The
+ * head is stored before its cosignature is in an answer.
+ */
+struct node_witnessed {
+    int status;
+    const char *type; /* static */
+    char body[TLOG_NOTE_MAX];
+    size_t len;
+};
+/* POST /add-checkpoint. Any thread; never more than one at a time. */
+void node_on_add_checkpoint(struct node *n, struct node_witnessed *out,
+                            const void *body, size_t len);
+/* GET /<path>, path "<SHA-256 of the log's origin, hex>/checkpoint". */
+void node_witness_head(struct node *n, struct node_witnessed *out,
+                       const char *path);
 
 /* ---- looking in -------------------------------------------------------------- */
 
