@@ -192,9 +192,22 @@ static json_t *peers_json(struct node *n)
 static json_t *problems_json(const struct node *n)
 {
     json_t *list = json_array();
+    if (n->log_problem[0])
+        json_array_append_new(list, json_string(n->log_problem));
     for (unsigned i = 0; i < n->n_problems; i++)
         json_array_append_new(list, json_string(n->problem[i]));
     return list;
+}
+
+/* null, or which log and where both its checkpoints are. */
+static json_t *fork_json(const struct node *n)
+{
+    if (!n->forked)
+        return json_null();
+    return json_pack("{s:s, s:I, s:s}", "log", n->log.name, "shown_by",
+                     (json_int_t)n->fork.node, "evidence",
+                     n->fork_stored ? "state.db, value fork; GET /v1/fork"
+                                    : "GET /v1/fork; the disk refused it");
 }
 
 enum rc node_status(struct node *n, char **out, size_t *len)
@@ -202,10 +215,11 @@ enum rc node_status(struct node *n, char **out, size_t *len)
     char vkey[TLOG_VKEY_MAX];
     node_lock(n);
     const struct policy *p = policy_chain_head(n->chain);
-    json_t *log = n->has_log ? json_pack("{s:s, s:I}", "vkey",
-                                         tlog_vkey_text(vkey, &n->log), "head",
-                                         (json_int_t)n->head)
-                             : json_null();
+    json_t *log = n->has_log
+                          ? json_pack("{s:s, s:I, s:o}", "vkey",
+                                      tlog_vkey_text(vkey, &n->log), "head",
+                                      (json_int_t)n->head, "fork", fork_json(n))
+                          : json_null();
     json_t *o = json_pack(
             "{s:i, s:s, s:o, s:o, s:{s:I, s:o, s:o}, s:o, s:o, "
             "s:o, s:o}",

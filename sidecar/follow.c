@@ -43,6 +43,10 @@ enum rc follow_commit(struct node *n, uint16_t from, const uint8_t *body,
     WIRE(commitments) out = { 0 };
     if (in.count == 0)
         return rc_raise(RC_PARSE, "commit: count 0");
+    node_lock(n);
+    enum rc rc = gossip_check(n);
+    node_unlock(n);
+    TRY(rc);
     TRY(next_commitments(n, from, in.key, in.epoch, in.count, &out.next.at,
                          &out.next.n));
     memcpy(out.boot, n->keys.boot, 16);
@@ -218,6 +222,7 @@ static enum rc judge_item(struct verdict *v, struct node *n,
     const struct policy_profile *profile;
     if (!n->has_log)
         return rc_raise(RC_ORDER, "node%u has no log key yet", n->id);
+    TRY(gossip_check(n));
     TRY(session_judge(&v->j, n, &item->session));
     TRY(check_key(v, n, item, &profile));
     TRY(check_payload(v, n, item, profile));
@@ -233,7 +238,7 @@ static enum rc judge_item(struct verdict *v, struct node *n,
     return RC_OK;
 }
 
-static void judge_all(struct verdict *v, struct node *n,
+static void judge_all(struct verdict *v, struct node *n, uint16_t from,
                       const struct wire_round2 *in, const uint8_t *raw,
                       size_t raw_len)
 {
@@ -253,6 +258,11 @@ static void judge_all(struct verdict *v, struct node *n,
             snprintf(v[i].why, sizeof(v[i].why), "%s", rc_text());
     }
     node_unlock(n);
+    /* another history, or a wrong proof of ours? the log is to say */
+    for (size_t i = 0; i < in->items.n; i++)
+        if (v[i].rc == RC_LOG)
+            gossip_hear(n, from, in->items.at[i].intent.checkpoint.p,
+                        in->items.at[i].intent.checkpoint.len, false);
 }
 
 /* One transaction for all that were accepted. */
@@ -361,7 +371,7 @@ enum rc follow_round2(struct node *n, uint16_t from,
     OWNED_MEM struct verdict *v = calloc(in->items.n, sizeof(*v));
     if (!v)
         return rc_raise(RC_NOMEM, "round 2: out of memory");
-    judge_all(v, n, in, raw, raw_len);
+    judge_all(v, n, from, in, raw, raw_len);
     TRY(mark_all(v, n, in->items.n));
     TRY(wire_list_new(&out->items, in->items.n));
     for (size_t i = 0; i < in->items.n; i++) {

@@ -305,9 +305,36 @@ static void gather(struct node *n, struct round *r)
     }
 }
 
+/*
+ * Nothing is led under a log that has forked: every job ends. Before we know
+ * what our peers have seen, they wait.
+ */
+static bool log_refused(struct node *n, struct key *k)
+{
+    node_lock(n);
+    enum rc rc = gossip_check(n);
+    node_unlock(n);
+    if (rc == RC_OK)
+        return false;
+    char why[960];
+    char hint[200];
+    snprintf(why, sizeof(why), "%s", rc_text());
+    snprintf(hint, sizeof(hint), "%.199s", rc_hint_text());
+    for (struct job *job = k->queue; rc != RC_LOG && job; job = job->next) {
+        job->last_rc = rc;
+        snprintf(job->last_why, sizeof(job->last_why), "%s", why);
+    }
+    while (rc == RC_LOG && k->queue) {
+        struct job *job = k->queue;
+        k->queue = job->next;
+        lead_job_failed(n, job, rc, why, hint);
+    }
+    return true;
+}
+
 void round_start(struct node *n, struct key *k)
 {
-    if (n->w.now_ms(n->w.ctx) < k->rest_until_ms)
+    if (n->w.now_ms(n->w.ctx) < k->rest_until_ms || log_refused(n, k))
         return;
     struct round *r = calloc(1, sizeof(*r));
     if (!r)
@@ -390,7 +417,7 @@ void round_requeue(struct node *n, struct round *r, unsigned s)
         char why[960];
         snprintf(why, sizeof(why), "slot_burnt after %llu attempts: %s",
                  (unsigned long long)job->attempt, r->why);
-        if (r->rc == RC_LOG)
+        if (r->rc == RC_LOG || r->rc == RC_HEAD_BEHIND)
             lead_job_failed(n, job, RC_LOG, why,
                             "the log did not show every node the same history: "
                             "compare with mpcsign log fsck");

@@ -192,6 +192,8 @@ void node_peer_head(struct node *n, uint32_t from,
     node_unlock(n);
     if (head->version > own.version && has_log)
         govern_ask(n, from);
+    if (from <= UINT16_MAX)
+        gossip_greet(n, (uint16_t)from);
 }
 
 /*

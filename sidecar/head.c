@@ -54,6 +54,11 @@ enum rc head_check(const struct node *n, const struct tlog_checkpoint *cp,
                    const struct wire_growth *g)
 {
     struct tlog_path path;
+    if (cp->size < n->peers_head)
+        return rc_raise(
+                RC_HEAD_BEHIND,
+                "checkpoint of size %llu, node%u's peers have seen %llu",
+                (llu)cp->size, n->id, (llu)n->peers_head);
     if (n->head == 0)
         return RC_OK;
     if (cp->size == n->head)
@@ -82,13 +87,13 @@ enum rc head_check(const struct node *n, const struct tlog_checkpoint *cp,
  * The note with the log's own line and no other: whoever carries a checkpoint
  * may have added lines, as many as it holds.
  */
-static enum rc bare_note(char out[TLOG_NOTE_MAX], struct tlog_checkpoint *cp,
-                         const struct node *n, const char *note, size_t len)
+enum rc head_bare(char out[TLOG_NOTE_MAX], struct tlog_checkpoint *cp,
+                  const struct tlog_vkey *log, const char *note, size_t len)
 {
     char copy[TLOG_NOTE_MAX];
     if (len >= sizeof(copy))
         return rc_raise(RC_PARSE, "checkpoint: %zu bytes", len);
-    TRY(tlog_checkpoint_open(cp, note, len, &n->log));
+    TRY(tlog_checkpoint_open(cp, note, len, log));
     memcpy(copy, note, len);
     copy[len] = '\0';
     char *line = strstr(copy, "\n\n"); /* it is well-formed: it opened */
@@ -98,7 +103,7 @@ static enum rc bare_note(char out[TLOG_NOTE_MAX], struct tlog_checkpoint *cp,
         int line_len = (int)(lf + 1 - line);
         int n_out = snprintf(out, TLOG_NOTE_MAX, "%.*s%.*s", body_len, copy,
                              line_len, line);
-        if (tlog_checkpoint_open(cp, out, (size_t)n_out, &n->log) == RC_OK)
+        if (tlog_checkpoint_open(cp, out, (size_t)n_out, log) == RC_OK)
             return RC_OK;
         line += line_len;
     }
@@ -134,7 +139,7 @@ static enum rc keep(struct node *n, const char *note, size_t note_len,
 {
     char bare[TLOG_NOTE_MAX];
     struct tlog_checkpoint cp;
-    TRY(bare_note(bare, &cp, n, note, note_len));
+    TRY(head_bare(bare, &cp, &n->log, note, note_len));
     TRY(tlog_note_add(bare, sizeof(bare), line));
     return store_head(n, &cp, bare);
 }
@@ -178,9 +183,11 @@ static void say_why(struct node_witnessed *out, int status)
 static enum rc held(struct tlog_checkpoint *out, struct tlog_vkey *log,
                     struct node *n)
 {
-    enum rc rc = RC_OK;
     node_lock(n);
-    if (!n->has_log)
+    enum rc rc = gossip_check(n);
+    if (rc != RC_OK)
+        rc = rc_prefix(rc, "witness: ");
+    else if (!n->has_log)
         rc = rc_raise(RC_UNKNOWN, "witness: node%u knows no log yet", n->id);
     else if (!n->keys.has_roster)
         rc = rc_raise(RC_UNKNOWN,
@@ -200,13 +207,15 @@ static int add_checkpoint(struct node *n, char line[TLOG_SIG_LINE_MAX],
     struct tlog_checkpoint have;
     struct tlog_checkpoint cp;
     struct tlog_vkey log;
-    if (held(&have, &log, n) != RC_OK)
-        return 404;
+    enum rc rc = held(&have, &log, n);
+    if (rc != RC_OK)
+        return rc == RC_ORDER || rc == RC_HEAD_BEHIND ? 503 : rc_http(rc);
     int status = tlog_witness_judge(&cp, &have, in, &log);
     if (status != 200)
         return status;
-    enum rc rc = vault_cosign(n->w.vault, line, in->note, in->note_len,
-                              &in->path);
+    if (cp.size < n->peers_head)
+        return 503; /* it is to show us what our peers have seen, first */
+    rc = vault_cosign(n->w.vault, line, in->note, in->note_len, &in->path);
     if (rc == RC_HEAD_BEHIND)
         return 409; /* a signature was faster */
     if (rc == RC_OK)
@@ -226,6 +235,8 @@ void node_on_add_checkpoint(struct node *n, struct node_witnessed *out,
     pthread_mutex_lock(&n->head_lock);
     int status = add_checkpoint(n, line, &in);
     pthread_mutex_unlock(&n->head_lock);
+    if (status == 422) /* a bad proof, or another history? ask the log */
+        gossip_hear(n, 0, in.note, in.note_len, false);
     if (status == 200)
         say(out, 200, line);
     else if (status == 409)

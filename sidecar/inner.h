@@ -32,6 +32,7 @@
 #define KEEP_EXPIRED_S   604800 /* marks outlive clocks that step back */
 #define EXPIRE_EVERY_MS  600000
 #define HEADS_MAX        64 /* as many as the vault remembers */
+#define TOLD_MAX         16 /* heads that wait to be compared with ours */
 
 /* ---- keys ---------------------------------------------------------------- */
 
@@ -67,6 +68,7 @@ struct peer {
     int64_t down_until_ms;
     char why[480]; /* last failure; "" while healthy */
     uint64_t head; /* newest log size it has seen */
+    int64_t hear_after_ms;
     uint8_t boot[16];
     struct pool pool[POLICY_MAX_PROFILES];
 };
@@ -169,6 +171,13 @@ struct head {
     struct tlog_hash root;
 };
 
+/* A checkpoint of the log that somebody showed us: is it of our history? */
+struct told {
+    uint32_t from; /* node id; 0: a caller, or the log */
+    struct head h;
+    char *note; /* owned; the log's line alone */
+};
+
 struct node {
     pthread_mutex_t lock;
     struct world w;
@@ -189,6 +198,15 @@ struct node {
     struct tlog_hash head_root;
     struct head heads[HEADS_MAX]; /* and the ones before it, a ring */
     unsigned next_head;
+    struct told told[TOLD_MAX];
+    unsigned n_told;
+    uint64_t
+            peers_head; /* what peers have cosigned; no smaller one is relied on */
+    bool settled; /* what we were told since the start is of our history */
+    bool forked;  /* for good: fork is what shows it */
+    bool fork_stored;
+    struct wire_fork fork; /* owned */
+    char log_problem[400]; /* why heads cannot be compared just now; or "" */
     char head_note[TLOG_NOTE_MAX]; /* the newest that is stored */
     uint64_t stored_head;          /* its size */
     /* Heads reach the disk in the order they grow; taken before lock. */
@@ -212,6 +230,12 @@ struct node {
     struct govern *govern; /* the policy being put in force */
     bool asking_log;
     bool flushing;
+    bool greeted; /* the peers were asked for their heads, since the start */
+    unsigned unheard; /* and so many have not answered */
+    bool comparing;
+    struct head compare; /* from here the log was asked to show growth */
+    int64_t compare_after_ms;
+    int64_t greet_after_ms;
     int64_t ask_after_ms;
     int64_t expire_after_ms;
     struct receipt receipt[RECEIPTS_MAX]; /* not yet in the outbox */
@@ -369,6 +393,38 @@ MUST_CHECK enum rc head_check(const struct node *n,
  */
 MUST_CHECK enum rc head_keep(struct node *n, const char *note, size_t note_len,
                              const char *line);
+
+/* The note with the log's own line and no other, and what it says. */
+MUST_CHECK enum rc head_bare(char out[TLOG_NOTE_MAX],
+                             struct tlog_checkpoint *cp,
+                             const struct tlog_vkey *log, const char *note,
+                             size_t len);
+
+/* gossip.c: peers' newest heads, and what follows from them */
+/*
+ * Any thread, not under lock: a checkpoint that `from` showed us. Not signed
+ * by the log: nothing. Of our history: nothing. Else it is kept until the log
+ * has shown that it is, or it is a fork.
+ *
+ * cosigned  a peer relies on it: from now on we rely on no smaller one
+ */
+void gossip_hear(struct node *n, uint32_t from, const char *note, size_t len,
+                 bool cosigned);
+/*
+ * Under lock: may shares and cosignatures leave? RC_LOG: the log has forked.
+ * RC_ORDER: not before what the peers have seen is known to be of our history.
+ * RC_HEAD_BEHIND: the log does not show that it is.
+ */
+MUST_CHECK enum rc gossip_check(const struct node *n);
+MUST_CHECK enum rc gossip_on_peer(struct node *n, uint16_t from,
+                                  const uint8_t *body, size_t len, char **reply,
+                                  size_t *reply_len);
+/* Exchanges heads with one peer. */
+void gossip_greet(struct node *n, uint16_t to);
+void gossip_on_fork(struct node *n, uint64_t call);
+MUST_CHECK enum rc gossip_load(struct node *n);
+void gossip_tick(struct node *n);
+void gossip_free(struct node *n);
 
 /* epoch.c: a member's part in making a key; drive.c: the driver's */
 /* step: start, deal, finish or activate */

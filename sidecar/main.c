@@ -69,6 +69,12 @@ static void ak_sign(void *ctx, uint8_t sig[64], const uint8_t leaf[32])
     attest_channel_sign_intent(sc->d.channel, sig, leaf);
 }
 
+static void log_forked(void *ctx, const char *log)
+{
+    (void)ctx;
+    log_error("log.forked", "log=%s evidence=/v1/fork", log);
+}
+
 static void policy_changed(void *ctx)
 {
     struct sidecar *sc = ctx;
@@ -155,6 +161,7 @@ static enum rc open_node(struct sidecar *sc)
         .later = peers_later,
         .answer = routes_answer,
         .ak_sign = ak_sign,
+        .log_forked = log_forked,
         .policy_changed = policy_changed,
         .tbs_check = tbs_check,
         .tbs_birth = tbs_birth,

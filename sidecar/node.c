@@ -294,6 +294,7 @@ static enum rc load_all(struct node *n)
     TRY(govern_load(n));
     if (n->has_log && n->keys.has_roster)
         TRY(load_head(n));
+    TRY(gossip_load(n));
     return store_epochs(n->w.store, load_epoch, n);
 }
 
@@ -360,6 +361,7 @@ void node_free(struct node *n)
     govern_free(n);
     policy_chain_free(n->chain);
     epoch_answers_free(n);
+    gossip_free(n);
     free(n->unstored);
     pthread_mutex_destroy(&n->lock);
     pthread_mutex_destroy(&n->head_lock);
@@ -371,6 +373,7 @@ void node_tick(struct node *n)
 {
     node_settle(n);
     govern_tick(n);
+    gossip_tick(n);
     drive_tick(n);
     lead_tick(n);
     int64_t now = n->w.now_ms(n->w.ctx);
@@ -404,6 +407,8 @@ static void on_get(struct node *n, uint64_t call, const char *path)
         ask_status(n, call);
     else if (strcmp(path, "/v1/policy") == 0)
         govern_on_policies(n, call);
+    else if (strcmp(path, "/v1/fork") == 0)
+        gossip_on_fork(n, call);
     else {
         for (size_t i = 0; i < sizeof(local_gets) / sizeof(*local_gets); i++) {
             size_t len = strlen(local_gets[i].prefix);
@@ -449,6 +454,8 @@ enum rc node_on_peer(struct node *n, uint32_t from, const char *path,
         return follow_commit(n, id, body, len, reply, reply_len);
     if (strcmp(path, "/v1/frost/round2") == 0)
         return follow_on_round2(n, id, body, len, reply, reply_len);
+    if (strcmp(path, "/v1/head") == 0)
+        return gossip_on_peer(n, id, body, len, reply, reply_len);
     if (strncmp(path, "/v1/epoch/", 10) == 0)
         return epoch_on_peer(n, path + 10, body, len, reply, reply_len);
     return rc_raise(RC_UNKNOWN, "no such path");

@@ -11,7 +11,8 @@
 
 #include "base/bytes.h"
 
-#define WANT_NEXT WIRE_MAX_BATCH
+#define WANT_NEXT     WIRE_MAX_BATCH
+#define HEAR_EVERY_MS 1000
 
 /* ---- results ------------------------------------------------------------------------------- */
 
@@ -26,6 +27,26 @@ static unsigned index_of(const struct round *r, uint16_t node)
 static bool is_ok(const struct wire_round2_result *res)
 {
     return rc_from_slug(res->code) == RC_OK;
+}
+
+/*
+ * Its newest head, unless it is that of this round. Once a second is enough,
+ * and no more than that is verified: the signer itself judges what it signs.
+ */
+static void hear_head(struct node *n, const struct round *r, uint16_t from,
+                      const struct wire_round2_result *res)
+{
+    struct peer *p = node_peer(n, from);
+    const struct wire_text *cp = &r->shot[0].item.intent.checkpoint;
+    const char *end = res->head.p ? strstr(res->head.p, "\n\n") : NULL;
+    int64_t now = n->w.now_ms(n->w.ctx);
+    if (!end || !cp->p || !p || now < p->hear_after_ms)
+        return;
+    size_t body = (size_t)(end - res->head.p);
+    if (body <= cp->len && memcmp(res->head.p, cp->p, body) == 0)
+        return;
+    p->hear_after_ms = now + HEAR_EVERY_MS;
+    gossip_hear(n, from, res->head.p, res->head.len, false);
 }
 
 static enum rc take_results(struct node *n, struct round *r, uint16_t from,
@@ -51,6 +72,7 @@ static enum rc take_results(struct node *n, struct round *r, uint16_t from,
         return RC_OK;
     p->head = in->head;
     p->why[0] = '\0';
+    hear_head(n, r, from, &r->shot[0].results[at]);
     /* these shares count all the same; it is only asked for no more */
     if (peer_pool_fill(pool, from, in->next.at, in->next.n) != RC_OK)
         peer_down(n, from, CHEATER_DOWN_MS, RC_CHEATER);

@@ -11,6 +11,7 @@
 #include "base/log.h"
 
 #define MAX_SIGN   (WIRE_MESSAGE_MAX + 8192)
+#define MAX_HEAD   (2 * WIRE_NOTE_MAX)
 #define MAX_ROUND2 (WIRE_MESSAGE_MAX + 4u * 1024 * 1024)
 
 /* ---- local callers ------------------------------------------------------------------ */
@@ -143,6 +144,7 @@ const struct http_route sidecar_local_routes[] = {
     { "POST", "/v1/key/create", HTTP_LOCAL, 512 * 1024,      on_local },
     { "GET",  "/v1/keys",       HTTP_LOCAL, 0,               on_local },
     { "GET",  "/v1/policy",     HTTP_LOCAL, 0,               on_local },
+    { "GET",  "/v1/fork",       HTTP_LOCAL, 0,               on_local },
     { "GET",  "/v1/status",     HTTP_LOCAL, 0,               on_status },
     { "GET",  "/v1/key/*",      HTTP_LOCAL, 0,               on_local },
     { "GET",  "/v1/cert/*",     HTTP_LOCAL, 0,               on_local },
@@ -211,6 +213,7 @@ const struct http_route sidecar_peer_routes[] = {
     DAEMON_ATTEST_ROUTES,
     { "POST", "/v1/frost/commit",   HTTP_PEER, 4096,        on_peer },
     { "POST", "/v1/frost/round2",   HTTP_PEER, MAX_ROUND2,  on_peer },
+    { "POST", "/v1/head",           HTTP_PEER, MAX_HEAD,    on_peer },
     { "POST", "/v1/epoch/start",    HTTP_PEER, 512 * 1024,  on_peer },
     { "POST", "/v1/epoch/deal",     HTTP_PEER, 4096 * 1024, on_peer },
     { "POST", "/v1/epoch/finish",   HTTP_PEER, 64 * 1024,   on_peer },

@@ -143,6 +143,8 @@ struct world {
                    size_t len);
     /* AK over an intent's leaf hash. */
     void (*ak_sign)(void *ctx, uint8_t sig[64], const uint8_t leaf[32]);
+    /* The log showed two histories: nothing leaves any more. May be NULL. */
+    void (*log_forked)(void *ctx, const char *log);
     /* The policy in force changed: drop attested state. */
     void (*policy_changed)(void *ctx);
     /* Issuer class: may this TBSCertificate be signed? NULL refuses all. */
@@ -223,7 +225,10 @@ MUST_CHECK enum rc node_allowed(struct node *n, const char *uri,
                                 uint8_t (*hashes)[32], unsigned *n_hashes,
                                 enum policy_role *role, uint16_t *id);
 void node_policy_head(struct node *n, struct wire_policy_head *out);
-/* A peer told its head: fetch the chain from it when it is ahead. */
+/*
+ * A peer attested and told its policy head: fetch the chain from it when it is
+ * ahead; and exchange heads of the log.
+ */
 void node_peer_head(struct node *n, uint32_t from,
                     const struct wire_policy_head *head);
 void node_keys(struct node *n, struct vault_keys *out);

@@ -144,7 +144,7 @@ struct wire_any_list {
     X(round2_item) X(round2) X(round2_result) X(round2_reply) \
     X(epoch_start) X(package) X(epoch_deal) X(boxes) X(epoch_finish) \
     X(epoch_vote) X(ack) \
-    X(append) X(appended) X(vkey) \
+    X(append) X(appended) X(head) X(fork) X(vkey) \
     X(issue) X(chain) X(bundle)
 /* clang-format on */
 

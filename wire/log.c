@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The log's own calls. */
+/* The log's own calls, and what sidecars tell each other of it. */
 #include "wire/codec.h"
 
 /* clang-format off */
@@ -16,6 +16,21 @@ static const struct wire_row appended_rows[] = {
     { 0 },
 };
 WIRE_CODEC(appended);
+
+static const struct wire_row head_rows[] = {
+    TEXT(head, head, WIRE_NOTE_MAX),
+    { 0 },
+};
+WIRE_CODEC(head);
+
+static const struct wire_row fork_rows[] = {
+    TEXT(fork, log, WIRE_LINE_MAX),
+    U64(fork, node, WIRE_MAX_NODE_ID),
+    TEXT(fork, ours, WIRE_NOTE_MAX),
+    TEXT(fork, theirs, WIRE_NOTE_MAX),
+    { 0 },
+};
+WIRE_CODEC(fork);
 
 static const struct wire_row vkey_rows[] = {
     TEXT(vkey, vkey, WIRE_LINE_MAX),

@@ -383,6 +383,25 @@ struct wire_appended {
     WIRE_LIST(struct wire_growth) growth; /* of the sizes this log has */
 };
 WIRE_MESSAGE(appended);
+/*
+ * POST /v1/head between sidecars, both ways: the newest checkpoint the sender
+ * has cosigned, with the log's line and its own. Empty: none yet.
+ */
+struct wire_head {
+    struct wire_text head;
+};
+WIRE_MESSAGE(head);
+/*
+ * Two checkpoints with the log's signature that no history has both, as a
+ * sidecar keeps them and GET /v1/fork shows them on its socket.
+ */
+struct wire_fork {
+    struct wire_text log; /* its name */
+    uint64_t node;        /* who showed the other one; 0: the log, a caller */
+    struct wire_text ours;
+    struct wire_text theirs;
+};
+WIRE_MESSAGE(fork);
 /* GET /v1/log/vkey */
 struct wire_vkey {
     struct wire_text vkey;

@@ -227,6 +227,13 @@ static void world_ak_sign(void *ctx, uint8_t sig[64], const uint8_t leaf[32])
     crypto_sign_detached(sig, NULL, leaf, 32, n->ak_sk);
 }
 
+static void world_log_forked(void *ctx, const char *log)
+{
+    struct sim_node *n = ctx;
+    assert_string_equal(log, n->sim->vkey.name);
+    n->forks++;
+}
+
 static void world_policy_changed(void *ctx)
 {
     struct sim_node *n = ctx;
@@ -284,6 +291,7 @@ void sim_start(struct sim *s, unsigned id)
                        .send = world_send,
                        .answer = world_answer,
                        .ak_sign = world_ak_sign,
+                       .log_forked = world_log_forked,
                        .policy_changed = world_policy_changed,
                        .store = n->store,
                        .vault = n->vault,

@@ -47,6 +47,7 @@ struct sim_node {
     char *status;       /* what it said before it ended, owned */
     int64_t restart_ms; /* crashed by chance: up again then; 0: by hand */
     unsigned policy_changes;
+    unsigned forks; /* alarms */
 };
 
 struct sim_call {
@@ -180,6 +181,12 @@ MUST_CHECK enum rc sim_log_serve(struct sim *s, uint16_t from, const char *path,
                                  size_t *reply_len);
 /* From now on this node is shown another history than the others. */
 void sim_log_fork(struct sim *s, uint16_t for_node);
+/*
+ * The log runs from an old copy: its first `to` entries. whole is what it was,
+ * and what sim_log_back() puts back.
+ */
+void sim_log_shrink(struct sim *s, struct sim_log *whole, uint64_t to);
+void sim_log_back(struct sim *s, struct sim_log *whole);
 /* Round two was answered: is anything in it that must not be? */
 void sim_watch(struct sim *s, uint16_t signer, const uint8_t *request,
                size_t request_len, const char *reply, size_t reply_len);

@@ -59,6 +59,26 @@ void sim_log_fork(struct sim *s, uint16_t for_node)
     s->fork_for = for_node;
 }
 
+void sim_log_shrink(struct sim *s, struct sim_log *whole, uint64_t to)
+{
+    uint64_t index;
+    assert_true(to < s->log.n);
+    *whole = s->log;
+    memset(&s->log, 0, sizeof(s->log));
+    sim_log_open(s, &s->log, "short");
+    for (uint64_t i = 0; i < to; i++)
+        assert_ok(append(&s->log, &index, whole->entry[i],
+                         strlen(whole->entry[i])));
+    memcpy(s->log.known, whole->known, sizeof(whole->known));
+    memcpy(s->log.root, whole->root, sizeof(whole->root));
+}
+
+void sim_log_back(struct sim *s, struct sim_log *whole)
+{
+    sim_log_close(&s->log);
+    s->log = *whole;
+}
+
 /* ---- serving -------------------------------------------------------------------- */
 
 static enum rc newest(struct sim *s, struct sim_log *log,
@@ -91,9 +111,6 @@ static enum rc fill_growth(struct wire_growth *out, struct sim_log *log,
                            uint64_t from, uint64_t size)
 {
     struct tlog_path path = { .n = 0 };
-    if (from > size)
-        return rc_raise(RC_LOG, "sizes: %llu is more than this log has",
-                        (unsigned long long)from);
     if (from)
         TRY(tlog_store_consistency(log->store, &path, from, size));
     out->from = from;
@@ -125,9 +142,13 @@ static enum rc on_append(struct sim *s, struct sim_log *log,
     for (size_t i = 0; i < in.entries.n; i++)
         fill_proof(&out.proofs.at[i], log, &in.entries.at[i], index[i], note,
                    size);
-    TRY(wire_list_new(&out.growth, in.sizes.n));
+    size_t has = 0; /* of sizes it does not have it says nothing */
     for (size_t i = 0; i < in.sizes.n; i++)
-        TRY(fill_growth(&out.growth.at[i], log, in.sizes.at[i], size));
+        has += in.sizes.at[i] <= size;
+    TRY(wire_list_new(&out.growth, has));
+    for (size_t i = 0, at = 0; i < in.sizes.n; i++)
+        if (in.sizes.at[i] <= size)
+            TRY(fill_growth(&out.growth.at[at++], log, in.sizes.at[i], size));
     return wire_appended_encode(reply, reply_len, &out);
 }
 

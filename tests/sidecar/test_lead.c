@@ -369,6 +369,7 @@ static void a_lying_lead_gets_no_share(void **state)
     /* and a restart of the signer forgets none of it */
     sim_crash(s, 2);
     sim_start(s, 2);
+    sim_run(s, 50); /* it has heard what node1 has seen */
     assert_int_equal(forged(&f, 2, nothing, nothing), RC_CONFLICT);
     assert_int_equal(forged(&f, 4, nothing, nothing), RC_CONFLICT);
     assert_int_equal(forged(&f, 5, nothing, nothing), RC_OK);

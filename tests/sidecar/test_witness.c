@@ -3,119 +3,11 @@
 #include "test.h"
 
 #include "story.h"
+#include "witness.h"
 
 #include <jansson.h>
-#include <sodium.h>
-#include <sqlite3.h>
 
-#include "base/enc.h"
 #include "base/file.h"
-#include "base/hash.h"
-
-/* ---- asking ----------------------------------------------------------------- */
-
-static struct node_witnessed answer;
-
-static int add(struct sim *s, unsigned id, const char *body)
-{
-    memset(&answer, 0, sizeof(answer));
-    node_on_add_checkpoint(s->node[id].node, &answer, body, strlen(body));
-    assert_int_equal(answer.len, strlen(answer.body));
-    return answer.status;
-}
-
-/* Newest checkpoint of the simulated log. */
-static void newest(struct sim *s, char note[TLOG_NOTE_MAX],
-                   struct tlog_checkpoint *cp)
-{
-    assert_ok(tlog_store_checkpoint(s->log.store, note));
-    assert_ok(tlog_checkpoint_open(cp, note, strlen(note), &s->vkey));
-}
-
-/* The honest request from size `old` to the newest. */
-static void request(struct sim *s, char body[TLOG_ADD_CHECKPOINT_MAX],
-                    uint64_t old)
-{
-    char note[TLOG_NOTE_MAX];
-    struct tlog_checkpoint cp;
-    struct tlog_path path = { .n = 0 };
-    size_t len;
-    newest(s, note, &cp);
-    if (old)
-        assert_ok(tlog_store_consistency(s->log.store, &path, old, cp.size));
-    assert_ok(tlog_add_checkpoint_write(body, TLOG_ADD_CHECKPOINT_MAX, &len,
-                                        old, &path, note));
-}
-
-static void grow(struct sim *s, unsigned by)
-{
-    static unsigned serial;
-    while (by-- > 0) {
-        WIRE(append) ask = { 0 };
-        OWNED_MEM char *json = NULL;
-        OWNED_MEM char *reply = NULL;
-        char entry[64];
-        size_t len;
-        int n = snprintf(entry, sizeof(entry),
-                         "mpc-abort/1\nintent %u\nreason test\n", ++serial);
-        assert_ok(wire_list_new(&ask.entries, 1));
-        assert_ok(wire_text_set(&ask.entries.at[0], entry, (size_t)n));
-        assert_ok(wire_append_encode(&json, &len, &ask));
-        assert_ok(sim_log_serve(s, 0, "/v1/log/append", (uint8_t *)json, len,
-                                &reply, &len));
-    }
-}
-
-static struct tlog_vkey cosigner(struct sim *s, unsigned id)
-{
-    struct tlog_vkey v;
-    char name[64];
-    int origin = (int)(strchr(s->vkey.name, '/') - s->vkey.name);
-    snprintf(name, sizeof(name), "%.*s/node%u", origin, s->vkey.name, id);
-    assert_ok(tlog_vkey_make(&v, name, TLOG_SIG_COSIGNATURE,
-                             s->node[id].keys.identity));
-    return v;
-}
-
-static void is_a_line_over(struct sim *s, unsigned id,
-                           const struct tlog_checkpoint *cp)
-{
-    struct tlog_vkey v = cosigner(s, id);
-    assert_string_equal(answer.type, "text/plain; charset=utf-8");
-    assert_ok(tlog_cosignature_check(answer.body, cp, &v, NULL));
-}
-
-static const char *head_path(struct sim *s)
-{
-    static char path[ENC_HEX_SIZE(32) + 16];
-    uint8_t hash[32];
-    char hex[ENC_HEX_SIZE(32)];
-    hash256(hash, s->vkey.name, strlen(s->vkey.name));
-    snprintf(path, sizeof(path), "%s/checkpoint", enc_hex(hex, hash, 32));
-    return path;
-}
-
-/* What it tells the log to have seen; 0: nothing. */
-static uint64_t told(struct sim *s, unsigned id)
-{
-    struct tlog_checkpoint cp;
-    struct tlog_vkey v = cosigner(s, id);
-    node_witness_head(s->node[id].node, &answer, head_path(s));
-    if (answer.status == 404)
-        return 0;
-    assert_int_equal(answer.status, 200);
-    assert_ok(tlog_checkpoint_open(&cp, answer.body, answer.len, &s->vkey));
-    assert_ok(tlog_note_cosigned(answer.body, answer.len, &v, NULL));
-    return cp.size;
-}
-
-static void says_size(uint64_t size)
-{
-    char want[32];
-    snprintf(want, sizeof(want), "%llu\n", (unsigned long long)size);
-    assert_string_equal(answer.type, TLOG_SIZE_TYPE);
-    assert_string_equal(answer.body, want);
-}
 
 /* ---- the vectors ------------------------------------------------------------- */
 
@@ -292,21 +184,11 @@ static void a_cosigned_head_is_on_disk_before_the_answer(void **state)
     sim_crash(s, 2); /* the very next thing */
     sim_start(s, 2);
     assert_int_equal(told(s, 2), cp.size);
+    sim_run(s, 50); /* its peers have nothing newer */
     request(s, body, 0);
     assert_int_equal(add(s, 2, body), 409);
     says_size(cp.size);
     sim_free(s);
-}
-
-/* From now on its disk takes no head. */
-static void break_disk(struct sim *s, unsigned id)
-{
-    static const char sql[] = "CREATE TRIGGER no BEFORE INSERT ON kv BEGIN"
-                              " SELECT RAISE(FAIL, 'disk full'); END;";
-    sqlite3 *db = NULL;
-    assert_int_equal(sqlite3_open(s->node[id].db, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(db);
 }
 
 static void a_full_disk_gets_no_cosignature(void **state)
