@@ -191,6 +191,7 @@ void round_free(struct round *r)
             wire_round2_result_free(&r->shot[i].results[j]);
         free(r->shot[i].results);
     }
+    wire_appended_free(&r->appended);
     free(r);
 }
 
@@ -226,6 +227,7 @@ static void take_jobs(struct node *n, struct round *r, struct key *k)
         }
         bytes += job->msg_len;
         job->attempt++;
+        r->shot[r->n_shots].serial = job->serial;
         r->shot[r->n_shots++].job = job;
     }
 }
@@ -402,6 +404,7 @@ void round_requeue(struct node *n, struct round *r, unsigned s)
     if (!job)
         return; /* answered already */
     if (job->answered) {
+        abort_job(n, job, RC_TIMEOUT);
         job_free(job);
         return;
     }

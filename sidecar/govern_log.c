@@ -73,9 +73,9 @@ static enum rc receipt_text(char text[TLOG_ENTRY_MAX + 1],
 void node_settle(struct node *n)
 {
     const char *texts[RECEIPTS_MAX];
-    if (n->n_receipts == 0)
+    if (n->n_receipts == 0 && n->n_ended == 0)
         return;
-    OWNED_MEM char *all = malloc(n->n_receipts * (size_t)RECEIPT_TEXT_MAX);
+    OWNED_MEM char *all = malloc(n->n_receipts * (size_t)RECEIPT_TEXT_MAX + 1);
     enum rc rc = all ? RC_OK : rc_raise(RC_NOMEM, "receipts: out of memory");
     for (unsigned i = 0; rc == RC_OK && i < n->n_receipts; i++) {
         char text[TLOG_ENTRY_MAX + 1];
@@ -85,9 +85,10 @@ void node_settle(struct node *n)
                  text);
     }
     if (rc == RC_OK)
-        rc = store_outbox_add(n->w.store, texts, n->n_receipts);
+        rc = store_settle(n->w.store, texts, n->n_receipts, n->ended,
+                          n->n_ended);
     if (rc == RC_OK)
-        n->n_receipts = 0;
+        n->n_receipts = n->n_ended = 0;
 }
 
 /* ---- what is owed ------------------------------------------------------------ */

@@ -91,7 +91,9 @@ struct job {
     const struct wire_birth *birth; /* issuer: of the key to certify */
     bool opened; /* the session is ours, opened for this caller */
     uid_t uid;
-    bool answered; /* its deadline passed while it was in flight */
+    bool answered;   /* its deadline passed while it was in flight */
+    uint64_t serial; /* of this life */
+    bool watched;    /* intents of it are kept until it ends */
     /* Signers that will not, whoever else may: not asked again for this. */
     uint16_t refused[TLOG_MAX_NODES];
     unsigned n_refused;
@@ -105,6 +107,7 @@ struct job {
 /* A job in flight: one item of a round. */
 struct shot {
     struct job *job;
+    uint64_t serial;                    /* the job's */
     struct wire_round2_item item;       /* owned; growth filled per signer */
     struct wire_round2_result *results; /* [n_signers], owned */
 };
@@ -117,7 +120,8 @@ struct round {
     bool ask[TLOG_MAX_NODES];        /* who gets round two, or gets it again */
     unsigned resends;
     unsigned n_signers;
-    unsigned waiting; /* replies outstanding */
+    unsigned waiting;              /* replies outstanding */
+    struct wire_appended appended; /* the log's answer; owned */
     struct shot shot[WIRE_MAX_BATCH];
     unsigned n_shots;
     int64_t deadline_ms;
@@ -145,6 +149,7 @@ struct receipt {
     uint64_t intent;
     uint8_t signature[32]; /* H of the 64 bytes */
 };
+#define ENDED_MAX 256 /* jobs that ended since the last node_settle() */
 
 /* ---- the node ------------------------------------------------------------------ */
 
@@ -240,6 +245,12 @@ struct node {
     int64_t expire_after_ms;
     struct receipt receipt[RECEIPTS_MAX]; /* not yet in the outbox */
     unsigned n_receipts;
+    struct store_end ended[ENDED_MAX];
+    unsigned n_ended;
+    uint64_t last_job;
+    bool orphans;             /* there may be intents to abort */
+    struct orphans *aborting; /* owned; the log is being asked */
+    int64_t abort_after_ms;
     struct seen seen[SEEN_MAX];
     unsigned next_seen;
 };
@@ -469,6 +480,15 @@ void govern_ask(struct node *n, uint32_t from);
 void govern_receipt(struct node *n, uint64_t intent, const uint8_t sig[64]);
 void govern_tick(struct node *n);
 void govern_free(struct node *n);
+
+/* abort.c: intents that end without a signature */
+/* Keeps the round's intents: what comes of them is owed to the log. */
+MUST_CHECK enum rc abort_watch(struct node *n, const struct round *r);
+void abort_job_signed(struct node *n, struct job *job);
+void abort_job(struct node *n, struct job *job, enum rc rc);
+MUST_CHECK enum rc abort_load(struct node *n);
+void abort_tick(struct node *n);
+void abort_free(struct node *n);
 
 /* ask.c: answers that only read */
 void ask_key(struct node *n, uint64_t call, const char *name);

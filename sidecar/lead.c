@@ -39,6 +39,7 @@ void lead_job_failed(struct node *n, struct job *job, enum rc rc,
                      const char *why, const char *hint)
 {
     answer_failed(n, job, rc, why, hint);
+    abort_job(n, job, rc);
     job_free(job);
 }
 
@@ -58,6 +59,7 @@ void lead_job_done(struct node *n, struct job *job, const uint8_t signature[64],
         enum rc rc = wire_signed_encode(&json, &len, &out);
         node_answer(n, job->call, rc, json, len);
     }
+    abort_job_signed(n, job);
     job_free(job);
 }
 
@@ -151,16 +153,21 @@ static enum rc reopen(struct node *n, struct job *job)
 enum rc lead_job_current(struct node *n, struct job *job)
 {
     enum rc rc = RC_OK;
+    bool reopened = false;
     node_lock(n);
     const struct policy *p = policy_chain_head(n->chain);
     if (memcmp(job->parsed.policy, p->sha256, 32) != 0)
-        rc = job->opened ? reopen(n, job)
+        rc = job->opened ? (reopened = true, reopen(n, job))
                          : rc_raise(RC_POLICY_CHANGED,
                                     "session for %s: made under another policy "
                                     "than version %llu",
                                     job->parsed.profile,
                                     (unsigned long long)p->version);
     node_unlock(n);
+    if (reopened) { /* nothing will come of what it logged before */
+        abort_job(n, job, RC_POLICY_CHANGED);
+        job->serial = ++n->last_job;
+    }
     return rc;
 }
 
@@ -239,6 +246,7 @@ void lead_on_sign(struct node *n, uint64_t call, uid_t uid, const uint8_t *body,
         return;
     }
     job->call = call;
+    job->serial = ++n->last_job;
     enum rc rc = fill_job(job, n, uid, body, len);
     if (rc != RC_OK) {
         node_answer(n, call, rc, NULL, 0);
@@ -296,6 +304,7 @@ static void expire_jobs(struct node *n, struct key *k, int64_t now)
         }
         *at = job->next;
         expire(n, job, NULL);
+        abort_job(n, job, job->last_rc);
         job_free(job);
     }
 }

@@ -295,6 +295,7 @@ static enum rc load_all(struct node *n)
     if (n->has_log && n->keys.has_roster)
         TRY(load_head(n));
     TRY(gossip_load(n));
+    TRY(abort_load(n));
     return store_epochs(n->w.store, load_epoch, n);
 }
 
@@ -362,6 +363,7 @@ void node_free(struct node *n)
     policy_chain_free(n->chain);
     epoch_answers_free(n);
     gossip_free(n);
+    abort_free(n);
     free(n->unstored);
     pthread_mutex_destroy(&n->lock);
     pthread_mutex_destroy(&n->head_lock);
@@ -374,6 +376,7 @@ void node_tick(struct node *n)
     node_settle(n);
     govern_tick(n);
     gossip_tick(n);
+    abort_tick(n);
     drive_tick(n);
     lead_tick(n);
     int64_t now = n->w.now_ms(n->w.ctx);

@@ -201,16 +201,25 @@ static void forget_heads(struct node *n, const struct round *r)
     }
 }
 
+/* The log has answered, and the intents are kept. */
+static void log_done(struct node *n, struct round *r)
+{
+    if (r->failed)
+        round_abandon(n, r);
+    else
+        round_sign(n, r, &r->appended);
+}
+
 static void logged(struct node *n, void *arg, uint32_t extra, enum rc rc,
                    const uint8_t *body, size_t len)
 {
     struct round *r = arg;
     (void)extra;
-    WIRE(appended) in = { 0 };
+    wire_appended_free(&r->appended);
     if (rc == RC_OK)
-        rc = wire_appended_decode(&in, (const char *)body, len);
+        rc = wire_appended_decode(&r->appended, (const char *)body, len);
     if (rc == RC_OK)
-        rc = take_proofs(n, r, &in);
+        rc = take_proofs(n, r, &r->appended);
     if (rc == RC_OK && r->resends == 0)
         rc = fill_items(r);
     if (rc != RC_OK) {
@@ -221,10 +230,31 @@ static void logged(struct node *n, void *arg, uint32_t extra, enum rc rc,
             r->rc = RC_LOG;
         snprintf(r->hint, sizeof(r->hint),
                  "nothing is signed without the log: check that mpc-log runs");
-        round_abandon(n, r);
-        return;
     }
-    round_sign(n, r, &in);
+    if (--r->waiting == 0)
+        log_done(n, r);
+}
+
+/*
+ * While the log works: what it is given is kept here, so that it ends in a
+ * receipt or an abort whatever becomes of us.
+ */
+static void keep_intents(struct node *n, void *arg, uint32_t extra, enum rc rc,
+                         const uint8_t *body, size_t len)
+{
+    struct round *r = arg;
+    (void)extra;
+    (void)body;
+    (void)len;
+    if (rc == RC_OK)
+        rc = abort_watch(n, r);
+    for (unsigned s = 0; rc == RC_OK && s < r->n_shots; s++)
+        if (r->shot[s].job)
+            r->shot[s].job->watched = true;
+    if (rc != RC_OK)
+        round_fail(r, rc);
+    if (--r->waiting == 0)
+        log_done(n, r);
 }
 
 static enum rc append(struct node *n, struct round *r)
@@ -240,8 +270,12 @@ static enum rc append(struct node *n, struct round *r)
     size_t len;
     TRY(wire_append_encode(&json, &len, &ask));
     r->deadline_ms = n->w.now_ms(n->w.ctx) + ROUND_MS;
+    bool first = r->resends == 0; /* the same intents go again */
+    r->waiting = first ? 2 : 1;   /* before the send: it may fail at once */
     node_send(n, WORLD_LOG, "/v1/log/append", json, len, r->deadline_ms, logged,
               r, 0);
+    if (first)
+        node_later(n, keep_intents, r, 0);
     return RC_OK;
 }
 

@@ -117,6 +117,37 @@ MUST_CHECK enum rc store_outbox(struct store *s, unsigned max, store_row *row,
                                 void *ctx);
 MUST_CHECK enum rc store_outbox_done(struct store *s, uint64_t up_to);
 
+/*
+ * Intents that went to the log, until their job ends. job: of this life, from
+ * 1; 0 at rest is an orphan, which is to be aborted.
+ */
+struct store_intent {
+    uint8_t leaf[32];
+    uint64_t job;
+    const char *entry;
+};
+MUST_CHECK enum rc store_intents_add(struct store *s,
+                                     const struct store_intent *in, unsigned n);
+/* Of an earlier life, all of them: orphans. *any: there are some. */
+MUST_CHECK enum rc store_intents_orphan(struct store *s, const char *reason,
+                                        bool *any);
+/* Rows of orphans: reason, 0, entry, leaf. */
+MUST_CHECK enum rc store_intents_orphans(struct store *s, unsigned max,
+                                         store_row *row, void *ctx);
+/* A job has ended: signed (reason NULL), or its intents are orphans. */
+struct store_end {
+    uint64_t job;
+    const char *reason; /* static */
+};
+/* One transaction: what is owed to the log, and what has ended. */
+MUST_CHECK enum rc store_settle(struct store *s, const char *const *texts,
+                                unsigned n_texts, const struct store_end *ends,
+                                unsigned n_ends);
+/* One transaction: the aborts are owed, their orphans are gone. */
+MUST_CHECK enum rc store_intents_aborted(struct store *s,
+                                         const uint8_t (*leaves)[32],
+                                         const char *const *texts, unsigned n);
+
 /* ---- the world a node lives in ------------------------------------------- */
 
 #define WORLD_LOG 0xFFFF0001u

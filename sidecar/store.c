@@ -33,7 +33,10 @@ static const char schema[] =
         " request BLOB NOT NULL, PRIMARY KEY(session, slot, attempt))"
         " WITHOUT ROWID;"
         "CREATE TABLE IF NOT EXISTS outbox(id INTEGER PRIMARY KEY"
-        " AUTOINCREMENT, entry TEXT NOT NULL);";
+        " AUTOINCREMENT, entry TEXT NOT NULL);"
+        "CREATE TABLE IF NOT EXISTS intent(leaf BLOB PRIMARY KEY,"
+        " job INTEGER NOT NULL, reason TEXT NOT NULL, entry TEXT NOT NULL)"
+        " WITHOUT ROWID;";
 
 /* ---- statements ------------------------------------------------------------------ */
 

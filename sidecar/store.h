@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Inside the store: what its two files share. store.c holds values, policies,
- * epochs and sessions; store_marks.c marks and outbox.
+ * Inside the store: what its files share. store.c holds values, policies,
+ * epochs and sessions; store_marks.c marks and outbox; store_intents.c what
+ * went to the log and has not ended.
  */
 #ifndef SIDECAR_STORE_H
 #define SIDECAR_STORE_H

@@ -192,6 +192,11 @@ void sim_watch(struct sim *s, uint16_t signer, const uint8_t *request,
                size_t request_len, const char *reply, size_t reply_len);
 /* Answered once each; signatures verify and their intents are logged. */
 void sim_check(struct sim *s);
+/*
+ * Every intent in the log has ended: of its message in its slot, an attempt is
+ * cited by a receipt or an abort. Run long enough before.
+ */
+void sim_ends(struct sim *s);
 /* The signature a call was answered with; false when it failed. */
 bool sim_signature(struct sim *s, unsigned call, struct wire_signed *out);
 

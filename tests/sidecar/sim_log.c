@@ -272,6 +272,55 @@ void sim_watch(struct sim *s, uint16_t signer, const uint8_t *request,
     }
 }
 
+/* ---- ends ------------------------------------------------------------------- */
+
+/* Index of the intent that this entry ends, or TLOG_NO_INDEX. */
+static uint64_t ends(const char *entry)
+{
+    struct tlog_receipt r;
+    struct tlog_abort a;
+    size_t len = strlen(entry);
+    if (tlog_receipt_decode(&r, entry, len) == RC_OK)
+        return r.intent;
+    if (tlog_abort_decode(&a, entry, len) == RC_OK)
+        return a.intent;
+    return TLOG_NO_INDEX;
+}
+
+static bool same_affair(const struct tlog_intent *a,
+                        const struct tlog_intent *b)
+{
+    return memcmp(a->commitment, b->commitment, 32) == 0 &&
+           memcmp(a->session, b->session, 32) == 0 &&
+           strcmp(a->slot, b->slot) == 0;
+}
+
+static bool has_ended(const struct sim_log *log, const struct tlog_intent *in)
+{
+    for (uint64_t i = 0; i < log->n; i++) {
+        struct tlog_intent other;
+        uint64_t of = ends(log->entry[i]);
+        if (of < log->n &&
+            tlog_intent_decode(&other, log->entry[of],
+                               strlen(log->entry[of])) == RC_OK &&
+            same_affair(in, &other))
+            return true;
+    }
+    return false;
+}
+
+void sim_ends(struct sim *s)
+{
+    for (uint64_t i = 0; i < s->log.n; i++) {
+        struct tlog_intent in;
+        const char *entry = s->log.entry[i];
+        if (tlog_intent_decode(&in, entry, strlen(entry)) == RC_OK &&
+            !has_ended(&s->log, &in))
+            sim_fail(s, "intent %llu, attempt %llu: neither receipt nor abort",
+                     (unsigned long long)i, (unsigned long long)in.attempt);
+    }
+}
+
 /* ---- answers ------------------------------------------------------------------------ */
 
 bool sim_signature(struct sim *s, unsigned call, struct wire_signed *out)

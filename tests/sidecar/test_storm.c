@@ -166,9 +166,12 @@ static void one_run(struct totals *t, uint64_t seed)
         one_step(s, step);
     calm(s);
     sim_check(s);
+    sim_ends(s);
     same_policy_everywhere(s);
     signs_with_any_t_nodes(s);
     sim_check(s);
+    sim_run(s, 5000);
+    sim_ends(s);
     only_the_cheater_is_named(s, cheater);
     for (unsigned i = 0; i < s->n_calls; i++)
         if (sim_signature(s, i, &out))
