@@ -6,35 +6,11 @@
  */
 #include "test.h"
 
-#include "sim.h"
+#include "forge.h"
 
-#include <sodium.h>
-
-#include "base/bytes.h"
 #include "base/clock.h"
 
 static const char *const keys[] = { "release", NULL };
-static const char text[] = "an honest message";
-
-struct forge {
-    struct sim *s;
-    struct wire_round2 caught; /* the honest request, as node2 got it */
-    bool have;
-    /* the one being made */
-    struct wire_round2 m;
-    struct wire_round2_item *item;
-    struct wire_signer *mine; /* node2's row */
-    struct tlog_intent in;
-    char msg[64];
-    size_t msg_len;
-    uint64_t head; /* node2's */
-};
-
-typedef void change(struct forge *f);
-static void nothing(struct forge *f)
-{
-    (void)f;
-}
 
 /* ---- changes before the intent is logged ----------------------------------- */
 
@@ -187,194 +163,81 @@ static void nonce_of_nobody(struct forge *f)
     f->mine->nonce[15] ^= 1;
 }
 
-/* ---- making one ---------------------------------------------------------------- */
-
-static void catch_it(struct sim *s, uint32_t from, uint32_t to,
-                     const char *path, bool reply, uint8_t **body, size_t *len)
-{
-    struct forge *f = s->tamper_ctx;
-    (void)from;
-    if (f->have || reply || to != 2 || strcmp(path, "/v1/frost/round2") != 0)
-        return;
-    struct bytes_reader r = bytes_reader(*body, *len);
-    size_t json_len;
-    const char *json = (const char *)bytes_take_lp32(&r, &json_len);
-    assert_ok(wire_round2_decode(&f->caught, json, json_len));
-    f->have = true;
-}
-
-/* Copies by way of its own encoding. */
-static void copy_caught(struct forge *f)
-{
-    OWNED_MEM char *json = NULL;
-    size_t len;
-    wire_round2_free(&f->m);
-    assert_ok(wire_round2_encode(&json, &len, &f->caught));
-    assert_ok(wire_round2_decode(&f->m, json, len));
-    f->item = &f->m.items.at[0];
-    assert_int_equal(f->item->signers.n, 2);
-    f->mine = &f->item->signers.at[1];
-    assert_int_equal(f->mine->node, 2);
-    snprintf(f->msg, sizeof(f->msg), "%s", text);
-    f->msg_len = strlen(text);
-}
-
-static void fresh_commitment(struct forge *f)
-{
-    struct wire_commit ask = { .epoch = 1, .count = 1 };
-    OWNED_MEM char *json = NULL;
-    OWNED_MEM char *reply = NULL;
-    size_t len, reply_len;
-    WIRE(commitments) got = { 0 };
-    memcpy(ask.key, f->item->key, 32);
-    assert_ok(wire_commit_encode(&json, &len, &ask));
-    assert_ok(node_on_peer(f->s->node[2].node, 1, "/v1/frost/commit",
-                           (uint8_t *)json, len, &reply, &reply_len));
-    assert_ok(wire_commitments_decode(&got, reply, reply_len));
-    memcpy(f->mine->nonce, got.next.at[0].nonce, 16);
-    memcpy(f->mine->hiding, got.next.at[0].hiding, 32);
-    memcpy(f->mine->binding, got.next.at[0].binding, 32);
-    f->head = got.head;
-}
-
-static void log_intent(struct forge *f)
-{
-    char entry[TLOG_ENTRY_MAX + 1];
-    size_t entry_len, len, reply_len;
-    WIRE(append) ask = { 0 };
-    WIRE(appended) got = { 0 };
-    OWNED_MEM char *json = NULL;
-    OWNED_MEM char *reply = NULL;
-    assert_ok(tlog_intent_encode(entry, &entry_len, &f->in));
-    assert_ok(wire_list_new(&ask.entries, 1));
-    assert_ok(wire_text_set(&ask.entries.at[0], entry, entry_len));
-    assert_ok(wire_list_new(&ask.sizes, 1));
-    ask.sizes.at[0] = f->head;
-    assert_ok(wire_append_encode(&json, &len, &ask));
-    assert_ok(sim_log_serve(f->s, 1, "/v1/log/append", (uint8_t *)json, len,
-                            &reply, &reply_len));
-    assert_ok(wire_appended_decode(&got, reply, reply_len));
-    wire_proof_free(&f->item->intent);
-    wire_growth_free(&f->item->growth);
-    f->item->intent = got.proofs.at[0]; /* both moved */
-    f->item->growth = got.growth.at[0];
-    memset(&got.proofs.at[0], 0, sizeof(got.proofs.at[0]));
-    memset(&got.growth.at[0], 0, sizeof(got.growth.at[0]));
-}
-
-/* Sends it to node2 as node1; the code it is answered with. */
-static enum rc send_it(struct forge *f)
-{
-    OWNED_MEM char *json = NULL;
-    OWNED_MEM char *reply = NULL;
-    size_t len, reply_len;
-    uint8_t body[65536];
-    WIRE(round2_reply) out = { 0 };
-    static const uint8_t zeros[32];
-    struct bytes_writer w = bytes_writer(body, sizeof(body));
-    assert_ok(wire_round2_encode(&json, &len, &f->m));
-    bytes_put_lp32(&w, json, len);
-    bytes_put(&w, f->msg, f->msg_len);
-    assert_ok(bytes_written(&w));
-    TRY(node_on_peer(f->s->node[2].node, 1, "/v1/frost/round2", body, w.len,
-                     &reply, &reply_len));
-    sim_watch(f->s, 2, body, w.len, reply, reply_len);
-    assert_ok(wire_round2_reply_decode(&out, reply, reply_len));
-    enum rc rc = rc_from_slug(out.items.at[0].code);
-    bool share = memcmp(out.items.at[0].share, zeros, 32) != 0;
-    if (share != (rc == RC_OK))
-        fail_msg("%s, and a share: %d", rc_slug(rc), share);
-    return rc;
-}
-
-static enum rc forged(struct forge *f, uint64_t attempt, change *before,
-                      change *after)
-{
-    copy_caught(f);
-    fresh_commitment(f);
-    assert_ok(tlog_intent_decode(&f->in, f->item->intent.entry.p,
-                                 f->item->intent.entry.len));
-    f->item->attempt = f->in.attempt = attempt;
-    f->in.expires = clock_now_s() + 100;
-    before(f);
-    log_intent(f);
-    after(f);
-    return send_it(f);
-}
+/* ---- all of them ------------------------------------------------------------ */
 
 static const struct lie {
     const char *why;
-    change *before, *after;
+    forge_change *before, *after;
     enum rc want;
 } lies[] = {
-    { "intent of another attempt", intent_attempt, nothing, RC_POLICY },
-    { "an epoch that is not", both_epoch, nothing, RC_EPOCH_MOVED },
-    { "good for too long", far_expiry, nothing, RC_EXPIRED },
-    { "expired", past_expiry, nothing, RC_EXPIRED },
-    { "intent of another session", intent_session, nothing, RC_POLICY },
-    { "other approvals", intent_approvals, nothing, RC_POLICY },
-    { "another policy", intent_policy, nothing, RC_POLICY },
-    { "another birth", intent_birth, nothing, RC_POLICY },
-    { "another class", intent_class, nothing, RC_POLICY },
-    { "a slot the bytes are not", both_slot, nothing, RC_POLICY },
-    { "intent of another key", intent_key, nothing, RC_POLICY },
-    { "a key nobody holds", unknown_key, nothing, RC_UNKNOWN },
-    { "other participants", participants, nothing, RC_POLICY },
-    { "commits to another message", commitment, nothing, RC_LOG },
-    { "another message than approved", other_message, nothing, RC_POLICY },
-    { "another message than committed", hidden_message, nothing, RC_POLICY },
-    { "more bytes than were sent", longer_than_sent, nothing, RC_PARSE },
-    { "another descriptor", other_descriptor, nothing, RC_POLICY },
-    { "one attempt too many", attempt_too_high, nothing, RC_SLOT_BURNT },
-    { "an attempt that was used", first_attempt_again, nothing, RC_CONFLICT },
-    { "not what is logged", nothing, not_what_is_logged, RC_LOG },
-    { "a broken path", nothing, broken_path, RC_LOG },
-    { "another place in the log", nothing, wrong_index, RC_LOG },
-    { "a checkpoint nobody signed", nothing, stolen_checkpoint, RC_LOG },
-    { "no proof from our head", nothing, no_growth, RC_HEAD_BEHIND },
-    { "a false proof from our head", nothing, false_growth, RC_LOG },
-    { "fewer signers than t", nothing, too_few_signers, RC_POLICY },
-    { "a package without us", nothing, without_us, RC_PARSE },
-    { "signers in disorder", nothing, descending, RC_PARSE },
-    { "a signer the policy has not", nothing, a_stranger, RC_POLICY },
+    { "intent of another attempt", intent_attempt, forge_nothing, RC_POLICY },
+    { "an epoch that is not", both_epoch, forge_nothing, RC_EPOCH_MOVED },
+    { "good for too long", far_expiry, forge_nothing, RC_EXPIRED },
+    { "expired", past_expiry, forge_nothing, RC_EXPIRED },
+    { "intent of another session", intent_session, forge_nothing, RC_POLICY },
+    { "other approvals", intent_approvals, forge_nothing, RC_POLICY },
+    { "another policy", intent_policy, forge_nothing, RC_POLICY },
+    { "another birth", intent_birth, forge_nothing, RC_POLICY },
+    { "another class", intent_class, forge_nothing, RC_POLICY },
+    { "a slot the bytes are not", both_slot, forge_nothing, RC_POLICY },
+    { "intent of another key", intent_key, forge_nothing, RC_POLICY },
+    { "a key nobody holds", unknown_key, forge_nothing, RC_UNKNOWN },
+    { "other participants", participants, forge_nothing, RC_POLICY },
+    { "commits to another message", commitment, forge_nothing, RC_LOG },
+    { "another message than approved", other_message, forge_nothing,
+      RC_POLICY },
+    { "another message than committed", hidden_message, forge_nothing,
+      RC_POLICY },
+    { "more bytes than were sent", longer_than_sent, forge_nothing, RC_PARSE },
+    { "another descriptor", other_descriptor, forge_nothing, RC_POLICY },
+    { "one attempt too many", attempt_too_high, forge_nothing, RC_SLOT_BURNT },
+    { "an attempt that was used", first_attempt_again, forge_nothing,
+      RC_CONFLICT },
+    { "not what is logged", forge_nothing, not_what_is_logged, RC_LOG },
+    { "a broken path", forge_nothing, broken_path, RC_LOG },
+    { "another place in the log", forge_nothing, wrong_index, RC_LOG },
+    { "a checkpoint nobody signed", forge_nothing, stolen_checkpoint, RC_LOG },
+    { "no proof from our head", forge_nothing, no_growth, RC_HEAD_BEHIND },
+    { "a false proof from our head", forge_nothing, false_growth, RC_LOG },
+    { "fewer signers than t", forge_nothing, too_few_signers, RC_POLICY },
+    { "a package without us", forge_nothing, without_us, RC_PARSE },
+    { "signers in disorder", forge_nothing, descending, RC_PARSE },
+    { "a signer the policy has not", forge_nothing, a_stranger, RC_POLICY },
 };
 
 static void a_lying_lead_gets_no_share(void **state)
 {
     (void)state;
     struct sim *s = sim_new(3, 3);
-    struct forge f = { .s = s };
+    struct forge f;
     sim_ready(s, keys);
-    sim_crash(s, 3); /* so that nodes 1 and 2 sign */
-    sim_want_ok(s, sim_sign(s, 1, "release", "", "before", 6, 5000));
-    s->tamper = catch_it;
-    s->tamper_ctx = &f;
-    sim_want_ok(s, sim_sign(s, 1, "release", "", text, strlen(text), 5000));
-    s->tamper = NULL;
-    assert_true(f.have);
+    forge_catch(&f, s);
     unsigned shares = s->n_shares;
     for (size_t i = 0; i < sizeof(lies) / sizeof(*lies); i++) {
-        enum rc rc = forged(&f, 2, lies[i].before, lies[i].after);
+        enum rc rc = forge_ask(&f, 2, lies[i].before, lies[i].after);
         if (rc != lies[i].want)
             fail_msg("%s: %s (%s), want %s", lies[i].why, rc_slug(rc),
                      rc_text(), rc_slug(lies[i].want));
     }
     assert_int_equal(s->n_shares, shares);
     /* none of them burnt attempt 2, and nothing but the lie was wrong */
-    assert_int_equal(forged(&f, 2, nothing, nothing), RC_OK);
+    assert_int_equal(forge_ask(&f, 2, forge_nothing, forge_nothing), RC_OK);
     /* what fails after the mark burns that attempt, and only that */
-    assert_int_equal(forged(&f, 3, nothing, nonce_of_nobody), RC_UNKNOWN);
-    assert_int_equal(forged(&f, 3, nothing, nothing), RC_CONFLICT);
-    assert_int_equal(forged(&f, 4, nothing, nothing), RC_OK);
+    assert_int_equal(forge_ask(&f, 3, forge_nothing, nonce_of_nobody),
+                     RC_UNKNOWN);
+    assert_int_equal(forge_ask(&f, 3, forge_nothing, forge_nothing),
+                     RC_CONFLICT);
+    assert_int_equal(forge_ask(&f, 4, forge_nothing, forge_nothing), RC_OK);
     /* and a restart of the signer forgets none of it */
     sim_crash(s, 2);
     sim_start(s, 2);
     sim_run(s, 50); /* it has heard what node1 has seen */
-    assert_int_equal(forged(&f, 2, nothing, nothing), RC_CONFLICT);
-    assert_int_equal(forged(&f, 4, nothing, nothing), RC_CONFLICT);
-    assert_int_equal(forged(&f, 5, nothing, nothing), RC_OK);
-    wire_round2_free(&f.caught);
-    wire_round2_free(&f.m);
+    assert_int_equal(forge_ask(&f, 2, forge_nothing, forge_nothing),
+                     RC_CONFLICT);
+    assert_int_equal(forge_ask(&f, 4, forge_nothing, forge_nothing),
+                     RC_CONFLICT);
+    assert_int_equal(forge_ask(&f, 5, forge_nothing, forge_nothing), RC_OK);
+    forge_free(&f);
     sim_check(s);
     sim_free(s);
 }
@@ -400,7 +263,7 @@ static void malformed_rounds_are_refused_whole(void **state)
         { "no JSON", "/v1/epoch/finish", "?", 1, 1, RC_PARSE },
         { "no JSON", "/v1/epoch/activate", "?", 1, 1, RC_PARSE },
         { "no JSON", "/v1/policy", "?", 1, WORLD_LOG, RC_PARSE },
-        { "the log signs nothing", "/v1/frost/commit", "{}", 2, WORLD_LOG,
+        { "the log signs forge_nothing", "/v1/frost/commit", "{}", 2, WORLD_LOG,
           RC_AUTH },
         { "nor does the CA", "/v1/frost/round2", "{}", 2, WORLD_CA, RC_AUTH },
         { "no such path", "/v1/epoch/none", "{}", 2, 1, RC_UNKNOWN },
