@@ -192,6 +192,11 @@ static json_t *peers_json(struct node *n)
 static json_t *problems_json(const struct node *n)
 {
     json_t *list = json_array();
+    if (n->forked)
+        json_array_append_new(
+                list, json_sprintf("log %s has forked: both checkpoints are in "
+                                   "state.db and at GET /v1/fork",
+                                   n->log.name));
     if (n->log_problem[0])
         json_array_append_new(list, json_string(n->log_problem));
     for (unsigned i = 0; i < n->n_problems; i++)

@@ -179,9 +179,12 @@ static void say_why(struct node_witnessed *out, int status)
     say(out, status, why);
 }
 
-/* What we hold, copied: *log is the key whose checkpoints we cosign. */
+/*
+ * What we hold, copied: *log is the key whose checkpoints we cosign, *least
+ * the size that our peers have seen.
+ */
 static enum rc held(struct tlog_checkpoint *out, struct tlog_vkey *log,
-                    struct node *n)
+                    uint64_t *least, struct node *n)
 {
     node_lock(n);
     enum rc rc = gossip_check(n);
@@ -196,6 +199,7 @@ static enum rc held(struct tlog_checkpoint *out, struct tlog_vkey *log,
                       n->id);
     *out = (struct tlog_checkpoint){ .size = n->head, .root = n->head_root };
     *log = n->log;
+    *least = n->peers_head;
     node_unlock(n);
     return rc;
 }
@@ -207,14 +211,19 @@ static int add_checkpoint(struct node *n, char line[TLOG_SIG_LINE_MAX],
     struct tlog_checkpoint have;
     struct tlog_checkpoint cp;
     struct tlog_vkey log;
-    enum rc rc = held(&have, &log, n);
+    uint64_t least;
+    enum rc rc = held(&have, &log, &least, n);
     if (rc != RC_OK)
         return rc == RC_ORDER || rc == RC_HEAD_BEHIND ? 503 : rc_http(rc);
     int status = tlog_witness_judge(&cp, &have, in, &log);
     if (status != 200)
         return status;
-    if (cp.size < n->peers_head)
-        return 503; /* it is to show us what our peers have seen, first */
+    if (cp.size < least) {
+        (void)rc_raise(RC_HEAD_BEHIND,
+                       "witness: size %llu, our peers have seen %llu",
+                       (llu)cp.size, (llu)least);
+        return 503;
+    }
     rc = vault_cosign(n->w.vault, line, in->note, in->note_len, &in->path);
     if (rc == RC_HEAD_BEHIND)
         return 409; /* a signature was faster */

@@ -255,6 +255,7 @@ static void is_kept_as_evidence(struct sim *s, unsigned id)
                 memcmp(ours.root.b, theirs.root.b, 32) != 0);
     assert_true(status_says(s, id, "\"fork\":{\"log\":\"dev/log\""));
     assert_true(status_says(s, id, "state.db"));
+    assert_true(status_says(s, id, "\"problems\":[\"log dev/log has forked"));
 }
 
 static void signs_nothing(struct sim *s, unsigned id)

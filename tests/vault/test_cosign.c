@@ -150,6 +150,7 @@ static void another_logs_head_is_never_cosigned(void **state)
     free(big);
     /* none of it moved the head */
     assert_ok(cosign(f, 0, 1));
+    free(other);
 }
 
 static void witnessing_and_signing_share_one_head(void **state)
