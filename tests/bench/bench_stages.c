@@ -37,6 +37,7 @@ static struct stage commit = { .name = "vault.commit" };
 static struct stage aggregate = { .name = "aggregate" };
 static struct stage marks = { .name = "store.marks" };
 static struct stage head = { .name = "store.head" };
+static struct stage intents = { .name = "store.intents" };
 static struct stage receipt = { .name = "store.receipt" };
 
 static struct sim *cluster;
@@ -198,11 +199,21 @@ WRAPPED(enum rc, store_put, struct store *s, const char *name, const void *p,
     return rc;
 }
 
-WRAPPED(enum rc, store_outbox_add, struct store *s, const char *const *texts,
-        unsigned n)
+/* While the log works on the same: in no signature's way. */
+WRAPPED(enum rc, store_intents_add, struct store *s,
+        const struct store_intent *in, unsigned n)
 {
     stage_begin();
-    enum rc rc = __real_store_outbox_add(s, texts, n);
+    enum rc rc = __real_store_intents_add(s, in, n);
+    stage_keep(&intents, measuring && n == batch ? n : 0);
+    return rc;
+}
+
+WRAPPED(enum rc, store_settle, struct store *s, const char *const *texts,
+        unsigned n, const struct store_end *ends, unsigned n_ends)
+{
+    stage_begin();
+    enum rc rc = __real_store_settle(s, texts, n, ends, n_ends);
     stage_keep(&receipt, measuring);
     return rc;
 }
@@ -233,6 +244,7 @@ static void lines(unsigned items)
     stage_line(&aggregate, items, "");
     stage_line(&marks, items, "");
     stage_line(&head, items, "");
+    stage_line(&intents, items, "");
     stage_line(&receipt, items, "");
 }
 
