@@ -9,6 +9,7 @@
 #include <pthread.h>
 
 #include "sim.h"
+#include "witness.h"
 
 #define KEPT 32
 
@@ -16,6 +17,7 @@ static const char *const keys[] = { "release", "second", NULL };
 
 /* Round-two requests to node2 that were seen on the wire. */
 struct peer {
+    struct sim *sim;
     struct node *node;
     uint8_t key[32];
     pthread_mutex_t lock;
@@ -23,7 +25,7 @@ struct peer {
     uint8_t *body[KEPT];
     size_t len[KEPT];
     unsigned n;
-    unsigned served, answered; /* the thread's own */
+    unsigned served, answered, cosigned; /* the thread's own */
 };
 
 static void keep_round2(struct sim *s, uint32_t from, uint32_t to,
@@ -78,6 +80,16 @@ static bool repeat_one(struct peer *p)
     return !stop;
 }
 
+/* The log wants its newest cosigned, while signatures move the head too. */
+static bool witness_one(struct peer *p)
+{
+    char body[TLOG_ADD_CHECKPOINT_MAX];
+    request(p->sim, body, told(p->sim, 2));
+    int status = add(p->sim, 2, body);
+    p->cosigned += status == 200;
+    return status == 200 || status == 409;
+}
+
 static void *peer_thread(void *arg)
 {
     struct peer *p = arg;
@@ -97,6 +109,9 @@ static void *peer_thread(void *arg)
         call(p, 3, "/v1/frost/commit", json, len);
         call(p, 3, "/v1/policy", NULL, 0);
         call(p, 3, "/v1/epoch/start", "{}", 2);
+        call(p, 3, "/v1/head", "{\"head\":\"\"}", 11);
+        if (!witness_one(p))
+            return NULL;
         node_policy_head(p->node, &head);
         node_keys(p->node, &own);
         if (node_allowed(p->node, "mpc://dev/sidecar/node3", hashes, &n, &role,
@@ -120,7 +135,8 @@ static void leading_and_following_at_once(void **state)
     (void)state;
     struct sim *s = sim_new(7, 3);
     sim_ready(s, keys);
-    struct peer p = { .node = s->node[2].node,
+    struct peer p = { .sim = s,
+                      .node = s->node[2].node,
                       .lock = PTHREAD_MUTEX_INITIALIZER };
     pthread_t thread;
     void *ended = NULL;
@@ -148,7 +164,7 @@ static void leading_and_following_at_once(void **state)
     pthread_join(thread, &ended);
     s->tamper = NULL;
     assert_ptr_equal(ended, &p);
-    assert_true(p.served > 0 && p.answered > 0);
+    assert_true(p.served > 0 && p.answered > 0 && p.cosigned > 0);
     for (unsigned i = 0; i < KEPT; i++)
         free(p.body[i]);
     sim_check(s);
