@@ -230,6 +230,32 @@ static void no_share_under_a_shrunken_log(void **state)
     freed(s);
 }
 
+/* After this proof was made the log grew, and a peer shows that it did. */
+static void a_peer_has_seen_more(struct forge *g)
+{
+    WIRE(head) m = { 0 };
+    OWNED_MEM char *json = NULL;
+    OWNED_MEM char *reply = NULL;
+    char note[TLOG_NOTE_MAX];
+    struct tlog_checkpoint cp;
+    size_t len;
+    grow(g->s, 3);
+    newest(g->s, note, &cp);
+    assert_ok(wire_text_set(&m.head, note, strlen(note)));
+    assert_ok(wire_head_encode(&json, &len, &m));
+    assert_ok(node_on_peer(g->s->node[2].node, 1, "/v1/head", (uint8_t *)json,
+                           len, &reply, &len));
+}
+
+static void no_share_under_less_than_a_peer_has_seen(void **state)
+{
+    (void)state;
+    struct sim *s = caught();
+    refused(forge_nothing, a_peer_has_seen_more, RC_HEAD_BEHIND);
+    and_then_signs();
+    freed(s);
+}
+
 /* ---- a replayed attempt ----------------------------------------------------------------------- */
 
 static void no_share_for_a_replayed_attempt(void **state)
@@ -272,6 +298,7 @@ int main(void)
         T(no_share_for_an_expired_intent),
         T(no_share_under_a_forked_log),
         T(no_share_under_a_shrunken_log),
+        T(no_share_under_less_than_a_peer_has_seen),
         T(no_share_for_a_replayed_attempt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

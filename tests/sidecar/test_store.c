@@ -477,6 +477,73 @@ static void the_outbox_keeps_order_until_told(void **state)
     assert_true(again.number[0] > rest.number[1]);
 }
 
+struct seen_orphans {
+    unsigned n;
+    uint8_t leaf[4][32];
+    char reason[4][33];
+};
+static enum rc see_orphan(void *ctx, const char *reason, uint64_t number,
+                          const uint8_t *entry, size_t len, const uint8_t *leaf,
+                          size_t leaf_len)
+{
+    struct seen_orphans *o = ctx;
+    assert_int_equal(number, 0);
+    assert_int_equal(leaf_len, 32);
+    assert_int_equal(len, 7);
+    assert_memory_equal(entry, "entry ", 6);
+    assert_true(o->n < 4);
+    memcpy(o->leaf[o->n], leaf, 32);
+    snprintf(o->reason[o->n++], 33, "%s", reason);
+    return RC_OK;
+}
+
+static struct seen_orphans orphans(struct store *s)
+{
+    struct seen_orphans o = { 0 };
+    assert_ok(store_intents_orphans(s, 4, see_orphan, &o));
+    return o;
+}
+
+static void intents_stay_until_they_are_signed_or_aborted(void **state)
+{
+    struct fixture *f = *state;
+    struct store_intent in[3] = { { { 1 }, 7, "entry a" },
+                                  { { 2 }, 7, "entry b" },
+                                  { { 3 }, 8, "entry c" } };
+    const char *text = "mpc-abort/1";
+    bool any = true;
+    assert_ok(store_intents_orphan(f->s, "restarted", &any));
+    assert_false(any);
+    assert_ok(store_intents_add(f->s, in, 3));
+    assert_ok(store_intents_add(f->s, in, 3)); /* again is fine */
+    assert_int_equal(orphans(f->s).n, 0);      /* their jobs have not ended */
+    /* one job fails; the other one's stays what it is */
+    const struct store_end failed = { 7, "timeout" };
+    assert_ok(store_settle(f->s, NULL, 0, &failed, 1));
+    struct seen_orphans o = orphans(f->s);
+    assert_int_equal(o.n, 2);
+    assert_int_equal(o.leaf[0][0] + o.leaf[1][0], 3);
+    assert_string_equal(o.reason[0], "timeout");
+    /* a restart: that one too, and the reasons that were known stay */
+    reopen(f);
+    assert_ok(store_intents_orphan(f->s, "restarted", &any));
+    assert_true(any);
+    o = orphans(f->s);
+    assert_int_equal(o.n, 3);
+    assert_string_equal(o.reason[0], "timeout");
+    assert_string_equal(o.reason[2], "restarted");
+    assert_ok(store_intents_aborted(f->s, (const uint8_t(*)[32])o.leaf, &text,
+                                    1));
+    assert_int_equal(orphans(f->s).n, 2);
+    /* signed: gone without a word */
+    const struct store_intent last = { { 9 }, 9, "entry z" };
+    const struct store_end done = { 9, NULL };
+    assert_ok(store_intents_add(f->s, &last, 1));
+    assert_ok(store_settle(f->s, &text, 1, &done, 1));
+    assert_ok(store_intents_orphan(f->s, "restarted", &any));
+    assert_int_equal(orphans(f->s).n, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -495,6 +562,7 @@ int main(void)
         T(marks_go_only_when_they_expired),
         T(killing_the_process_loses_nothing_acknowledged),
         T(a_full_disk_is_an_error_and_the_file_stays_whole),
+        T(intents_stay_until_they_are_signed_or_aborted),
         T(the_outbox_keeps_order_until_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
