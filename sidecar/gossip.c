@@ -280,7 +280,8 @@ static bool compare_told(struct node *n, const struct wire_appended *in,
             free(t.note);
             continue;
         }
-        if (t.h.size > cp->size)
+        /* what was heard since may be of what the log got since */
+        if (t.h.size > cp->size && t.asked)
             problem(n, cp->size, t.from, t.h.size);
         n->told[kept++] = t;
     }
@@ -355,6 +356,17 @@ static enum rc compare(struct node *n, const struct wire_appended *in)
     return follow(n, note, &cp, &path);
 }
 
+/* At the start jobs wait for this, and more peers have answered meanwhile. */
+static bool asks_at_once(struct node *n)
+{
+    bool any = false;
+    node_lock(n);
+    for (unsigned i = 0; i < n->n_told && !n->settled; i++)
+        any = any || !n->told[i].asked;
+    node_unlock(n);
+    return any;
+}
+
 static void compared(struct node *n, void *arg, uint32_t extra, enum rc rc,
                      const uint8_t *body, size_t len)
 {
@@ -362,7 +374,6 @@ static void compared(struct node *n, void *arg, uint32_t extra, enum rc rc,
     (void)arg;
     (void)extra;
     n->comparing = false;
-    n->compare_after_ms = n->w.now_ms(n->w.ctx) + COMPARE_EVERY_MS;
     if (rc == RC_OK)
         rc = wire_appended_decode(&in, (const char *)body, len);
     if (rc == RC_OK)
@@ -372,6 +383,8 @@ static void compared(struct node *n, void *arg, uint32_t extra, enum rc rc,
         snprintf(n->log_problem, sizeof(n->log_problem), "%.399s", rc_text());
         node_unlock(n);
     }
+    n->compare_after_ms = n->w.now_ms(n->w.ctx) +
+                          (asks_at_once(n) ? 0 : COMPARE_EVERY_MS);
     gossip_tick(n);
 }
 
@@ -385,6 +398,7 @@ static enum rc ask_sizes(struct wire_append *ask, struct node *n)
         sizes[n_sizes++] = n->head;
     for (unsigned i = 0; i < n->n_told; i++) {
         bool have = false;
+        n->told[i].asked = true;
         for (size_t j = 0; j < n_sizes; j++)
             have = have || sizes[j] == n->told[i].h.size;
         if (!have)

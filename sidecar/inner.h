@@ -181,6 +181,7 @@ struct told {
     uint32_t from; /* node id; 0: a caller, or the log */
     struct head h;
     char *note; /* owned; the log's line alone */
+    bool asked; /* the log's next answer is about it, too */
 };
 
 struct node {

@@ -358,7 +358,8 @@ static void a_fork_that_the_disk_refuses_still_stops_the_node(void **state)
 
 /* ---- what peers cannot do ------------------------------------------------------------- */
 
-static void show(struct sim *s, unsigned id, const char *note)
+static void show_from(struct sim *s, unsigned id, unsigned from,
+                      const char *note)
 {
     WIRE(head) m = { 0 };
     OWNED_MEM char *json = NULL;
@@ -366,10 +367,60 @@ static void show(struct sim *s, unsigned id, const char *note)
     size_t len;
     assert_ok(wire_text_set(&m.head, note, strlen(note)));
     assert_ok(wire_head_encode(&json, &len, &m));
-    assert_ok(node_on_peer(s->node[id].node, 2, "/v1/head", (uint8_t *)json,
+    assert_ok(node_on_peer(s->node[id].node, from, "/v1/head", (uint8_t *)json,
                            len, &reply, &len));
     WIRE(head) own = { 0 };
     assert_ok(wire_head_decode(&own, reply, len));
+}
+
+static void show(struct sim *s, unsigned id, const char *note)
+{
+    show_from(s, id, 2, note);
+}
+
+/* While the log's answer is under way, it grows, and a peer shows that. */
+static void grow_meanwhile(struct sim *s, uint32_t from, uint32_t to,
+                           const char *path, bool reply, uint8_t **body,
+                           size_t *len)
+{
+    char note[TLOG_NOTE_MAX];
+    struct tlog_checkpoint cp;
+    unsigned *times = s->tamper_ctx;
+    (void)body;
+    (void)len;
+    if (!reply || from != 1 || to != WORLD_LOG ||
+        strcmp(path, "/v1/log/append") != 0 || *times == 0)
+        return;
+    --*times;
+    grow(s, 2);
+    newest(s, note, &cp);
+    show_from(s, 1, 3, note);
+}
+
+static void a_head_newer_than_the_logs_answer_is_no_rollback(void **state)
+{
+    (void)state;
+    struct sim *s = cluster(release);
+    char note[TLOG_NOTE_MAX];
+    struct tlog_checkpoint cp;
+    unsigned times = 1;
+    sim_want_ok(s, sign(s, 1, "before"));
+    sim_run(s, 3000);
+    s->tamper = grow_meanwhile;
+    s->tamper_ctx = &times;
+    grow(s, 1);
+    newest(s, note, &cp);
+    show_from(s, 1, 2, note);
+    for (unsigned i = 0; i < 300 && times; i++)
+        sim_run(s, 1);
+    assert_int_equal(times, 0);
+    for (unsigned i = 0; i < 300; i++) { /* at no time */
+        sim_run(s, 5);
+        assert_false(status_says(s, 1, "has shrunk"));
+        assert_ok(commit(s, 1, 2));
+    }
+    assert_true(told(s, 1) >= cp.size + 2);
+    done(s);
 }
 
 static void a_peer_that_makes_heads_up_changes_nothing(void **state)
@@ -413,6 +464,7 @@ int main(void)
         T(two_roots_of_one_size_are_a_fork_without_the_log),
         T(heads_of_other_sizes_are_put_to_the_log),
         T(a_fork_that_the_disk_refuses_still_stops_the_node),
+        T(a_head_newer_than_the_logs_answer_is_no_rollback),
         T(a_peer_that_makes_heads_up_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
