@@ -57,7 +57,8 @@ static void fork_found(struct node *n, uint32_t from, const char *ours,
     bool first = !n->forked;
     n->forked = true; /* whatever fails after this */
     if (first && fork_fill(&n->fork, n->log.name, from, ours, theirs) != RC_OK)
-        n->log_problem[0] = '\0';
+        snprintf(n->log_problem, sizeof(n->log_problem),
+                 "log: no memory to keep both checkpoints of its fork");
     node_unlock(n);
     if (!first)
         return;
