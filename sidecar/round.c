@@ -59,8 +59,11 @@ static enum rc take_commitments(struct node *n, struct round *r)
                 memcpy(w->binding, own[s].binding, 32);
                 continue;
             }
-            if (!pool || pool->n == 0)
-                return rc_raise(RC_INTERNAL, "commitments: none left");
+            if (!pool || pool->n == 0) /* another key's round saw it go */
+                return rc_raise(RC_ORDER,
+                                "node%u was restarted: its commitments went "
+                                "with its vault",
+                                r->signer[i]);
             const struct wire_commitment *c = &pool->at[--pool->n];
             memcpy(w->nonce, c->nonce, 16);
             memcpy(w->hiding, c->hiding, 32);
