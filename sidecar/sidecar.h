@@ -9,9 +9,10 @@
  * process (tests/sidecar/sim.c) on the decide files alone.
  *
  * node_on_peer, node_on_add_checkpoint, node_witness_head, node_allowed,
- * node_policy_head, node_keys and node_log_later may be called from any thread; everything else from the one thread that
- * drives the node. The node's mutex is held where it decides and let go
- * around the store, the vault and every send.
+ * node_policy_head, node_keys and node_log_later may be called from any
+ * thread; everything else from the one thread that drives the node. The node's
+ * mutex is held where it decides and let go around the store, the vault and
+ * every send.
  */
 #ifndef SIDECAR_SIDECAR_H
 #define SIDECAR_SIDECAR_H
