@@ -61,6 +61,16 @@ static enum rc say_peers(const json_t *peers)
     return RC_OK;
 }
 
+/* What keeps this node from its work, and whom to ask about it. */
+static enum rc say_problems(const json_t *o)
+{
+    size_t i;
+    json_t *p;
+    json_array_foreach (json_object_get(o, "problems"), i, p)
+        TRY(cli_say("PROBLEM      %s\n", json_string_value(p)));
+    return RC_OK;
+}
+
 static enum rc say_attested(const json_t *attested)
 {
     size_t i;
@@ -87,6 +97,7 @@ enum rc cmd_status(int argc, char **argv)
     if (json_is_true(json_object_get(o, "simulated")))
         cli_banner(false);
     TRY(say_self(o));
+    TRY(say_problems(o));
     TRY(say_keys(json_object_get(o, "keys")));
     TRY(say_peers(json_object_get(o, "peers")));
     return say_attested(json_object_get(o, "attested"));

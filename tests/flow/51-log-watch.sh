@@ -93,14 +93,21 @@ cp -a "$tmp/state" "$MPC_DEV/log/state"
 must "$mpcsign" dev start log
 code 12 watch
 grep -q 'shrunken_log' "$tmp/out" || fail "old copy: $(cat "$tmp/out")"
-refuse 'two histories' psign "$tmp/f" "$tmp/f4.sig"
+refuse 'two histories|has forked|hides' psign "$tmp/f" "$tmp/f4.sig"
 [ ! -s "$tmp/f4.sig" ] || fail "a signature on a forked log"
-overtaken() { # the refused attempts stand in it
+overtaken() { # nodes that start say so there, whatever it did
     [ "$(log_size)" -gt "$(sed -n 's/^size //p' "$tmp/watch")" ] && return
-    psign "$tmp/f" "$tmp/f4.sig" && fail "a signature on a forked log"
+    for node in node1 node2 node3; do
+        must "$mpcsign" dev restart $node
+    done
+    sleep 1
     false
 }
-wait_for 20 overtaken
+wait_for 40 overtaken
+told() {
+    "$mpcsign" status >"$tmp/out" && grep -q '^PROBLEM.*forked' "$tmp/out"
+}
+wait_for 20 told
 code 12 watch
 grep -q 'ALARM *fork' "$tmp/out" || fail "no fork: $(cat "$tmp/out")"
 # both checkpoints, each signed by the log, are there for anybody to see
