@@ -110,18 +110,30 @@ static void mark_chip(struct attest_verdict *v, const struct attest_vek *vek)
 static void mark_order(struct attest_verdict *v)
 {
     const struct attest_report *r = &v->report;
-    char current[96];
-    char other[96];
+    char current[64];
+    char reported[64];
+    char committed[64];
     attest_tcb_text(current, sizeof(current), &r->current);
-    bool reported = attest_tcb_le(&r->reported, &r->current);
-    bool committed = attest_tcb_le(&r->committed, &r->current);
-    attest_tcb_text(other, sizeof(other),
-                    reported ? &r->committed : &r->reported);
+    attest_tcb_text(reported, sizeof(reported), &r->reported);
+    attest_tcb_text(committed, sizeof(committed), &r->committed);
+    bool ok = attest_tcb_le(&r->reported, &r->current) &&
+              attest_tcb_le(&r->committed, &r->current);
     char want[160];
     snprintf(want, sizeof(want), "reported and committed <= current %s",
              current);
-    attest_mark(v, "B5", "TCB order", reported && committed, want, "%s %s",
-                reported ? "committed" : "reported", other);
+    attest_mark(v, "B5", "TCB order", ok, want, "reported %s, committed %s",
+                reported, committed);
+}
+
+/* What needs the VEK's extensions, when they cannot be read. */
+static void mark_unread(struct attest_verdict *v, const char *why)
+{
+    attest_mark(v, "B2", "VEK extensions", false, "AMD's, each once", "%s",
+                why);
+    attest_mark(v, "B3", "reported TCB is the VEK's", false, "the VEK's TCB",
+                "not read: %s", why);
+    attest_mark(v, "B4", "chip id is the VEK's", false, "the VEK's HWID",
+                "not read: %s", why);
 }
 
 void attest_binding_judge(struct attest_verdict *v, const uint8_t *raw,
@@ -134,10 +146,9 @@ void attest_binding_judge(struct attest_verdict *v, const uint8_t *raw,
                       : "no VEK");
     struct attest_vek facts;
     if (!vek) {
-        attest_mark(v, "B2", "VEK extensions", false, "a VEK", "none");
+        mark_unread(v, "no VEK");
     } else if (attest_vek_read(&facts, vek) != RC_OK) {
-        attest_mark(v, "B2", "VEK extensions", false, "AMD's, each once", "%s",
-                    rc_text());
+        mark_unread(v, rc_text());
     } else {
         mark_family(v, &facts);
         mark_tcb(v, &facts);

@@ -157,6 +157,13 @@ static void mark_signer(struct attest_chain *c, struct attest_verdict *v,
                 "%s", c->ask ? names->signer : "not among those sent");
 }
 
+/* "ARK missing, VEK expired": all of them, not the first. */
+static void add(char *list, size_t size, const char *what, const char *how)
+{
+    size_t at = strlen(list);
+    snprintf(list + at, size - at, "%s%s%s", at ? ", " : "", what, how);
+}
+
 /* C5: subject and issuer of each, exactly. */
 static void mark_names(const struct attest_chain *c, struct attest_verdict *v,
                        const struct attest_names *n)
@@ -170,20 +177,21 @@ static void mark_names(const struct attest_chain *c, struct attest_verdict *v,
         { "ASK", c->ask, n->signer, n->root },
         { "VEK", c->vek, n->leaf, n->signer },
     };
-    const char *bad = NULL;
-    for (size_t i = 0; i < 3 && !bad; i++) {
-        if (!rows[i].cert ||
-            !attest_name_is(X509_get_subject_name(rows[i].cert), n,
-                            rows[i].subject) ||
-            !attest_name_is(X509_get_issuer_name(rows[i].cert), n,
-                            rows[i].issuer))
-            bad = rows[i].what;
+    char bad[64] = "";
+    for (size_t i = 0; i < 3; i++) {
+        if (!rows[i].cert)
+            add(bad, sizeof(bad), rows[i].what, " missing");
+        else if (!attest_name_is(X509_get_subject_name(rows[i].cert), n,
+                                 rows[i].subject))
+            add(bad, sizeof(bad), rows[i].what, "'s subject");
+        else if (!attest_name_is(X509_get_issuer_name(rows[i].cert), n,
+                                 rows[i].issuer))
+            add(bad, sizeof(bad), rows[i].what, "'s issuer");
     }
     char want[160];
     snprintf(want, sizeof(want), "%s, %s, %s of %s", n->leaf, n->signer,
              n->root, n->org);
-    attest_mark(v, "C5", "names", !bad, want, "%s%s",
-                bad ? "wrong or missing: " : "so", bad ? bad : "");
+    attest_mark(v, "C5", "names", !bad[0], want, "%s", bad[0] ? bad : "so");
 }
 
 /* Path rules besides what C4..C6 look at: CA bits, path length, issuers. */
@@ -226,22 +234,18 @@ static void mark_times(const struct attest_chain *c, struct attest_verdict *v,
 {
     X509 *certs[] = { c->ark, c->ask, c->vek };
     static const char *const names[] = { "ARK", "ASK", "VEK" };
-    const char *bad = NULL;
-    const char *how = "";
+    char bad[96] = "";
     time_t now = (time_t)now_s;
-    for (size_t i = 0; i < 3 && !bad; i++) {
-        bad = names[i];
+    for (size_t i = 0; i < 3; i++) {
         if (!certs[i])
-            how = " missing";
+            add(bad, sizeof(bad), names[i], " missing");
         else if (X509_cmp_time(X509_get0_notBefore(certs[i]), &now) >= 0)
-            how = " not yet valid";
+            add(bad, sizeof(bad), names[i], " not yet valid");
         else if (X509_cmp_time(X509_get0_notAfter(certs[i]), &now) <= 0)
-            how = " expired";
-        else
-            bad = NULL;
+            add(bad, sizeof(bad), names[i], " expired");
     }
-    attest_mark(v, "C6", "validity", !bad, "all three valid now", "%s%s",
-                bad ? bad : "so", bad ? how : "");
+    attest_mark(v, "C6", "validity", !bad[0], "all three valid now", "%s",
+                bad[0] ? bad : "so");
 }
 
 /* X509_V_FLAG_CRL_CHECK_ALL wants a CRL by the ASK, and there is none. */
@@ -249,8 +253,10 @@ static const char *crl_refuses(const struct attest_chain *c,
                                const struct wire_blob *der, int64_t now_s)
 {
     const unsigned char *p = der->p;
-    if (!p || der->len > ATTEST_CRL_MAX)
-        return "missing or too large";
+    if (!p || der->len == 0)
+        return "none came";
+    if (der->len > ATTEST_CRL_MAX)
+        return "too large";
     OWNED(X509_CRL) *crl = d2i_X509_CRL(NULL, &p, (long)der->len);
     if (!crl || p != der->p + der->len)
         return "unreadable";
@@ -261,11 +267,14 @@ static const char *crl_refuses(const struct attest_chain *c,
         return "of another issuer";
     if (X509_CRL_verify(crl, X509_get0_pubkey(c->ark)) != 1)
         return "its signature does not verify";
+    if (X509_CRL_get_ext_by_critical(crl, 1, -1) >= 0)
+        return "partial: it has a critical extension";
     time_t now = (time_t)now_s;
     const ASN1_TIME *next = X509_CRL_get0_nextUpdate(crl);
-    if (X509_cmp_time(X509_CRL_get0_lastUpdate(crl), &now) >= 0 || !next ||
-        X509_cmp_time(next, &now) <= 0)
-        return "stale";
+    if (X509_cmp_time(X509_CRL_get0_lastUpdate(crl), &now) >= 0)
+        return "not yet in force";
+    if (!next || X509_cmp_time(next, &now) <= 0)
+        return "stale: its nextUpdate has passed";
     X509_REVOKED *hit = NULL;
     if (X509_CRL_get0_by_serial(crl, &hit, X509_get0_serialNumber(c->ask)) != 0)
         return "it revokes the ASK";

@@ -13,6 +13,8 @@
 void attest_mark(struct attest_verdict *v, const char *id, const char *what,
                  bool ok, const char *expected, const char *actual, ...)
         PRINTF_LIKE(6, 7);
+/* The row just added holds with a warning. */
+void attest_warn(struct attest_verdict *v);
 /* Least SNP security patch level a peer, and what we seal under, may have. */
 unsigned attest_snp_floor(enum attest_product product);
 const char *attest_product_name(enum attest_product p);

@@ -41,6 +41,9 @@
 #define SNP_POLICY_DEBUG      (UINT64_C(1) << 19)
 #define SNP_POLICY_KNOWN      ((UINT64_C(1) << 26) - 1)
 
+/* AMD's table ends at bit 7 and keeps 6; Turin sets 6 all the same. */
+#define SNP_PLATFORM_KNOWN UINT64_C(0xBF)
+
 #define SNP_KEY_MASKED       (1u << 1)
 #define SNP_KEY_SIGNER(info) (((info) >> 2) & 7)
 #define SNP_KEY_VCEK         0

@@ -90,6 +90,18 @@ static void mark_peer(struct attest_verdict *v)
                 "reported %u, committed %u", r->reported.snp, r->committed.snp);
 }
 
+/* P8: bits AMD gave a meaning after this was written fail nothing here. */
+static void mark_unknown_bits(struct attest_verdict *v)
+{
+    uint64_t info = v->report.platform_info;
+    uint64_t unknown = info & ~SNP_PLATFORM_KNOWN;
+    attest_mark(v, "P8", "platform bits", true, "known ones",
+                "0x%llx, of it unknown: 0x%llx", (unsigned long long)info,
+                (unsigned long long)unknown);
+    if (unknown)
+        attest_warn(v);
+}
+
 void attest_rules_judge(struct attest_verdict *v, const uint8_t *raw,
                         const struct attest_want *want)
 {
@@ -101,6 +113,7 @@ void attest_rules_judge(struct attest_verdict *v, const uint8_t *raw,
     mark_migration(v, raw);
     if (want->peer)
         mark_peer(v);
+    mark_unknown_bits(v);
     mark_equal(v, "P9", "host data", want->host_data, r->host_data, 32);
     uint32_t min = want->min_version ? want->min_version : 3;
     char expected[32];

@@ -35,6 +35,12 @@ void attest_mark(struct attest_verdict *v, const char *id, const char *what,
     va_end(ap);
 }
 
+void attest_warn(struct attest_verdict *v)
+{
+    if (v->n_checks > 0 && v->check[v->n_checks - 1].ok)
+        v->check[v->n_checks - 1].warn = true;
+}
+
 static void judge(struct attest_verdict *v,
                   const struct wire_evidence *evidence,
                   const struct attest_roots *roots,

@@ -143,8 +143,9 @@ static json_t *checks_json(const struct attest_verdict *v)
     json_t *list = json_array();
     for (unsigned i = 0; i < v->n_checks; i++) {
         const struct attest_check *c = &v->check[i];
-        json_array_append_new(list, json_pack("{s:s, s:b, s:s, s:s, s:s}", "id",
-                                              c->id, "ok", (int)c->ok, "what",
+        json_array_append_new(list, json_pack("{s:s, s:b, s:b, s:s, s:s, s:s}",
+                                              "id", c->id, "ok", (int)c->ok,
+                                              "warn", (int)c->warn, "what",
                                               c->what, "expected", c->expected,
                                               "actual", c->actual));
     }
@@ -157,8 +158,11 @@ static enum rc say_text(const struct attest_verdict *v, const char *hash)
         cli_banner(false);
     for (unsigned i = 0; i < v->n_checks; i++) {
         const struct attest_check *c = &v->check[i];
-        TRY(cli_say("%-4s %-4s %s: %s%s%s%s\n", c->ok ? "ok" : "FAIL", c->id,
-                    c->what, c->actual, c->ok ? "" : " (want ",
+        TRY(cli_say("%-4s %-4s %s: %s%s%s%s\n",
+                    !c->ok    ? "FAIL"
+                    : c->warn ? "warn"
+                              : "ok",
+                    c->id, c->what, c->actual, c->ok ? "" : " (want ",
                     c->ok ? "" : c->expected, c->ok ? "" : ")"));
     }
     return cli_say("hash %s\n", hash);

@@ -73,6 +73,9 @@ static void chains_keep_to_the_profile(void **state)
         .ext = { { .oid = id, .der = bytes, .len = sizeof(bytes) - 1 } }       \
     }
 
+/* What the VEK does not say cannot be compared either. */
+#define UNREAD "B2 B3 B4"
+
 static void extensions_have_one_form_and_come_once(void **state)
 {
     (void)state;
@@ -80,19 +83,19 @@ static void extensions_have_one_form_and_come_once(void **state)
         struct forge f;
         const char *failing, *why;
     } rows[] = {
-        { { .ext = { { .oid = "3.3" } } }, "B2", "snpSPL missing" },
-        { { .ext = { { .oid = "3.4" } } }, "B2", "spl4 missing" },
-        { { .ext = { { "3.1", "\x02\x01\x0A", 3, true } } }, "B2", "twice" },
-        { EXT("3.9", "\x02\x01\x01"), "B2", "FMC on Genoa" },
-        { EXT("3.1", "\x02\x02\x00\x0A"), "B2", "needless zero" },
-        { EXT("3.8", "\x02\x01\x90"), "B2", "negative" },
-        { EXT("3.1", "\x02\x01\x0A\x00"), "B2", "trailing byte" },
-        { EXT("1", "\x02\x01\x01"), "B2", "structVersion of Turin" },
-        { EXT("1", "\x02\x01\x02"), "B2", "structVersion of the future" },
+        { { .ext = { { .oid = "3.3" } } }, UNREAD, "snpSPL missing" },
+        { { .ext = { { .oid = "3.4" } } }, UNREAD, "spl4 missing" },
+        { { .ext = { { "3.1", "\x02\x01\x0A", 3, true } } }, UNREAD, "twice" },
+        { EXT("3.9", "\x02\x01\x01"), UNREAD, "FMC on Genoa" },
+        { EXT("3.1", "\x02\x02\x00\x0A"), UNREAD, "needless zero" },
+        { EXT("3.8", "\x02\x01\x90"), UNREAD, "negative" },
+        { EXT("3.1", "\x02\x01\x0A\x00"), UNREAD, "trailing byte" },
+        { EXT("1", "\x02\x01\x01"), UNREAD, "structVersion of Turin" },
+        { EXT("1", "\x02\x01\x02"), UNREAD, "structVersion of the future" },
         { EXT("2", "\x16\x05Milan"), "B2", "product of another chip" },
         { EXT("2", "\x16\x06Genoax"), "B2", "product with a tail" },
-        { EXT("2", "\x0C\x05Genoa"), "B2", "UTF8String" },
-        { EXT("4", "123456789"), "B2", "HWID of nine bytes" },
+        { EXT("2", "\x0C\x05Genoa"), UNREAD, "UTF8String" },
+        { EXT("4", "123456789"), UNREAD, "HWID of nine bytes" },
         { EXT("3.5", "\x02\x01\x01"), "B3", "spl5 is not zero" },
         { EXT("3.1", "\x02\x01\x09"), "B3", "another boot loader" },
         { EXT("3.8", "\x02\x02\x00\x91"), "B3", "another microcode" },
@@ -146,6 +149,51 @@ static void reports_keep_to_the_rules(void **state)
         check(&rows[i].f, rows[i].failing, rows[i].why);
 }
 
+static void versions_3_to_5_pass(void **state)
+{
+    (void)state;
+    for (uint8_t version = 3; version <= 5; version++)
+        check(&(struct forge){ .byte = { { SNP_VERSION, version } } }, "",
+              "a version of today");
+}
+
+static void unknown_platform_bits_warn(void **state)
+{
+    (void)state;
+    const struct {
+        size_t at;
+        uint8_t value;
+        bool warns;
+    } rows[] = { { SNP_PLATFORM_INFO, 0xBF, false },
+                 { SNP_PLATFORM_INFO, 0x40, true },
+                 { SNP_PLATFORM_INFO + 7, 0x80, true } };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        WIRE(evidence) e = { 0 };
+        struct attest_roots roots = { 0 };
+        struct attest_verdict v;
+        forge_make(
+                &e, &roots,
+                &(struct forge){ .byte = { { rows[i].at, rows[i].value } } });
+        assert_ok(attest_verify(&v, &e, &roots, NULL, clock_now_s()));
+        assert_true(snp_row(&v, "P8")->ok);
+        assert_int_equal(snp_row(&v, "P8")->warn, rows[i].warns);
+    }
+}
+
+/* Wrong in every part at once: each part says so. */
+static void all_failures_are_reported(void **state)
+{
+    (void)state;
+    check(&(struct forge){ .salt = 32,
+                           .leaf_cn = "SEV-VCEK",
+                           .leaf_days = -20,
+                           .ext = { { .oid = "3.3" } },
+                           .byte = { { SNP_POLICY + 2, 0xF },
+                                     { SNP_CURRENT_TCB, 9 },
+                                     { SNP_VMPL, 1 } } },
+          "C4 C5 C6 B2 B3 B4 B5 P3 P4 P5", "everything wrong");
+}
+
 static void revoked_ask_is_refused(void **state)
 {
     (void)state;
@@ -174,6 +222,9 @@ int main(void)
         cmocka_unit_test(extensions_have_one_form_and_come_once),
         cmocka_unit_test(wrapped_hwid_is_accepted),
         cmocka_unit_test(reports_keep_to_the_rules),
+        cmocka_unit_test(versions_3_to_5_pass),
+        cmocka_unit_test(unknown_platform_bits_warn),
+        cmocka_unit_test(all_failures_are_reported),
         cmocka_unit_test(revoked_ask_is_refused),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

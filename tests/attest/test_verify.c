@@ -101,6 +101,41 @@ static void every_wrong_pair_fails(void **state)
     }
 }
 
+/* The matrix by the one row that tells pairs apart. */
+static void of_121_pairings_exactly_11_verify(void **state)
+{
+    (void)state;
+    testdata();
+    unsigned pairs = 0;
+    unsigned verified = 0;
+    for (size_t r = 0; r < SNP_CASES; r++) {
+        for (size_t k = 0; k < SNP_CASES; k++) {
+            struct wire_evidence e = cases[k].evidence;
+            e.report = cases[r].evidence.report;
+            struct attest_verdict v;
+            enum rc rc = attest_verify(&v, &e, NULL, &cli, snp_time(&cases[k]));
+            bool genuine = rc == RC_OK ||
+                           (cases[r].debug && snp_failed_only(&v, "P3"));
+            assert_int_equal(genuine, r == k);
+            pairs++;
+            verified += genuine;
+        }
+    }
+    assert_int_equal(pairs, 121);
+    assert_int_equal(verified, 11);
+}
+
+static void turins_unknown_platform_bit_warns(void **state)
+{
+    (void)state;
+    struct snp_case *c = named("turin-v5-ms");
+    struct attest_verdict v;
+    assert_ok(attest_verify(&v, &c->evidence, NULL, &cli, snp_time(c)));
+    assert_true(snp_row(&v, "P8")->ok);
+    assert_true(snp_row(&v, "P8")->warn);
+    assert_non_null(strstr(snp_row(&v, "P8")->actual, "0x40"));
+}
+
 static void another_products_chain_fails(void **state)
 {
     (void)state;
@@ -185,9 +220,12 @@ static void edited_vceks_fail_in_the_chain_only(void **state)
         snp_file(&e.vek, files[i], 0, 0);
         struct attest_verdict v;
         assert_rc(attest_verify(&v, &e, NULL, &cli, snp_time(c)), RC_ATTEST);
-        assert_false(snp_row(&v, "C4")->ok);
         assert_true(snp_row(&v, "B2")->ok); /* both HWID forms are read */
-        assert_non_null(snp_row(&v, "B4"));
+        /* of another chip, too; the chain is what tells the edit */
+        assert_false(snp_row(&v, "C4")->ok);
+        assert_true(snp_row(&v, "C2")->ok && snp_row(&v, "C3")->ok);
+        assert_true(snp_row(&v, "C5")->ok && snp_row(&v, "C6")->ok);
+        assert_false(snp_row(&v, "B1")->ok);
         free(e.vek.p);
     }
 }
@@ -231,6 +269,7 @@ static void genuine_veks_of_other_chips_sign_nothing_here(void **state)
         assert_rc(attest_verify(&v, &e, NULL, &cli, snp_time(c)), RC_ATTEST);
         assert_true(snp_row(&v, "C4")->ok); /* the certificate is genuine */
         assert_false(snp_row(&v, "B1")->ok);
+        assert_false(snp_row(&v, "B4")->ok); /* of another chip */
         free(e.vek.p);
     }
 }
@@ -379,6 +418,11 @@ static void crl_counts_when_it_is_there(void **state)
     assert_rc(attest_verify(&v, &milan->evidence, NULL, &want, 1795305600),
               RC_ATTEST);
     assert_true(snp_failed_only(&v, "C7")); /* stale */
+    assert_non_null(strstr(snp_row(&v, "C7")->actual, "nextUpdate"));
+    assert_rc(attest_verify(&v, &milan->evidence, NULL, &want, 1740000000),
+              RC_ATTEST); /* 2025-02-19: the CRL is of a later day */
+    assert_true(snp_failed_only(&v, "C7"));
+    assert_string_equal(snp_row(&v, "C7")->actual, "not yet in force");
     want.crl = &genoa;
     assert_rc(attest_verify(&v, &milan->evidence, NULL, &want, 1748736000),
               RC_ATTEST);
@@ -393,6 +437,10 @@ static void crl_counts_when_it_is_there(void **state)
     assert_rc(attest_verify(&v, &milan->evidence, NULL, &want, 1748736000),
               RC_ATTEST);
     assert_true(snp_failed_only(&v, "C7"));
+    assert_string_equal(snp_row(&v, "C7")->actual, "none came");
+    want.need_crl = false;
+    assert_ok(attest_verify(&v, &milan->evidence, NULL, &want, 1748736000));
+    assert_null(snp_row(&v, "C7"));
     free(crl.p);
     free(genoa.p);
 }
@@ -424,6 +472,8 @@ int main(void)
         cmocka_unit_test(reissued_vcek_passes_too),
         cmocka_unit_test(debug_policy_is_refused),
         cmocka_unit_test(every_wrong_pair_fails),
+        cmocka_unit_test(of_121_pairings_exactly_11_verify),
+        cmocka_unit_test(turins_unknown_platform_bit_warns),
         cmocka_unit_test(another_products_chain_fails),
         cmocka_unit_test(missing_and_surplus_certificates_fail),
         cmocka_unit_test(trailing_bytes_after_a_certificate_fail),
