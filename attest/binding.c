@@ -31,7 +31,7 @@ static ECDSA_SIG *signature(const uint8_t *raw)
     return TAKE(sig);
 }
 
-static bool signed_by(const uint8_t *raw, X509 *vek)
+bool attest_report_signed(const uint8_t *raw, X509 *vek)
 {
     OWNED(ECDSA_SIG) *sig = signature(raw);
     OWNED(EVP_MD_CTX) *ctx = EVP_MD_CTX_new();
@@ -139,7 +139,7 @@ static void mark_unread(struct attest_verdict *v, const char *why)
 void attest_binding_judge(struct attest_verdict *v, const uint8_t *raw,
                           X509 *vek)
 {
-    bool ok = signed_by(raw, vek);
+    bool ok = attest_report_signed(raw, vek);
     attest_mark(v, "B1", "report signature", ok, "by the VEK's key", "%s",
                 ok    ? "so"
                 : vek ? "does not verify"

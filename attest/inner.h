@@ -70,6 +70,8 @@ void attest_chain_judge(struct attest_chain *c, struct attest_verdict *v,
 
 /* ---- binding.c, rules.c ------------------------------------------------ */
 
+/* B1: by the VEK's key, over the bytes as they came. vek NULL: no. */
+bool attest_report_signed(const uint8_t *raw, X509 *vek);
 /* B1..B5 */
 void attest_binding_judge(struct attest_verdict *v, const uint8_t *raw,
                           X509 *vek);
