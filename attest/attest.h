@@ -51,10 +51,28 @@ struct attest_report {
 MUST_CHECK enum rc attest_report_parse(struct attest_report *out,
                                        const uint8_t *raw, size_t len);
 
+/* ---- Azure's HCL blob -------------------------------------------------- */
+
+#define ATTEST_HCL_MAX 16384
+/* Borrows from the blob. */
+struct attest_hcl {
+    const uint8_t *report; /* ATTEST_REPORT_LEN bytes */
+    uint32_t hash_type;    /* 1 SHA-256, 2 SHA-384, 3 SHA-512 */
+    const uint8_t *data;   /* runtime data, JSON */
+    size_t data_len;
+};
+/* It begins like one. */
+bool attest_hcl_is(const uint8_t *p, size_t len);
+/* RC_PARSE says which field. What is read is not judged: attest_want.hcl. */
+MUST_CHECK enum rc attest_hcl_read(struct attest_hcl *out, const uint8_t *p,
+                                   size_t len);
+
 /* ---- judging ----------------------------------------------------------- */
 
 struct attest_check {
-    char id[8]; /* F1..F7 C0..C7 B1..B5 P1..P15; C0: certificates read */
+    /* F1..F7 C0..C7 B1..B5 P1..P15, H1..H3 of an HCL blob;
+     * C0: certificates read */
+    char id[8];
     bool ok;
     bool warn;     /* holds, and a person should know: nothing fails by it */
     char what[48]; /* short name of the check */
@@ -86,6 +104,7 @@ struct attest_want {
     bool peer;                   /* also P5 VMPL 0 and P6 TCB floors */
     const struct wire_blob *crl; /* C7: DER, by the ARK; NULL: not judged */
     bool need_crl;               /* C7 fails without one */
+    const struct wire_blob *hcl; /* H1..H3: the blob it came in, or NULL */
 };
 /*
  * Judges evidence at `now`. RC_OK with verdict->ok only when every check

@@ -79,6 +79,12 @@ void attest_binding_judge(struct attest_verdict *v, const uint8_t *raw,
 void attest_rules_judge(struct attest_verdict *v, const uint8_t *raw,
                         const struct attest_want *want);
 
+/* ---- hcl.c ------------------------------------------------------------- */
+
+/* H1..H3: the blob is around this report, its runtime data bound by it. */
+void attest_hcl_judge(struct attest_verdict *v, const uint8_t *raw,
+                      const struct wire_blob *blob);
+
 #ifdef MPC_SIMULATED_TEE
 /* One request to mpc-snpsim and its reply (attest/guest.h); guest.c. */
 MUST_CHECK enum rc attest_sim_ask(uint8_t *body, size_t cap, size_t *len,

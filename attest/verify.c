@@ -58,6 +58,8 @@ static void judge(struct attest_verdict *v,
     struct attest_chain chain = { 0 };
     attest_chain_judge(&chain, v, evidence, roots, want, now_s);
     attest_binding_judge(v, raw, chain.vek);
+    if (want->hcl)
+        attest_hcl_judge(v, raw, want->hcl);
     attest_rules_judge(v, raw, want);
     attest_chain_free(&chain);
 }

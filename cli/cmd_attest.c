@@ -94,7 +94,18 @@ static enum rc put_certs(struct wire_evidence *e, const struct options *o)
     return rc;
 }
 
-static enum rc put_report(struct wire_evidence *e, const struct options *o)
+/* Without --offset, Azure's blob is known by its first bytes. */
+static enum rc put_hcl(struct wire_evidence *e, struct wire_blob *hcl,
+                       const uint8_t *bytes, size_t len)
+{
+    struct attest_hcl blob;
+    TRY(attest_hcl_read(&blob, bytes, len));
+    TRY(wire_blob_set(hcl, bytes, len));
+    return wire_blob_set(&e->report, blob.report, ATTEST_REPORT_LEN);
+}
+
+static enum rc put_report(struct wire_evidence *e, struct wire_blob *hcl,
+                          const struct options *o)
 {
     OWNED_MEM uint8_t *bytes = NULL;
     size_t len;
@@ -102,6 +113,8 @@ static enum rc put_report(struct wire_evidence *e, const struct options *o)
     if (o->offset)
         TRY(cli_number(&from, "--offset", o->offset, 0, FILE_MAX));
     TRY(file_read(&bytes, &len, o->report, FILE_MAX));
+    if (!o->offset && attest_hcl_is(bytes, len))
+        return put_hcl(e, hcl, bytes, len);
     if ((size_t)from > len)
         return rc_raise(RC_ARG, "--offset: %lld, the file has %zu bytes",
                         (long long)from, len);
@@ -196,14 +209,16 @@ static enum rc say(const struct attest_verdict *v, enum rc rc)
 static enum rc judge(const struct options *o)
 {
     WIRE(evidence) e = { 0 };
-    WIRE(evidence) crl = { 0 }; /* only its report blob: frees the CRL */
+    WIRE(evidence) more = { 0 }; /* two blobs to free: the CRL, the HCL blob */
     struct attest_roots roots = { 0 };
     struct allowed allowed = { .n = 0 };
     struct attest_want want = { .min_version = 2 };
     int64_t now_s = clock_now_s();
     if (o->at)
         TRY(cli_time(&now_s, "--at", o->at));
-    TRY(put_report(&e, o));
+    TRY(put_report(&e, &more.vek, o));
+    if (more.vek.p)
+        want.hcl = &more.vek;
     TRY(put_certs(&e, o));
     if (o->policy) {
         TRY(read_allowed(&allowed, o->policy));
@@ -215,8 +230,8 @@ static enum rc judge(const struct options *o)
         OWNED_MEM uint8_t *bytes = NULL;
         size_t len;
         TRY(file_read(&bytes, &len, o->crl, ATTEST_CRL_MAX));
-        TRY(wire_blob_set(&crl.report, bytes, len));
-        want.crl = &crl.report;
+        TRY(wire_blob_set(&more.report, bytes, len));
+        want.crl = &more.report;
     }
     if (o->allow_simulated)
         allow_any_root(&roots, &e);
@@ -233,7 +248,7 @@ enum rc cmd_attest_verify(int argc, char **argv)
         { .name = "--report",
           .text = &o.report,
           .need = true,
-          .help = "file with the 1184 bytes" },
+          .help = "file with the 1184 bytes, or an Azure HCL blob" },
         { .name = "--offset",
           .text = &o.offset,
           .help = "where in that file they begin" },
