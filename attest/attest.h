@@ -31,6 +31,9 @@ enum attest_product { ATTEST_MILAN, ATTEST_GENOA, ATTEST_TURIN };
 struct attest_tcb {
     uint8_t fmc, bl, tee, snp, ucode; /* fmc: Turin only */
 };
+struct attest_firmware {
+    uint8_t major, minor, build;
+};
 struct attest_report {
     uint32_t version;
     uint32_t guest_svn;
@@ -42,14 +45,26 @@ struct attest_report {
     uint8_t measurement[ATTEST_MEASUREMENT_LEN];
     uint8_t host_data[32];
     uint8_t chip_id[64];
-    uint8_t report_id[32];
+    uint8_t report_id[32], report_id_ma[32];
+    uint8_t family_id[16], image_id[16];
+    uint8_t id_key[48], author_key[48]; /* digests; zero: none */
     struct attest_tcb current, reported, committed, launch;
+    struct attest_firmware fw_current, fw_committed;
+    uint64_t mit_launch, mit_current; /* version 5; before: zero */
     bool has_fms;
     uint8_t family, model, stepping;
 };
 /* Size, version, must-be-zero ranges: checks F1..F6. */
 MUST_CHECK enum rc attest_report_parse(struct attest_report *out,
                                        const uint8_t *raw, size_t len);
+
+/* AMD's names of bits, and what they mean; name NULL ends the table. */
+struct attest_bit {
+    uint8_t bit;
+    const char *name, *meaning;
+};
+extern const struct attest_bit attest_policy_bits[];   /* POLICY */
+extern const struct attest_bit attest_platform_bits[]; /* PLATFORM_INFO */
 
 /* ---- Azure's HCL blob -------------------------------------------------- */
 
@@ -89,6 +104,52 @@ struct attest_verdict {
     unsigned n_checks;
 };
 
+/*
+ * What a deployment wants of a report: an attestation policy (docs/ATTEST.md).
+ * Where a has_… is false, or a list is not given, nothing is judged.
+ */
+#define ATTEST_MAX_PINS 16
+enum attest_crl { ATTEST_CRL_IF_PRESENT, ATTEST_CRL_REQUIRE, ATTEST_CRL_OFF };
+struct attest_mask {
+    uint64_t set, clear; /* bits that must be so */
+};
+struct attest_floor {
+    bool allowed; /* the product */
+    bool has_reported, has_committed, has_launch, has_firmware;
+    struct attest_tcb reported, committed, launch;
+    struct attest_firmware firmware; /* of the committed one */
+};
+struct attest_rules {
+    uint32_t min_version;  /* P15 */
+    bool has_measurements; /* P1, by role: sidecar, ca, log */
+    uint8_t measurement[3][ATTEST_MAX_HASHES][32];
+    unsigned n_measurements[3];
+    struct attest_floor product[3];    /* P6, P7, P14 */
+    uint8_t vmpls;                     /* P5: bit per level; 0: any */
+    struct attest_mask policy;         /* P8 */
+    struct attest_mask platform;       /* P8 */
+    bool platform_strict;              /* P8: unknown bits fail */
+    bool has_host_data, has_family_id; /* P9 */
+    bool has_image_id;
+    uint8_t host_data[32], family_id[16], image_id[16];
+    unsigned n_id_keys, n_author_keys; /* P10; 0: any */
+    uint8_t id_key[ATTEST_MAX_PINS][48];
+    uint8_t author_key[ATTEST_MAX_PINS][48];
+    uint32_t min_guest_svn;           /* P11 */
+    uint64_t mit_launch, mit_current; /* P12: must be set */
+    unsigned n_chips;                 /* P13; 0: any */
+    uint8_t chip[ATTEST_MAX_PINS][64];
+    char csp_id[128];    /* B4: "": no VLEK is accepted */
+    bool masked_chip;    /* B4: a CHIP_ID of zeros is accepted */
+    enum attest_crl crl; /* C7 */
+};
+#define ATTEST_RULES_MAX 65536
+/* It is an attestation policy, whatever is wrong with it. */
+bool attest_rules_is(const void *json, size_t len);
+/* RC_PARSE names the member and what it must be. */
+MUST_CHECK enum rc attest_rules_parse(struct attest_rules *out,
+                                      const void *json, size_t len);
+
 /* Trust anchors: the AMD pins are compiled in; one simulated root may come. */
 struct attest_roots {
     bool allow_simulated;
@@ -98,9 +159,13 @@ struct attest_roots {
 struct attest_want {
     const uint8_t (*hashes)[32]; /* allowed SHA-256(measurement); NULL: any */
     unsigned n_hashes;
-    const uint8_t *report_data;  /* [64]; NULL: not compared (CLI without) */
-    const uint8_t *host_data;    /* [32] or NULL */
-    uint32_t min_version;        /* 3 for peers, 2 for the CLI; 0 means 3 */
+    const uint8_t *report_data; /* [64]; NULL: not compared (CLI without) */
+    const uint8_t *host_data;   /* [32] or NULL */
+    uint32_t min_version;       /* 3 for peers, 2 for the CLI; 0 means 3 */
+    /* The deployment's policy; NULL: none. Its measurements are those of the
+     * roles here (bit 0 sidecar, 1 ca, 2 log), 0: of all. */
+    unsigned roles;
+    const struct attest_rules *rules;
     bool peer;                   /* also P5 VMPL 0 and P6 TCB floors */
     const struct wire_blob *crl; /* C7: DER, by the ARK; NULL: not judged */
     bool need_crl;               /* C7 fails without one */

@@ -82,28 +82,46 @@ static void mark_tcb(struct attest_verdict *v, const struct attest_vek *vek)
     attest_mark(v, "B3", "reported TCB is the VEK's", ok, want, "%s", got);
 }
 
-/* B4; a VLEK is bound to a provider instead of a chip. */
-static void mark_chip(struct attest_verdict *v, const struct attest_vek *vek)
+/* B4; a VLEK is bound to a provider instead of a chip. Under a policy the
+ * provider is one it names. */
+static void mark_provider(struct attest_verdict *v,
+                          const struct attest_vek *vek,
+                          const struct attest_rules *rules)
+{
+    bool ok = vek->csp[0] && !vek->hwid_len &&
+              (!rules || strcmp(vek->csp, rules->csp_id) == 0);
+    char want[160];
+    snprintf(want, sizeof(want), "%s",
+             !rules             ? "CSP_ID and no HWID"
+             : rules->csp_id[0] ? rules->csp_id
+                                : "no VLEK: csp_id is null");
+    attest_mark(v, "B4", "VLEK provider", ok, want, "CSP_ID %s%s",
+                vek->csp[0] ? vek->csp : "missing",
+                vek->hwid_len ? ", HWID present" : "");
+}
+
+static void mark_chip(struct attest_verdict *v, const struct attest_vek *vek,
+                      const struct attest_rules *rules)
 {
     static const uint8_t zero[64] = { 0 };
     const uint8_t *chip = v->report.chip_id;
     if (SNP_KEY_SIGNER(v->report.key_info) == SNP_KEY_VLEK) {
-        attest_mark(v, "B4", "VLEK provider", vek->csp[0] && !vek->hwid_len,
-                    "CSP_ID and no HWID", "CSP_ID %s%s",
-                    vek->csp[0] ? vek->csp : "missing",
-                    vek->hwid_len ? ", HWID present" : "");
+        mark_provider(v, vek, rules);
         return;
     }
     size_t len = v->product == ATTEST_TURIN ? 8 : 64;
-    bool ok = vek->hwid_len == len && !vek->csp[0] &&
-              memcmp(chip, zero, 64) != 0 &&
-              memcmp(chip, vek->hwid, len) == 0 &&
-              memcmp(chip + len, zero, 64 - len) == 0;
+    bool masked = memcmp(chip, zero, 64) == 0;
+    bool shaped = vek->hwid_len == len && !vek->csp[0];
+    bool same = !masked && memcmp(chip, vek->hwid, len) == 0 &&
+                memcmp(chip + len, zero, 64 - len) == 0;
+    bool let = masked && rules && rules->masked_chip;
     char want[ENC_HEX_SIZE(64)];
     char got[ENC_HEX_SIZE(64)];
-    attest_mark(v, "B4", "chip id is the VEK's", ok,
+    attest_mark(v, "B4", "chip id is the VEK's", shaped && (same || let),
                 enc_hex(want, vek->hwid, vek->hwid_len), "%s",
-                enc_hex(got, chip, 64));
+                masked ? "masked: zeros" : enc_hex(got, chip, 64));
+    if (let)
+        attest_warn(v); /* bound to no chip any more */
 }
 
 /* B5 */
@@ -137,7 +155,7 @@ static void mark_unread(struct attest_verdict *v, const char *why)
 }
 
 void attest_binding_judge(struct attest_verdict *v, const uint8_t *raw,
-                          X509 *vek)
+                          X509 *vek, const struct attest_rules *rules)
 {
     bool ok = attest_report_signed(raw, vek);
     attest_mark(v, "B1", "report signature", ok, "by the VEK's key", "%s",
@@ -152,7 +170,7 @@ void attest_binding_judge(struct attest_verdict *v, const uint8_t *raw,
     } else {
         mark_family(v, &facts);
         mark_tcb(v, &facts);
-        mark_chip(v, &facts);
+        mark_chip(v, &facts, rules);
     }
     mark_order(v);
 }

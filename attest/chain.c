@@ -284,7 +284,10 @@ static const char *crl_refuses(const struct attest_chain *c,
 static void mark_crl(const struct attest_chain *c, struct attest_verdict *v,
                      const struct attest_want *want, int64_t now_s)
 {
-    if (!want->crl && !want->need_crl)
+    const enum attest_crl mode = want->rules ? want->rules->crl
+                                             : ATTEST_CRL_IF_PRESENT;
+    bool need = want->need_crl || mode == ATTEST_CRL_REQUIRE;
+    if (!need && (!want->crl || mode == ATTEST_CRL_OFF))
         return;
     const struct wire_blob none = { 0 };
     const char *bad = crl_refuses(c, want->crl ? want->crl : &none, now_s);

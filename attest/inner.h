@@ -74,10 +74,18 @@ void attest_chain_judge(struct attest_chain *c, struct attest_verdict *v,
 bool attest_report_signed(const uint8_t *raw, X509 *vek);
 /* B1..B5 */
 void attest_binding_judge(struct attest_verdict *v, const uint8_t *raw,
-                          X509 *vek);
+                          X509 *vek, const struct attest_rules *rules);
 /* P1..P15 as far as wanted */
 void attest_rules_judge(struct attest_verdict *v, const uint8_t *raw,
                         const struct attest_want *want);
+
+/* P1 by role, P5..P8, P10..P14 of a deployment's policy; floors.c. */
+void attest_floors_judge(struct attest_verdict *v,
+                         const struct attest_rules *rules);
+/* One field of fixed size, exactly; want NULL: not judged. rules.c */
+void attest_mark_equal(struct attest_verdict *v, const char *id,
+                       const char *what, const uint8_t *want,
+                       const uint8_t *got, size_t len);
 
 /* ---- hcl.c ------------------------------------------------------------- */
 

@@ -9,6 +9,8 @@
 #define SNP_VERSION         0x000
 #define SNP_GUEST_SVN       0x004
 #define SNP_POLICY          0x008
+#define SNP_FAMILY_ID       0x010
+#define SNP_IMAGE_ID        0x020
 #define SNP_VMPL            0x030
 #define SNP_SIGNATURE_ALGO  0x034
 #define SNP_CURRENT_TCB     0x038
@@ -17,6 +19,8 @@
 #define SNP_REPORT_DATA     0x050
 #define SNP_MEASUREMENT     0x090
 #define SNP_HOST_DATA       0x0C0
+#define SNP_ID_KEY_DIGEST   0x0E0
+#define SNP_AUTHOR_DIGEST   0x110
 #define SNP_REPORT_ID       0x140
 #define SNP_REPORT_ID_MA    0x160
 #define SNP_REPORTED_TCB    0x180
@@ -26,6 +30,8 @@
 #define SNP_CURRENT_BUILD   0x1E8
 #define SNP_COMMITTED_BUILD 0x1EC
 #define SNP_LAUNCH_TCB      0x1F0
+#define SNP_LAUNCH_MIT      0x1F8
+#define SNP_CURRENT_MIT     0x200
 #define SNP_SIGNED_LEN      0x2A0
 #define SNP_SIG_R           0x2A0
 #define SNP_SIG_S           0x2E8
@@ -44,6 +50,7 @@
 /* AMD's table ends at bit 7 and keeps 6; Turin sets 6 all the same. */
 #define SNP_PLATFORM_KNOWN UINT64_C(0xBF)
 
+#define SNP_KEY_AUTHOR       (1u << 0)
 #define SNP_KEY_MASKED       (1u << 1)
 #define SNP_KEY_SIGNER(info) (((info) >> 2) & 7)
 #define SNP_KEY_VCEK         0

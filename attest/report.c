@@ -43,6 +43,14 @@ static struct attest_tcb tcb(const uint8_t *p, bool turin)
     };
 }
 
+/* Build, minor, major: in that order. */
+static struct attest_firmware firmware(const uint8_t *p)
+{
+    return (struct attest_firmware){ .build = p[0],
+                                     .minor = p[1],
+                                     .major = p[2] };
+}
+
 void attest_report_read(struct attest_report *out, const uint8_t *raw)
 {
     struct attest_report r = {
@@ -58,6 +66,15 @@ void attest_report_read(struct attest_report *out, const uint8_t *raw)
     memcpy(r.host_data, raw + SNP_HOST_DATA, sizeof(r.host_data));
     memcpy(r.chip_id, raw + SNP_CHIP_ID, sizeof(r.chip_id));
     memcpy(r.report_id, raw + SNP_REPORT_ID, sizeof(r.report_id));
+    memcpy(r.report_id_ma, raw + SNP_REPORT_ID_MA, sizeof(r.report_id_ma));
+    memcpy(r.family_id, raw + SNP_FAMILY_ID, sizeof(r.family_id));
+    memcpy(r.image_id, raw + SNP_IMAGE_ID, sizeof(r.image_id));
+    memcpy(r.id_key, raw + SNP_ID_KEY_DIGEST, sizeof(r.id_key));
+    memcpy(r.author_key, raw + SNP_AUTHOR_DIGEST, sizeof(r.author_key));
+    r.fw_current = firmware(raw + SNP_CURRENT_BUILD);
+    r.fw_committed = firmware(raw + SNP_COMMITTED_BUILD);
+    r.mit_launch = r.version >= 5 ? le(raw + SNP_LAUNCH_MIT, 8) : 0;
+    r.mit_current = r.version >= 5 ? le(raw + SNP_CURRENT_MIT, 8) : 0;
     r.has_fms = r.version >= 3;
     if (r.has_fms) {
         r.family = raw[SNP_FMS];

@@ -31,24 +31,38 @@ static void hashes_text(char *out, size_t size, const uint8_t (*h)[32],
         snprintf(out + at, size - at, " and %u more", n - shown);
 }
 
-static void mark_measurement(struct attest_verdict *v,
-                             const struct attest_want *want)
+static void mark_measurement(struct attest_verdict *v, const uint8_t (*set)[32],
+                             unsigned n)
 {
-    if (!want->hashes)
-        return;
     uint8_t hash[32];
     attest_policy_hash(hash, v->report.measurement);
     int hits = 0;
-    for (unsigned i = 0; i < want->n_hashes; i++)
-        hits |= sodium_memcmp(hash, want->hashes[i], 32) == 0;
+    for (unsigned i = 0; i < n; i++)
+        hits |= sodium_memcmp(hash, set[i], 32) == 0;
     char expected[160];
     char hex[ENC_HEX_SIZE(32)];
-    hashes_text(expected, sizeof(expected), want->hashes, want->n_hashes);
+    hashes_text(expected, sizeof(expected), set, n);
     attest_mark(v, "P1", "measurement hash", hits != 0, expected, "%s",
                 enc_hex(hex, hash, 32));
 }
 
-static void mark_equal(struct attest_verdict *v, const char *id,
+/* What the policy lists for the roles asked for. */
+static void mark_measurements_of(struct attest_verdict *v,
+                                 const struct attest_rules *rules,
+                                 unsigned roles)
+{
+    uint8_t set[3 * ATTEST_MAX_HASHES][32];
+    unsigned n = 0;
+    for (unsigned k = 0; k < 3; k++) {
+        if (roles && !(roles >> k & 1))
+            continue;
+        memcpy(set[n], rules->measurement[k], rules->n_measurements[k] * 32);
+        n += rules->n_measurements[k];
+    }
+    mark_measurement(v, (const uint8_t(*)[32])set, n);
+}
+
+void attest_mark_equal(struct attest_verdict *v, const char *id,
                        const char *what, const uint8_t *want,
                        const uint8_t *got, size_t len)
 {
@@ -90,14 +104,15 @@ static void mark_peer(struct attest_verdict *v)
                 "reported %u, committed %u", r->reported.snp, r->committed.snp);
 }
 
-/* P8: bits AMD gave a meaning after this was written fail nothing here. */
-static void mark_unknown_bits(struct attest_verdict *v)
+/* P8: bits AMD gave a meaning after this was written fail nothing here,
+ * unless the deployment's policy says so. */
+static void mark_unknown_bits(struct attest_verdict *v, bool strict)
 {
     uint64_t info = v->report.platform_info;
     uint64_t unknown = info & ~SNP_PLATFORM_KNOWN;
-    attest_mark(v, "P8", "platform bits", true, "known ones",
-                "0x%llx, of it unknown: 0x%llx", (unsigned long long)info,
-                (unsigned long long)unknown);
+    attest_mark(v, "P8", "unknown platform bits", !unknown || !strict, "none",
+                "0x%llx of 0x%llx", (unsigned long long)unknown,
+                (unsigned long long)info);
     if (unknown)
         attest_warn(v);
 }
@@ -106,16 +121,24 @@ void attest_rules_judge(struct attest_verdict *v, const uint8_t *raw,
                         const struct attest_want *want)
 {
     const struct attest_report *r = &v->report;
-    mark_measurement(v, want);
-    mark_equal(v, "P2", "report data", want->report_data, r->report_data, 64);
+    if (want->hashes)
+        mark_measurement(v, want->hashes, want->n_hashes);
+    if (want->rules && want->rules->has_measurements)
+        mark_measurements_of(v, want->rules, want->roles);
+    attest_mark_equal(v, "P2", "report data", want->report_data, r->report_data,
+                      64);
     attest_mark(v, "P3", "no debug", !(r->policy & SNP_POLICY_DEBUG), "DEBUG 0",
                 "DEBUG %d", (r->policy & SNP_POLICY_DEBUG) != 0);
     mark_migration(v, raw);
     if (want->peer)
         mark_peer(v);
-    mark_unknown_bits(v);
-    mark_equal(v, "P9", "host data", want->host_data, r->host_data, 32);
+    mark_unknown_bits(v, want->rules && want->rules->platform_strict);
+    attest_mark_equal(v, "P9", "host data", want->host_data, r->host_data, 32);
+    if (want->rules)
+        attest_floors_judge(v, want->rules);
     uint32_t min = want->min_version ? want->min_version : 3;
+    if (want->rules && want->rules->min_version > min)
+        min = want->rules->min_version;
     char expected[32];
     snprintf(expected, sizeof(expected), ">= %u", min);
     attest_mark(v, "P15", "minimum version", r->version >= min, expected, "%u",

@@ -57,7 +57,7 @@ static void judge(struct attest_verdict *v,
     attest_report_format(v, raw);
     struct attest_chain chain = { 0 };
     attest_chain_judge(&chain, v, evidence, roots, want, now_s);
-    attest_binding_judge(v, raw, chain.vek);
+    attest_binding_judge(v, raw, chain.vek, want->rules);
     if (want->hcl)
         attest_hcl_judge(v, raw, want->hcl);
     attest_rules_judge(v, raw, want);

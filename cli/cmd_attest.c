@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * mpcsign attest verify: an SEV-SNP report from anywhere, against the root of
- * its product. Without --policy the measurement is not compared.
+ * its product. Without --policy no more is asked of it than to be genuine, no
+ * debug guest and not to be migrated.
  */
 #include "cli/inner.h"
 
@@ -33,6 +34,7 @@ struct options {
     const char *crl;
     const char *at;
     const char *policy;
+    const char *role;
     bool allow_simulated;
 };
 struct allowed {
@@ -125,13 +127,56 @@ static enum rc put_report(struct wire_evidence *e, struct wire_blob *hcl,
     return wire_blob_set(&e->report, bytes + from, left);
 }
 
-static enum rc read_allowed(struct allowed *out, const char *path)
+static bool wanted(unsigned roles, unsigned role)
+{
+    return !roles || (roles >> role & 1);
+}
+
+/* A deployment's policy.json: its measurements. */
+static enum rc read_allowed(struct allowed *out, unsigned roles,
+                            const char *path)
 {
     OWN_S(policy) *p = NULL;
     TRY(cli_policy_read(&p, path));
     for (unsigned r = 0; r < POLICY__ROLES; r++)
-        for (unsigned i = 0; i < p->n_measurements[r]; i++)
+        for (unsigned i = 0; wanted(roles, r) && i < p->n_measurements[r]; i++)
             memcpy(out->hash[out->n++], p->measurement[r][i], 32);
+    return RC_OK;
+}
+
+static enum rc read_role(unsigned *roles, const char *name)
+{
+    static const char *const names[] = { "sidecar", "ca", "log" };
+    if (!name)
+        return RC_OK;
+    for (unsigned i = 0; i < 3; i++) {
+        if (strcmp(name, names[i]) == 0) {
+            *roles = 1u << i;
+            return RC_OK;
+        }
+    }
+    return rc_raise(RC_ARG, "--role: want sidecar, ca or log");
+}
+
+/* Either kind of policy, told apart by what the file says it is. */
+static enum rc read_policy(struct attest_want *want, struct allowed *allowed,
+                           struct attest_rules *rules, const struct options *o)
+{
+    OWNED_MEM uint8_t *bytes = NULL;
+    size_t len;
+    TRY(read_role(&want->roles, o->role));
+    if (!o->policy)
+        return o->role ? rc_raise(RC_ARG, "--role: only with --policy") : RC_OK;
+    TRY(file_read(&bytes, &len, o->policy, FILE_MAX));
+    if (attest_rules_is(bytes, len)) {
+        enum rc rc = attest_rules_parse(rules, bytes, len);
+        want->rules = rules;
+        return rc == RC_OK ? RC_OK : rc_prefix(rc, "%s: ", o->policy);
+    }
+    TRY(read_allowed(allowed, want->roles, o->policy));
+    want->hashes = (const uint8_t(*)[32])allowed->hash;
+    want->n_hashes = allowed->n;
+    want->min_version = 3;
     return RC_OK;
 }
 
@@ -212,6 +257,7 @@ static enum rc judge(const struct options *o)
     WIRE(evidence) more = { 0 }; /* two blobs to free: the CRL, the HCL blob */
     struct attest_roots roots = { 0 };
     struct allowed allowed = { .n = 0 };
+    struct attest_rules rules = { 0 };
     struct attest_want want = { .min_version = 2 };
     int64_t now_s = clock_now_s();
     if (o->at)
@@ -220,12 +266,7 @@ static enum rc judge(const struct options *o)
     if (more.vek.p)
         want.hcl = &more.vek;
     TRY(put_certs(&e, o));
-    if (o->policy) {
-        TRY(read_allowed(&allowed, o->policy));
-        want.hashes = (const uint8_t(*)[32])allowed.hash;
-        want.n_hashes = allowed.n;
-        want.min_version = 3;
-    }
+    TRY(read_policy(&want, &allowed, &rules, o));
     if (o->crl) {
         OWNED_MEM uint8_t *bytes = NULL;
         size_t len;
@@ -266,7 +307,10 @@ enum rc cmd_attest_verify(int argc, char **argv)
           .help = "judge as of this time, 2026-11-22T03:35:00Z" },
         { .name = "--policy",
           .text = &o.policy,
-          .help = "allow the measurements of this policy file only" },
+          .help = "an attestation policy, or a policy.json: its measurements" },
+        { .name = "--role",
+          .text = &o.role,
+          .help = "only what the policy lists for sidecar, ca or log" },
         { .name = "--allow-simulated",
           .flag = &o.allow_simulated,
           .help = "accept a root that is not AMD's" },

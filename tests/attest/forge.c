@@ -148,13 +148,13 @@ static void report(uint8_t r[ATTEST_REPORT_LEN], const struct forge *f,
                    EVP_PKEY *key)
 {
     memset(r, 0, ATTEST_REPORT_LEN);
-    r[SNP_VERSION] = 5;
+    r[SNP_VERSION] = f->version ? f->version : 5;
     r[SNP_POLICY + 2] = 3;
     r[SNP_SIGNATURE_ALGO] = 1;
     memset(r + SNP_REPORT_ID_MA, 0xFF, 32);
     r[SNP_FMS] = 0x19;
     r[SNP_FMS + 1] = 0x11;
-    memset(r + SNP_CHIP_ID, CHIP, 64);
+    memset(r + SNP_CHIP_ID, f->no_chip ? 0 : CHIP, 64);
     memcpy(r + SNP_CURRENT_TCB, tcb, 8);
     memcpy(r + SNP_REPORTED_TCB, tcb, 8);
     memcpy(r + SNP_COMMITTED_TCB, tcb, 8);

@@ -26,12 +26,14 @@ struct forge_byte {
 /* Zeros mean: as it should be. */
 struct forge {
     const char *leaf_cn, *ask_cn, *org;
+    uint8_t version; /* of the report */
     int salt;
     const EVP_MD *md, *mgf;
     const char *leaf_curve;
     const char *ask_basic; /* basicConstraints of the ASK */
     int leaf_days;         /* from its beginning; ends 10 days later */
     bool leaf_by_ark;
+    bool no_chip; /* CHIP_ID of zeros: MaskChipId */
     struct forge_ext ext[2];
     struct forge_byte byte[3]; /* of the report, before it is signed */
 };

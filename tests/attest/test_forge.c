@@ -152,9 +152,13 @@ static void reports_keep_to_the_rules(void **state)
 static void versions_3_to_5_pass(void **state)
 {
     (void)state;
-    for (uint8_t version = 3; version <= 5; version++)
-        check(&(struct forge){ .byte = { { SNP_VERSION, version } } }, "",
-              "a version of today");
+    for (uint8_t version = 1; version <= 6; version++) {
+        const char *failing = version == 1   ? "F2 C1 C2 C3 C4 C5 C6 B2 P15"
+                              : version == 2 ? "F4 C1 C2 C3 C4 C5 C6 B2 P15"
+                              : version == 6 ? "F2"
+                                             : "";
+        check(&(struct forge){ .version = version }, failing, "versions");
+    }
 }
 
 static void unknown_platform_bits_warn(void **state)
