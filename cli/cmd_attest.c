@@ -4,7 +4,7 @@
  * its product. Without --policy no more is asked of it than to be genuine, no
  * debug guest and not to be migrated.
  */
-#include "cli/inner.h"
+#include "cli/attest.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,13 +14,11 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
-#include "attest/attest.h"
 #include "base/clock.h"
 #include "base/enc.h"
 #include "base/file.h"
 #include "base/hash.h"
 
-#define FILE_MAX  (1024 * 1024)
 #define MAX_CERTS 4
 
 OWNED_BY(X509, X509_free);
@@ -60,7 +58,7 @@ static enum rc read_certs(X509 *out[MAX_CERTS], unsigned *n, const char *path)
 {
     OWNED_MEM uint8_t *bytes = NULL;
     size_t len;
-    TRY(file_read(&bytes, &len, path, FILE_MAX));
+    TRY(file_read(&bytes, &len, path, CLI_EVIDENCE_MAX));
     const unsigned char *at = bytes;
     *n = 0;
     if ((out[0] = d2i_X509(NULL, &at, (long)len)) != NULL) {
@@ -94,37 +92,6 @@ static enum rc put_certs(struct wire_evidence *e, const struct options *o)
         X509_free(x[i]);
     }
     return rc;
-}
-
-/* Without --offset, Azure's blob is known by its first bytes. */
-static enum rc put_hcl(struct wire_evidence *e, struct wire_blob *hcl,
-                       const uint8_t *bytes, size_t len)
-{
-    struct attest_hcl blob;
-    TRY(attest_hcl_read(&blob, bytes, len));
-    TRY(wire_blob_set(hcl, bytes, len));
-    return wire_blob_set(&e->report, blob.report, ATTEST_REPORT_LEN);
-}
-
-static enum rc put_report(struct wire_evidence *e, struct wire_blob *hcl,
-                          const struct options *o)
-{
-    OWNED_MEM uint8_t *bytes = NULL;
-    size_t len;
-    int64_t from = 0;
-    if (o->offset)
-        TRY(cli_number(&from, "--offset", o->offset, 0, FILE_MAX));
-    TRY(file_read(&bytes, &len, o->report, FILE_MAX));
-    if (!o->offset && attest_hcl_is(bytes, len))
-        return put_hcl(e, hcl, bytes, len);
-    if ((size_t)from > len)
-        return rc_raise(RC_ARG, "--offset: %lld, the file has %zu bytes",
-                        (long long)from, len);
-    size_t left = len - (size_t)from;
-    /* behind an offset the report is a part of something else */
-    if (o->offset && left > ATTEST_REPORT_LEN)
-        left = ATTEST_REPORT_LEN;
-    return wire_blob_set(&e->report, bytes + from, left);
 }
 
 static bool wanted(unsigned roles, unsigned role)
@@ -167,7 +134,7 @@ static enum rc read_policy(struct attest_want *want, struct allowed *allowed,
     TRY(read_role(&want->roles, o->role));
     if (!o->policy)
         return o->role ? rc_raise(RC_ARG, "--role: only with --policy") : RC_OK;
-    TRY(file_read(&bytes, &len, o->policy, FILE_MAX));
+    TRY(file_read(&bytes, &len, o->policy, CLI_EVIDENCE_MAX));
     if (attest_rules_is(bytes, len)) {
         enum rc rc = attest_rules_parse(rules, bytes, len);
         want->rules = rules;
@@ -251,10 +218,10 @@ static enum rc say(const struct attest_verdict *v, enum rc rc)
 
 /* ---- the verb ----------------------------------------------------------- */
 
-static enum rc judge(const struct options *o)
+static enum rc judge(const struct options *o, const struct cli_report *from,
+                     struct wire_blob *crl)
 {
     WIRE(evidence) e = { 0 };
-    WIRE(evidence) more = { 0 }; /* two blobs to free: the CRL, the HCL blob */
     struct attest_roots roots = { 0 };
     struct allowed allowed = { .n = 0 };
     struct attest_rules rules = { 0 };
@@ -262,17 +229,14 @@ static enum rc judge(const struct options *o)
     int64_t now_s = clock_now_s();
     if (o->at)
         TRY(cli_time(&now_s, "--at", o->at));
-    TRY(put_report(&e, &more.vek, o));
-    if (more.vek.p)
-        want.hcl = &more.vek;
+    TRY(wire_blob_set(&e.report, from->report.p, from->report.len));
+    if (from->hcl.p)
+        want.hcl = &from->hcl;
     TRY(put_certs(&e, o));
     TRY(read_policy(&want, &allowed, &rules, o));
     if (o->crl) {
-        OWNED_MEM uint8_t *bytes = NULL;
-        size_t len;
-        TRY(file_read(&bytes, &len, o->crl, ATTEST_CRL_MAX));
-        TRY(wire_blob_set(&more.report, bytes, len));
-        want.crl = &more.report;
+        TRY(file_read(&crl->p, &crl->len, o->crl, ATTEST_CRL_MAX));
+        want.crl = crl;
     }
     if (o->allow_simulated)
         allow_any_root(&roots, &e);
@@ -280,6 +244,18 @@ static enum rc judge(const struct options *o)
     if (!v)
         return rc_raise(RC_NOMEM, "verdict: out of memory");
     return say(v, attest_verify(v, &e, &roots, &want, now_s));
+}
+
+static enum rc run(const struct options *o)
+{
+    struct cli_report from = { 0 };
+    struct wire_blob crl = { 0 };
+    enum rc rc = cli_report_read(&from, o->report, o->offset);
+    if (rc == RC_OK)
+        rc = judge(o, &from, &crl);
+    free(crl.p);
+    cli_report_free(&from);
+    return rc;
 }
 
 enum rc cmd_attest_verify(int argc, char **argv)
@@ -318,5 +294,5 @@ enum rc cmd_attest_verify(int argc, char **argv)
     };
     bool done;
     TRY(cli_args(&done, rows, argc, argv));
-    return done ? RC_OK : judge(&o);
+    return done ? RC_OK : run(&o);
 }

@@ -31,8 +31,11 @@ const struct cli_verb cli_verbs[] = {
     { "log search",    cmd_log_search,    "entries of a key, a session, an artifact" },
     { "log watch",     cmd_log_watch,     "a monitor: follow a log, alarm on what must not be" },
     { "attest verify", cmd_attest_verify, "judge an SEV-SNP report" },
+    { "attest show",   cmd_attest_show,   "print one; nothing is judged" },
+    { "attest policy-hash", cmd_attest_policy_hash, "TEE_POLICY_HASH of a measurement" },
     { "frost vectors", cmd_frost_vectors, "recompute a file of test vectors" },
 #ifdef MPC_SIMULATED_TEE
+    { "attest measure", cmd_attest_measure, "what the simulator measures of a program" },
     { "dev up",        cmd_dev_up,        "start a whole cluster in one directory" },
     { "dev down",      cmd_dev_down,      "end all its processes" },
     { "dev status",    cmd_dev_status,    "which of them run" },

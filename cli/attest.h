@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the verbs of `mpcsign attest` share. */
+#ifndef CLI_ATTEST_H
+#define CLI_ATTEST_H
+
+#include "attest/attest.h"
+#include "cli/inner.h"
+
+#define CLI_EVIDENCE_MAX (1024 * 1024) /* a file of it */
+
+/* A file, and where the report is in it. The members point into bytes. */
+struct cli_report {
+    uint8_t *bytes;          /* heap */
+    struct wire_blob report; /* 1184 bytes, unless the file is another thing */
+    struct wire_blob hcl;    /* the HCL blob around it, or empty */
+};
+/*
+ * The report in a file. offset NULL: the whole file, or what an Azure HCL
+ * blob holds, known by its first bytes; else 1184 bytes from there on.
+ */
+MUST_CHECK enum rc cli_report_read(struct cli_report *out, const char *path,
+                                   const char *offset);
+void cli_report_free(struct cli_report *r);
+
+#endif
