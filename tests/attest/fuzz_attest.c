@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Everything a stranger's evidence reaches: report, certificates, the host's
- * table. Nothing a fuzzer makes may verify.
+ * table, Azure's blob; and the policy file. Nothing a fuzzer makes may verify.
  */
 #include <assert.h>
 #include <stdint.h>
@@ -41,13 +41,57 @@ static void try_verify(const uint8_t *data, size_t len)
     free(copy);
 }
 
+/* What is read lies inside; rows are judged of any bytes. */
+static void try_hcl(const uint8_t *data, size_t len)
+{
+    static const uint8_t nothing[ATTEST_REPORT_LEN];
+    uint8_t *copy = malloc(len ? len : 1);
+    assert(copy);
+    memcpy(copy, data, len);
+    struct attest_hcl hcl;
+    enum rc rc = attest_hcl_read(&hcl, copy, len);
+    if (rc == RC_OK) {
+        assert(hcl.report >= copy &&
+               hcl.report + ATTEST_REPORT_LEN <= copy + len);
+        assert(hcl.data > hcl.report && hcl.data + hcl.data_len <= copy + len);
+    }
+    struct attest_verdict v;
+    memset(&v, 0, sizeof(v));
+    attest_report_read(&v.report, rc == RC_OK ? hcl.report : nothing);
+    const struct wire_blob blob = { copy, len };
+    attest_hcl_judge(&v, rc == RC_OK ? hcl.report : nothing, &blob);
+    assert(v.n_checks == 3 && v.check[0].ok == (rc == RC_OK));
+    free(copy);
+}
+
+/* A policy that was read holds only what a judge can count by. */
+static void try_rules(const uint8_t *data, size_t len)
+{
+    struct attest_rules r;
+    if (attest_rules_parse(&r, data, len) != RC_OK)
+        return;
+    assert(attest_rules_is(data, len));
+    assert(r.min_version >= 2 && r.min_version <= 5);
+    assert(r.n_chips <= ATTEST_MAX_PINS && r.n_id_keys <= ATTEST_MAX_PINS &&
+           r.n_author_keys <= ATTEST_MAX_PINS);
+    assert(r.product[0].allowed || r.product[1].allowed ||
+           r.product[2].allowed);
+    assert(!(r.policy.set & r.policy.clear) &&
+           !(r.platform.set & r.platform.clear));
+    assert(memchr(r.csp_id, 0, sizeof(r.csp_id)));
+    struct attest_verdict v;
+    memset(&v, 0, sizeof(v));
+    attest_floors_judge(&v, &r);
+    assert(v.n_checks > 0 && v.n_checks < ATTEST_MAX_CHECKS);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     if (len < 1 || len > 65536)
         return 0;
     struct attest_report r;
     struct wire_evidence e = { 0 };
-    switch (data[0] % 4) {
+    switch (data[0] % 6) {
     case 0:
         (void)!attest_report_parse(&r, data + 1, len - 1);
         break;
@@ -58,8 +102,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         (void)!attest_certs_take(&e, data + 1, len - 1);
         wire_evidence_free(&e);
         break;
-    default:
+    case 3:
         try_verify(data + 1, len - 1);
+        break;
+    case 4:
+        try_hcl(data + 1, len - 1);
+        break;
+    default:
+        try_rules(data + 1, len - 1);
     }
     return 0;
 }
