@@ -85,7 +85,7 @@ MUST_CHECK enum rc attest_hcl_read(struct attest_hcl *out, const uint8_t *p,
 /* ---- judging ----------------------------------------------------------- */
 
 struct attest_check {
-    /* F1..F7 C0..C7 B1..B5 P1..P15, H1..H3 of an HCL blob;
+    /* F1..F7 C0..C7 B1..B5 P1..P15, H1..H3 of an HCL blob, N1..N9 of Nitro;
      * C0: certificates read */
     char id[8];
     bool ok;
@@ -94,7 +94,7 @@ struct attest_check {
     char expected[160];
     char actual[160];
 };
-#define ATTEST_MAX_CHECKS 48
+#define ATTEST_MAX_CHECKS 64
 struct attest_verdict {
     bool ok;
     bool simulated; /* the root is not AMD's */
@@ -181,6 +181,33 @@ MUST_CHECK enum rc attest_verify(struct attest_verdict *out,
                                  const struct wire_evidence *evidence,
                                  const struct attest_roots *roots,
                                  const struct attest_want *want, int64_t now_s);
+
+/* ---- AWS Nitro Enclaves: a second kind of evidence ---------------------- */
+
+#define ATTEST_NITRO_MAX  32768
+#define ATTEST_NITRO_PCRS 32
+/* What a document says; blobs borrow from it. Zeros where it cannot be read. */
+struct attest_nitro {
+    char module[128];
+    uint64_t timestamp_ms;
+    bool has_pcr[ATTEST_NITRO_PCRS];
+    uint8_t pcr[ATTEST_NITRO_PCRS][48];
+    struct wire_blob public_key, user_data, nonce; /* p NULL: null */
+};
+struct attest_nitro_want {
+    bool has_pcr[ATTEST_NITRO_PCRS];
+    uint8_t pcr[ATTEST_NITRO_PCRS][48];
+};
+/*
+ * N1..N8 at `now`, and N9 for each PCR wanted (want NULL: none). The root is
+ * pinned; nothing else is trusted. As attest_verify() otherwise; the members
+ * of SNP in the verdict stay zero. It is a tool's: no peer is judged by it.
+ */
+MUST_CHECK enum rc attest_nitro_verify(struct attest_verdict *out,
+                                       struct attest_nitro *facts,
+                                       const struct wire_blob *document,
+                                       const struct attest_nitro_want *want,
+                                       int64_t now_s);
 
 /* TEE_POLICY_HASH of a measurement. */
 void attest_policy_hash(uint8_t out[32],

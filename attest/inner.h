@@ -15,6 +15,8 @@ void attest_mark(struct attest_verdict *v, const char *id, const char *what,
         PRINTF_LIKE(6, 7);
 /* The row just added holds with a warning. */
 void attest_warn(struct attest_verdict *v);
+/* v->ok if all rows hold; else RC_ATTEST with the first that does not. */
+MUST_CHECK enum rc attest_verdict_end(struct attest_verdict *v);
 /* Least SNP security patch level a peer, and what we seal under, may have. */
 unsigned attest_snp_floor(enum attest_product product);
 const char *attest_product_name(enum attest_product p);

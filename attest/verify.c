@@ -73,6 +73,11 @@ enum rc attest_verify(struct attest_verdict *out,
     memset(out, 0, sizeof(*out));
     judge(out, evidence, roots, want ? want : &nothing, now_s);
     ERR_clear_error();
+    return attest_verdict_end(out);
+}
+
+enum rc attest_verdict_end(struct attest_verdict *out)
+{
     const struct attest_check *first = NULL;
     unsigned failed = 0;
     for (unsigned i = 0; i < out->n_checks; i++) {

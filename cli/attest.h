@@ -20,6 +20,12 @@ struct cli_report {
  */
 MUST_CHECK enum rc cli_report_read(struct cli_report *out, const char *path,
                                    const char *offset);
+/* What a verdict says: a JSON list of rows, or a line a row. */
+json_t *cli_rows_json(const struct attest_verdict *v);
+MUST_CHECK enum rc cli_rows_say(const struct attest_verdict *v);
+/* attest verify --kind nitro; pcrs: "0=HEX" each. */
+MUST_CHECK enum rc cli_nitro_verify(const char *path, int64_t now_s,
+                                    const struct cli_list *pcrs);
 void cli_report_free(struct cli_report *r);
 
 #endif

@@ -33,6 +33,8 @@ struct options {
     const char *at;
     const char *policy;
     const char *role;
+    const char *kind;
+    struct cli_list pcrs;
     bool allow_simulated;
 };
 struct allowed {
@@ -163,7 +165,7 @@ static void allow_any_root(struct attest_roots *out,
 
 /* ---- saying ------------------------------------------------------------- */
 
-static json_t *checks_json(const struct attest_verdict *v)
+json_t *cli_rows_json(const struct attest_verdict *v)
 {
     json_t *list = json_array();
     for (unsigned i = 0; i < v->n_checks; i++) {
@@ -177,10 +179,8 @@ static json_t *checks_json(const struct attest_verdict *v)
     return list;
 }
 
-static enum rc say_text(const struct attest_verdict *v, const char *hash)
+enum rc cli_rows_say(const struct attest_verdict *v)
 {
-    if (v->simulated)
-        cli_banner(false);
     for (unsigned i = 0; i < v->n_checks; i++) {
         const struct attest_check *c = &v->check[i];
         TRY(cli_say("%-4s %-4s %s: %s%s%s%s\n",
@@ -190,6 +190,14 @@ static enum rc say_text(const struct attest_verdict *v, const char *hash)
                     c->id, c->what, c->actual, c->ok ? "" : " (want ",
                     c->ok ? "" : c->expected, c->ok ? "" : ")"));
     }
+    return RC_OK;
+}
+
+static enum rc say_text(const struct attest_verdict *v, const char *hash)
+{
+    if (v->simulated)
+        cli_banner(false);
+    TRY(cli_rows_say(v));
     return cli_say("hash %s\n", hash);
 }
 
@@ -207,7 +215,7 @@ static enum rc say(const struct attest_verdict *v, enum rc rc)
     }
     json_t *o = json_pack("{s:b, s:b, s:s, s:o}", "ok", (int)v->ok, "simulated",
                           (int)v->simulated, "policy_hash", hex, "checks",
-                          checks_json(v));
+                          cli_rows_json(v));
     if (o && rc != RC_OK)
         json_object_set_new(o, "error", cli_error_json(rc));
     TRY(cli_say_json(o));
@@ -219,16 +227,13 @@ static enum rc say(const struct attest_verdict *v, enum rc rc)
 /* ---- the verb ----------------------------------------------------------- */
 
 static enum rc judge(const struct options *o, const struct cli_report *from,
-                     struct wire_blob *crl)
+                     struct wire_blob *crl, int64_t now_s)
 {
     WIRE(evidence) e = { 0 };
     struct attest_roots roots = { 0 };
     struct allowed allowed = { .n = 0 };
     struct attest_rules rules = { 0 };
     struct attest_want want = { .min_version = 2 };
-    int64_t now_s = clock_now_s();
-    if (o->at)
-        TRY(cli_time(&now_s, "--at", o->at));
     TRY(wire_blob_set(&e.report, from->report.p, from->report.len));
     if (from->hcl.p)
         want.hcl = &from->hcl;
@@ -246,16 +251,40 @@ static enum rc judge(const struct options *o, const struct cli_report *from,
     return say(v, attest_verify(v, &e, &roots, &want, now_s));
 }
 
-static enum rc run(const struct options *o)
+static enum rc run_snp(const struct options *o, int64_t now_s)
 {
     struct cli_report from = { 0 };
     struct wire_blob crl = { 0 };
-    enum rc rc = cli_report_read(&from, o->report, o->offset);
-    if (rc == RC_OK)
-        rc = judge(o, &from, &crl);
+    if (!o->vek || !o->chain)
+        return rc_raise(RC_ARG, "%s is missing", o->vek ? "--chain" : "--vek");
+    if (o->pcrs.n)
+        return rc_raise(RC_ARG, "--pcr: only with --kind nitro");
+    TRY(cli_report_read(&from, o->report, o->offset));
+    enum rc rc = judge(o, &from, &crl, now_s);
     free(crl.p);
     cli_report_free(&from);
     return rc;
+}
+
+static enum rc run_nitro(const struct options *o, int64_t now_s)
+{
+    if (o->offset || o->vek || o->chain || o->crl || o->policy || o->role ||
+        o->allow_simulated)
+        return rc_raise(RC_ARG, "--kind nitro takes --report, --at and --pcr: "
+                                "its certificates are in the document");
+    return cli_nitro_verify(o->report, now_s, &o->pcrs);
+}
+
+static enum rc run(const struct options *o)
+{
+    int64_t now_s = clock_now_s();
+    if (o->at)
+        TRY(cli_time(&now_s, "--at", o->at));
+    if (!o->kind || strcmp(o->kind, "snp") == 0)
+        return run_snp(o, now_s);
+    if (strcmp(o->kind, "nitro") == 0)
+        return run_nitro(o, now_s);
+    return rc_raise(RC_ARG, "--kind: want snp or nitro");
 }
 
 enum rc cmd_attest_verify(int argc, char **argv)
@@ -271,12 +300,8 @@ enum rc cmd_attest_verify(int argc, char **argv)
           .help = "where in that file they begin" },
         { .name = "--vek",
           .text = &o.vek,
-          .need = true,
           .help = "VCEK or VLEK certificate, DER or PEM" },
-        { .name = "--chain",
-          .text = &o.chain,
-          .need = true,
-          .help = "ASK and ARK, PEM" },
+        { .name = "--chain", .text = &o.chain, .help = "ASK and ARK, PEM" },
         { .name = "--crl", .text = &o.crl, .help = "the ARK's CRL, DER" },
         { .name = "--at",
           .text = &o.at,
@@ -287,6 +312,11 @@ enum rc cmd_attest_verify(int argc, char **argv)
         { .name = "--role",
           .text = &o.role,
           .help = "only what the policy lists for sidecar, ca or log" },
+        { .name = "--kind", .text = &o.kind, .help = "snp or nitro [snp]" },
+        { .name = "--pcr",
+          .list = &o.pcrs,
+          .once = true,
+          .help = "nitro: this PCR must be so, N=HEX; repeat" },
         { .name = "--allow-simulated",
           .flag = &o.allow_simulated,
           .help = "accept a root that is not AMD's" },

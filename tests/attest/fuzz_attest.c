@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Everything a stranger's evidence reaches: report, certificates, the host's
- * table, Azure's blob; and the policy file. Nothing a fuzzer makes may verify.
+ * table, Azure's blob, Nitro documents; and the policy file. Nothing a fuzzer makes may verify.
  */
 #include <assert.h>
 #include <stdint.h>
@@ -85,13 +85,32 @@ static void try_rules(const uint8_t *data, size_t len)
     assert(v.n_checks > 0 && v.n_checks < ATTEST_MAX_CHECKS);
 }
 
+/* Neither a document nor the CBOR in it is trusted to be one. */
+static void try_nitro(const uint8_t *data, size_t len)
+{
+    struct attest_verdict v;
+    struct attest_nitro n;
+    uint8_t *copy = malloc(len ? len : 1);
+    assert(copy);
+    memcpy(copy, data, len);
+    const struct wire_blob doc = { copy, len };
+    enum rc rc = attest_nitro_verify(&v, &n, &doc, NULL, 1795305600);
+    assert(rc == RC_ATTEST && !v.ok);
+    const struct wire_blob *fields[] = { &n.public_key, &n.user_data,
+                                         &n.nonce };
+    for (unsigned i = 0; i < 3; i++)
+        assert(!fields[i]->p || (fields[i]->p >= copy &&
+                                 fields[i]->p + fields[i]->len <= copy + len));
+    free(copy);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     if (len < 1 || len > 65536)
         return 0;
     struct attest_report r;
     struct wire_evidence e = { 0 };
-    switch (data[0] % 6) {
+    switch (data[0] % 7) {
     case 0:
         (void)!attest_report_parse(&r, data + 1, len - 1);
         break;
@@ -108,8 +127,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     case 4:
         try_hcl(data + 1, len - 1);
         break;
-    default:
+    case 5:
         try_rules(data + 1, len - 1);
+        break;
+    default:
+        try_nitro(data + 1, len - 1);
     }
     return 0;
 }

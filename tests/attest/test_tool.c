@@ -246,6 +246,70 @@ static void policy_hash_is_alone_on_its_line(void **state)
     }
 }
 
+static const char *nitro(const char *name)
+{
+    static char path[600];
+    snprintf(path, sizeof(path), "%s/nitro/%s", testdata(), name);
+    return path;
+}
+
+#define PCR0                                                                   \
+    "0=0f0b6b3e05d75450ab3cc91e6e105d2ffcb43edb4a4b7eccd63c9d2cf6e38c864"      \
+    "ff6cfe0b8209f8b37059e8cc73469a0"
+
+static void nitro_documents_are_a_kind_of_their_own(void **state)
+{
+    (void)state;
+    static const char file[] = "doc-2023-09-21-userdata.cbor";
+    static const struct {
+        const char *words[5];
+        int code;
+        const char *failing, *why;
+    } rows[] = {
+        { { "--at", "2023-09-21T23:09:57Z" }, 0, NULL, "at its time" },
+        { { NULL }, 7, "N5", "today" },
+        { { "--at", "2023-09-21T23:09:57Z", "--pcr", PCR0 }, 0, NULL, "PCR0" },
+        { { "--at", "2023-09-21T23:09:57Z", "--pcr", "1" PCR0 },
+          7,
+          "N9",
+          "PCR10 is another" },
+        { { "--pcr", "0=00" }, 2, NULL, "too short" },
+        { { "--pcr", "32=00" }, 2, NULL, "no such PCR" },
+        { { "--vek", "/dev/null" }, 2, NULL, "a certificate of its own" },
+        { { "--kind", "tdx" }, 2, NULL, "another kind" },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        const char *words[RUN_WORDS + 1] = { "attest", "verify",   "-o",
+                                             "json",   "--report", nitro(file),
+                                             "--kind", "nitro" };
+        bool kind = rows[i].words[0] && strcmp(rows[i].words[0], "--kind") == 0;
+        for (size_t k = 0; k < 5; k++)
+            words[(kind ? 6 : 8) + k] = rows[i].words[k];
+        struct run r;
+        print_message("%s\n", rows[i].why);
+        run_mpcsign(&r, words);
+        assert_code(&r, rows[i].code);
+        json_t *o = run_json(&r);
+        if (rows[i].code != 2)
+            assert_string_equal(json_string_value(json_object_get(o, "kind")),
+                                "nitro");
+        if (rows[i].failing)
+            assert_true(failed(o, rows[i].failing) && n_failed(o) == 1);
+        json_decref(o);
+        run_free(&r);
+    }
+    struct run r;
+    RUN(&r, "attest", "verify", "--kind", "nitro", "--report", nitro(file));
+    assert_code(&r, 7);
+    assert_non_null(strstr(r.out, "FAIL N5"));
+    assert_non_null(strstr(r.out, "user data  48656c6c6f20"));
+    run_free(&r);
+    RUN(&r, "attest", "verify", "--report", nitro(file));
+    assert_code(&r, 2);
+    assert_non_null(strstr(r.err, "--vek is missing"));
+    run_free(&r);
+}
+
 #ifdef MPC_SIMULATED_TEE
 /* SHA-384 of the file, as FIPS 180-4's example has it for "abc". */
 static void measure_is_what_the_simulator_would_say(void **state)
@@ -287,6 +351,7 @@ int main(void)
         cmocka_unit_test(show_prints_what_a_person_asks),
         cmocka_unit_test(show_tells_what_is_out_of_shape),
         cmocka_unit_test(policy_hash_is_alone_on_its_line),
+        cmocka_unit_test(nitro_documents_are_a_kind_of_their_own),
 #ifdef MPC_SIMULATED_TEE
         cmocka_unit_test(measure_is_what_the_simulator_would_say),
 #endif
