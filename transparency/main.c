@@ -88,6 +88,29 @@ static enum rc open_append(struct log_server *ls)
     return log_appender_start(&ls->appender, &ls->public, (unsigned)per_s);
 }
 
+/* A sidecar cosigns as <deployment>/node<id>: the policy knows its URI. */
+static enum rc cosigner_uri(void *ctx, char out[HTTP_URI_MAX], const char *name)
+{
+    struct log_server *ls = ctx;
+    char node[TLOG_NAME_MAX];
+    enum rc rc = rc_raise(RC_UNKNOWN,
+                          "%s is no node of the policy; an https URL is an "
+                          "attested sidecar's",
+                          name);
+    const struct policy *p = policy_chain_head(daemon_chain_lock(ls->chain));
+    for (unsigned i = 0; i < p->n_nodes; i++) {
+        snprintf(node, sizeof(node), "%s/node%u", ls->d.deployment,
+                 p->node[i].id);
+        if (strcmp(node, name) != 0)
+            continue;
+        snprintf(out, HTTP_URI_MAX, "%s", p->node[i].uri);
+        rc = RC_OK;
+    }
+    daemon_chain_unlock(ls->chain);
+    return rc;
+}
+
+/* After the channel: those elsewhere are asked over it. */
 static enum rc open_witnesses(struct log_server *ls)
 {
     const char *path = conf_get(ls->d.conf, "witnesses");
@@ -102,18 +125,24 @@ static enum rc open_witnesses(struct log_server *ls)
     TRY(file_read(&text, &len, path, TLOG_TRUST_TEXT_MAX));
     if (tlog_trust_read(trust, (char *)text, len) != RC_OK)
         return rc_prefix(RC_PARSE, "%s: ", path);
+    struct log_attested attested = {
+        .tls = ls->d.client_tls,
+        .guard = attest_channel_client_guard(ls->d.channel),
+        .uri = cosigner_uri,
+        .ctx = ls,
+    };
     return log_witnesses_start(&ls->witnesses, &ls->public, ls->appender,
-                               TAKE(trust), ls->d.state_dir);
+                               TAKE(trust), ls->d.state_dir, &attested);
 }
 
 static enum rc start(struct log_server *ls)
 {
     TRY(open_store(ls));
     TRY(open_append(ls));
-    TRY(open_witnesses(ls));
     TRY(daemon_chain_open(&ls->chain, &ls->d, &ls->public.vkey));
     struct attest_channel_host host = daemon_chain_host(ls->chain);
     TRY(daemon_channel(&ls->d, &host));
+    TRY(open_witnesses(ls));
     TRY(open_public(ls));
     TRY(daemon_listen(&ls->d, log_peer_routes, ls, PEER_THREADS));
     return daemon_ready(&ls->d);

@@ -329,19 +329,35 @@ static void *run(void *arg)
     return NULL;
 }
 
-static enum rc open_peers(struct log_witnesses *ws)
+static enum rc open_peer(struct log_witnesses *ws, unsigned i,
+                         const struct log_attested *attested)
+{
+    const struct tlog_trust_witness *w = &ws->trust->witness[i];
+    char uri[HTTP_URI_MAX];
+    bool https = strncmp(w->url, "https:", 6) == 0;
+    if (https && attested &&
+        attested->uri(attested->ctx, uri, w->key.name) != RC_OK)
+        return rc_prefix(RC_ARG, "witness %s: ", w->name);
+    if (http_peer_new(&ws->w[i].peer, ws->client, w->url,
+                      https && attested ? uri : NULL, 1) != RC_OK)
+        return rc_prefix(RC_ARG, "witness %s: ", w->name);
+    return RC_OK;
+}
+
+static enum rc open_peers(struct log_witnesses *ws,
+                          const struct log_attested *attested)
 {
     uint8_t h[32];
     char hex[ENC_HEX_SIZE(32)];
     hash256(h, ws->p->vkey.name, strlen(ws->p->vkey.name));
     snprintf(ws->head_path, sizeof(ws->head_path), "/%s/checkpoint",
              enc_hex(hex, h, 32));
-    TRY(http_client_new(&ws->client, NULL, NULL));
+    TRY(http_client_new(&ws->client, attested ? &attested->tls : NULL,
+                        attested ? &attested->guard : NULL));
     TRY(http_loop_new(&ws->loop, ws->client));
     for (unsigned i = 0; i < ws->trust->n_witnesses; i++)
         if (ws->trust->witness[i].url[0])
-            TRY(http_peer_new(&ws->w[i].peer, ws->client,
-                              ws->trust->witness[i].url, NULL, 1));
+            TRY(open_peer(ws, i, attested));
     return RC_OK;
 }
 
@@ -359,7 +375,8 @@ OWNED_STRUCT(log_witnesses);
 
 enum rc log_witnesses_start(struct log_witnesses **out, struct log_public *p,
                             struct log_appender *a, struct tlog_trust *trust,
-                            const char *dir)
+                            const char *dir,
+                            const struct log_attested *attested)
 {
     OWN_S(log_witnesses) *ws = calloc(1, sizeof(*ws));
     if (!ws) {
@@ -376,7 +393,7 @@ enum rc log_witnesses_start(struct log_witnesses **out, struct log_public *p,
     pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
     pthread_cond_init(&ws->wake, &steady);
     pthread_condattr_destroy(&steady);
-    TRY(open_peers(ws));
+    TRY(open_peers(ws, attested));
     TRY(look_at_all(ws));
     pthread_mutex_lock(&p->mu);
     p->want_cosigned = true;

@@ -18,21 +18,32 @@ sign() {
     psign "$tmp/doc" "$tmp/sig"
 }
 # the verifier key of a cosigner: name, key id, type and key
-cosigner() { # node
-    local hex id
+cosigner() { # node [another id]
+    local hex id name=dev/node${2:-$1}
     hex=$(ask "$1" v1/status | sed -E 's/.*"identity":"([0-9a-f]{64})".*/\1/')
     printf '\004' >"$tmp/key"
     printf '%b' "$(sed -E 's/../\\x&/g' <<<"$hex")" >>"$tmp/key"
-    id=$({ printf 'dev/node%s\n' "$1"; cat "$tmp/key"; } | sha256sum |
-        cut -c 1-8)
-    printf 'dev/node%s+%s+%s' "$1" "$id" "$(base64 -w 0 "$tmp/key")"
+    id=$({ echo "$name"; cat "$tmp/key"; } | sha256sum | cut -c 1-8)
+    printf '%s+%s+%s' "$name" "$id" "$(base64 -w 0 "$tmp/key")"
 }
 must sign
-for i in 1 2 3; do
-    echo "witness n$i $(cosigner $i) unix:$(conf "node$i" socket)"
-done >"$tmp/witnesses"
+# one on this machine, two over the attested channel
+{
+    echo "witness n1 $(cosigner 1) unix:$(conf node1 socket)"
+    echo "witness n2 $(cosigner 2) https://$(conf node2 listen)"
+    echo "witness n3 $(cosigner 3) https://$(conf node3 listen)"
+} >"$tmp/witnesses"
 printf 'group all 3 n1 n2 n3\nquorum all\n' >>"$tmp/witnesses"
 must "$mpcsign" dev kill log
+
+# a name that is no node of the policy has no attested port
+printf 'witness n9 %s https://%s\nquorum n9\n' "$(cosigner 2 9)" \
+    "$(conf node2 listen)" >"$tmp/nobody"
+{ cat "$MPC_DEV/log/daemon.cnf"; echo "witnesses = $tmp/nobody"; } \
+    >"$tmp/nobody.cnf"
+refuse 'witness n9: dev/node9 is no node of the policy' \
+    timeout 60 "$build/bin/mpc-log" -c "$tmp/nobody.cnf"
+
 printf 'witnesses = %s\n' "$tmp/witnesses" >>"$MPC_DEV/log/daemon.cnf"
 must "$mpcsign" dev start log
 wait_for 20 sign

@@ -240,7 +240,7 @@ static void close_log(struct world *w)
 static enum rc start(struct world *w)
 {
     return log_witnesses_start(&w->ws, &w->public, w->a, two_of_three(w),
-                               w->d.dir);
+                               w->d.dir, NULL);
 }
 
 static void world_open(struct world *w)
@@ -281,6 +281,20 @@ static void set_mute(struct a_witness *w, bool mute)
     pthread_mutex_lock(&w->mu);
     w->mute = mute;
     pthread_mutex_unlock(&w->mu);
+}
+
+/* Nobody is asked over TLS without the attested channel's guard. */
+static void an_attested_witness_needs_the_channel(void **state)
+{
+    (void)state;
+    static struct world w;
+    world_open(&w);
+    struct tlog_trust *t = two_of_three(&w);
+    strcpy(t->witness[0].url, "https://127.0.0.1:1");
+    assert_rc(log_witnesses_start(&w.ws, &w.public, w.a, t, w.d.dir, NULL),
+              RC_ARG);
+    assert_non_null(strstr(rc_text(), "witness w0: "));
+    world_close(&w);
 }
 
 static void a_quorum_of_cosignatures_is_shown(void **state)
@@ -391,6 +405,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_witness_answers_as_the_vectors_say),
         cmocka_unit_test(other_requests_are_refused),
+        cmocka_unit_test(an_attested_witness_needs_the_channel),
         cmocka_unit_test(a_quorum_of_cosignatures_is_shown),
         cmocka_unit_test(a_witness_that_moved_by_itself_is_caught_up_with),
         cmocka_unit_test(an_old_copy_refuses_to_run),
