@@ -11,6 +11,7 @@
 
 #define SIDECAR_DEFAULT "/run/mpc/sidecar.sock"
 #define STATUS_MS       5000
+#define KEY_MS          5000
 
 OWNED_STRUCT(http_client);
 
@@ -61,6 +62,17 @@ enum rc cli_ask(struct http_answer *out, const char *socket, const char *path,
     TRY(put_want(peer));
     return http_ask(out, peer, body ? "POST" : "GET", path, body, len,
                     CLI_REPLY_MAX, clock_mono_ms() + timeout_ms);
+}
+
+enum rc cli_ask_key(struct wire_key *out, const char *name)
+{
+    char path[128];
+    struct http_answer a;
+    snprintf(path, sizeof(path), "/v1/key/%.80s", name);
+    TRY(cli_ask(&a, NULL, path, NULL, 0, KEY_MS));
+    enum rc rc = wire_key_decode(out, (const char *)a.body, a.body_len);
+    http_answer_free(&a);
+    return rc;
 }
 
 static enum rc parse_object(json_t **out, const struct http_answer *a)

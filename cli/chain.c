@@ -12,7 +12,6 @@
 #include "ca/ca.h"
 
 #define CERT_MS 10000
-#define ASK_MS  5000
 
 OWNED_BY(X509, X509_free);
 OWNED_BY(BIO, BIO_free_all);
@@ -22,14 +21,8 @@ OWNED_BY(ASN1_OBJECT, ASN1_OBJECT_free);
 
 static enum rc ask_class(char out[12], const char *name)
 {
-    char path[128];
-    struct http_answer a;
     WIRE(key) key = { 0 };
-    snprintf(path, sizeof(path), "/v1/key/%.80s", name);
-    TRY(cli_ask(&a, NULL, path, NULL, 0, ASK_MS));
-    enum rc rc = wire_key_decode(&key, (const char *)a.body, a.body_len);
-    http_answer_free(&a);
-    TRY(rc);
+    TRY(cli_ask_key(&key, name));
     memcpy(out, key.class, sizeof(key.class));
     return RC_OK;
 }

@@ -79,17 +79,11 @@ enum rc cmd_key_show(int argc, char **argv)
         { 0 },
     };
     bool done;
-    char path[128];
-    struct http_answer a;
     WIRE(key) key = { 0 };
     TRY(cli_args(&done, rows, argc, argv));
     if (done)
         return RC_OK;
-    snprintf(path, sizeof(path), "/v1/key/%.80s", name);
-    TRY(cli_ask(&a, NULL, path, NULL, 0, ASK_MS));
-    enum rc rc = wire_key_decode(&key, (const char *)a.body, a.body_len);
-    http_answer_free(&a);
-    TRY(rc);
+    TRY(cli_ask_key(&key, name));
     return cli_json() ? cli_say_json(key_json(&key)) : say_key(&key);
 }
 

@@ -192,6 +192,8 @@ const char *cli_sidecar(void);
 MUST_CHECK enum rc cli_ask(struct http_answer *out, const char *socket,
                            const char *path, const void *body, size_t len,
                            int timeout_ms);
+/* What it says of that key; free with wire_key_free(). */
+MUST_CHECK enum rc cli_ask_key(struct wire_key *out, const char *name);
 /* GET a JSON object. */
 MUST_CHECK enum rc cli_ask_json(json_t **out, const char *socket,
                                 const char *path);

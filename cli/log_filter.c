@@ -11,8 +11,6 @@
 #include "base/enc.h"
 #include "base/hash.h"
 
-#define ASK_MS 5000
-
 static void hash_hex(char out[65], const uint8_t *p, size_t len)
 {
     uint8_t h[32];
@@ -32,14 +30,8 @@ enum rc cli_log_hex(char out[65], const char *option, const char *text)
 /* A name: its group key as the sidecar tells it. */
 static enum rc ask_key(uint8_t group[32], const char *name)
 {
-    char path[128];
-    struct http_answer a;
     WIRE(key) key = { 0 };
-    snprintf(path, sizeof(path), "/v1/key/%.80s", name);
-    TRY(cli_ask(&a, NULL, path, NULL, 0, ASK_MS));
-    enum rc rc = wire_key_decode(&key, (const char *)a.body, a.body_len);
-    http_answer_free(&a);
-    TRY(rc);
+    TRY(cli_ask_key(&key, name));
     if (key.epoch == 0)
         return rc_raise(
                 RC_UNKNOWN, "--key: %.80s has no key of its own%s", name,
