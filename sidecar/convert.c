@@ -4,6 +4,15 @@
 
 #include <string.h>
 
+const struct wire_growth *proof_growth(const struct wire_appended *in,
+                                       uint64_t size)
+{
+    for (size_t i = 0; i < in->growth.n; i++)
+        if (in->growth.at[i].from == size)
+            return &in->growth.at[i];
+    return NULL;
+}
+
 enum rc path_from_wire(struct tlog_path *out, const struct wire_hash *at,
                        size_t n)
 {

@@ -16,11 +16,6 @@
 
 typedef unsigned long long llu;
 
-static bool same_root(const struct tlog_hash *a, const struct tlog_hash *b)
-{
-    return memcmp(a->b, b->b, 32) == 0;
-}
-
 /* ---- a fork ----------------------------------------------------------------- */
 
 /* Durable, once: what was found first stands. */
@@ -100,11 +95,12 @@ enum known { KNOWN_OURS, KNOWN_OTHER, KNOWN_NOT };
 static enum known known(const struct node *n, const struct tlog_checkpoint *cp)
 {
     if (cp->size == n->head)
-        return same_root(&cp->root, &n->head_root) ? KNOWN_OURS : KNOWN_OTHER;
+        return tlog_hash_equal(&cp->root, &n->head_root) ? KNOWN_OURS
+                                                         : KNOWN_OTHER;
     for (unsigned i = 0; i < HEADS_MAX; i++)
         if (n->heads[i].size == cp->size)
-            return same_root(&cp->root, &n->heads[i].root) ? KNOWN_OURS
-                                                           : KNOWN_OTHER;
+            return tlog_hash_equal(&cp->root, &n->heads[i].root) ? KNOWN_OURS
+                                                                 : KNOWN_OTHER;
     return KNOWN_NOT;
 }
 
@@ -225,21 +221,12 @@ static void greet_all(struct node *n, bool first)
 
 /* ---- comparing: the log shows growth from all of them ----------------------------- */
 
-static const struct wire_growth *growth_from(const struct wire_appended *in,
-                                             uint64_t size)
-{
-    for (size_t i = 0; i < in->growth.n; i++)
-        if (in->growth.at[i].from == size)
-            return &in->growth.at[i];
-    return NULL;
-}
-
 /* *shown: the log answered for this size at all. RC_LOG: it does not grow. */
 static enum rc grows(bool *shown, struct tlog_path *path,
                      const struct wire_appended *in, const struct head *from,
                      const struct tlog_checkpoint *to)
 {
-    const struct wire_growth *g = growth_from(in, from->size);
+    const struct wire_growth *g = proof_growth(in, from->size);
     *shown = g != NULL && from->size <= to->size;
     if (!*shown)
         return RC_OK;

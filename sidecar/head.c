@@ -21,11 +21,6 @@ static enum rc two_roots(uint64_t size)
     return rc_raise(RC_LOG, "log: two roots of size %llu", (llu)size);
 }
 
-static bool same_root(const struct tlog_hash *a, const struct tlog_hash *b)
-{
-    return memcmp(a->b, b->b, 32) == 0;
-}
-
 static enum rc behind(const struct node *n, uint64_t size, uint64_t from)
 {
     return rc_raise(RC_HEAD_BEHIND,
@@ -43,7 +38,7 @@ static enum rc find_older(bool *found, const struct node *n,
         const struct head *h = &n->heads[i];
         if (h->size == 0 || h->size != cp->size)
             continue;
-        if (!same_root(&h->root, &cp->root))
+        if (!tlog_hash_equal(&h->root, &cp->root))
             return two_roots(cp->size);
         *found = true;
     }
@@ -62,8 +57,8 @@ enum rc head_check(const struct node *n, const struct tlog_checkpoint *cp,
     if (n->head == 0)
         return RC_OK;
     if (cp->size == n->head)
-        return same_root(&cp->root, &n->head_root) ? RC_OK
-                                                   : two_roots(cp->size);
+        return tlog_hash_equal(&cp->root, &n->head_root) ? RC_OK
+                                                         : two_roots(cp->size);
     TRY(path_from_wire(&path, g->path.at, g->path.n));
     bool forward = cp->size > n->head;
     bool ours = false;

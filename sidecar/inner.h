@@ -296,6 +296,9 @@ void node_answer(struct node *n, uint64_t call, enum rc rc, char *json,
 /* convert.c: wire structs to the rooms' structs and back */
 MUST_CHECK enum rc proof_from_wire(struct tlog_proof *out,
                                    const struct wire_proof *in);
+/* The log's answer for a signer of that size; NULL: it has none. */
+const struct wire_growth *proof_growth(const struct wire_appended *in,
+                                       uint64_t size);
 MUST_CHECK enum rc path_from_wire(struct tlog_path *out,
                                   const struct wire_hash *at, size_t n);
 MUST_CHECK enum rc proof_copy(struct wire_proof *out,

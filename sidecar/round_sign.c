@@ -99,20 +99,11 @@ static void replied(struct node *n, void *arg, uint32_t from, enum rc rc,
 
 /* ---- sending ------------------------------------------------------------------------------- */
 
-static const struct wire_growth *growth_from(const struct wire_appended *in,
-                                             uint64_t size)
-{
-    for (size_t i = 0; i < in->growth.n; i++)
-        if (in->growth.at[i].from == size)
-            return &in->growth.at[i];
-    return NULL;
-}
-
 /* What one signer gets: every item, with growth from its own last size. */
 static enum rc set_growth(struct round *r, unsigned at,
                           const struct wire_appended *in)
 {
-    const struct wire_growth *g = r->from[at] ? growth_from(in, r->from[at])
+    const struct wire_growth *g = r->from[at] ? proof_growth(in, r->from[at])
                                               : NULL;
     for (unsigned s = 0; s < r->n_shots; s++) {
         struct wire_growth *to = &r->shot[s].item.growth;

@@ -59,8 +59,7 @@ enum rc tlog_checkpoint_sign(char *out, size_t cap,
     return RC_OK;
 }
 
-/* Takes one line off *p, without its LF; NULL when there is none. */
-static const char *take_line(const char **p, size_t *left, size_t *len)
+const char *tlog_note_take_line(const char **p, size_t *left, size_t *len)
 {
     const char *line = *p;
     const char *lf = *left ? memchr(line, '\n', *left) : NULL;
@@ -86,20 +85,20 @@ enum rc tlog_checkpoint_parse(struct tlog_checkpoint *out, const char *body,
 {
     struct tlog_checkpoint cp = { .size = 0 };
     size_t n;
-    const char *line = take_line(&body, &len, &n);
+    const char *line = tlog_note_take_line(&body, &len, &n);
     if (!line || n == 0 || n >= sizeof(cp.origin) || memchr(line, '\0', n))
         return rc_raise(RC_PARSE, "checkpoint: origin missing or too long");
     memcpy(cp.origin, line, n);
-    line = take_line(&body, &len, &n);
+    line = tlog_note_take_line(&body, &len, &n);
     if (!line)
         return rc_raise(RC_PARSE, "checkpoint: no size line");
     TRY(enc_undec(&cp.size, line, n));
-    line = take_line(&body, &len, &n);
+    line = tlog_note_take_line(&body, &len, &n);
     if (!line)
         return rc_raise(RC_PARSE, "checkpoint: no root line");
     TRY(parse_root(&cp.root, line, n));
     while (len > 0) { /* extension lines say nothing to us */
-        if (!take_line(&body, &len, &n) || n == 0)
+        if (!tlog_note_take_line(&body, &len, &n) || n == 0)
             return rc_raise(RC_PARSE, "checkpoint: bad extension line");
     }
     if (!empty_root_ok(cp.size, &cp.root))

@@ -18,6 +18,5 @@ void tlog_range_root(struct tlog_hash *out, const struct tlog_range *r);
 
 /* Largest power of two smaller than n; n is at least 2. */
 uint64_t tlog_split(uint64_t n);
-bool tlog_hash_equal(const struct tlog_hash *a, const struct tlog_hash *b);
 
 #endif

@@ -58,6 +58,8 @@ bool tlog_note_clean(const char *p, size_t len);
 MUST_CHECK enum rc tlog_cosign_message(uint8_t out[NOTE_MESSAGE_MAX],
                                        size_t *len, const char *text,
                                        size_t text_len, uint64_t time);
+/* Takes one line off *p, without its LF; NULL when there is none. */
+const char *tlog_note_take_line(const char **p, size_t *left, size_t *len);
 /* Body of a checkpoint, extension lines allowed. */
 MUST_CHECK enum rc tlog_checkpoint_parse(struct tlog_checkpoint *out,
                                          const char *body, size_t len);

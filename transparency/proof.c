@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/enc.h"
+#include "transparency/note.h"
 
 #define FIRST_LINE "c2sp.org/tlog-proof@v1\n"
 
@@ -51,19 +52,6 @@ enum rc tlog_proof_write(char *out, size_t cap, size_t *len,
     return RC_OK;
 }
 
-/* The next line with its LF taken; *p at its end. NULL: there is none. */
-static const char *take_line(const char **p, size_t *left, size_t *len)
-{
-    const char *line = *p;
-    const char *lf = *left ? memchr(line, '\n', *left) : NULL;
-    if (!lf)
-        return NULL;
-    *len = (size_t)(lf - line);
-    *left -= *len + 1;
-    *p = lf + 1;
-    return line;
-}
-
 static bool starts(const char *line, size_t len, const char *with)
 {
     return len >= strlen(with) && memcmp(line, with, strlen(with)) == 0;
@@ -82,7 +70,7 @@ static enum rc read_path(struct tlog_path *path, const char **p, size_t *left)
     for (;;) {
         size_t n;
         size_t got;
-        const char *line = take_line(p, left, &n);
+        const char *line = tlog_note_take_line(p, left, &n);
         if (!line)
             return rc_raise(RC_PARSE, "tlog-proof: no empty line after the "
                                       "hashes");
@@ -107,14 +95,14 @@ enum rc tlog_proof_read(struct tlog_proof *out, const char *text, size_t len,
     if (entry_len > TLOG_ENTRY_MAX)
         return rc_raise(RC_TOO_LARGE, "entry: %zu bytes, at most %d", entry_len,
                         TLOG_ENTRY_MAX);
-    const char *line = take_line(&text, &len, &n);
+    const char *line = tlog_note_take_line(&text, &len, &n);
     if (!line || !starts(line, n + 1, FIRST_LINE))
         return rc_raise(RC_PARSE,
                         "tlog-proof: first line is not c2sp.org/tlog-proof@v1");
-    line = take_line(&text, &len, &n);
+    line = tlog_note_take_line(&text, &len, &n);
     if (line && starts(line, n, "extra ")) {
         TRY(read_extra(line + 6, n - 6));
-        line = take_line(&text, &len, &n);
+        line = tlog_note_take_line(&text, &len, &n);
     }
     if (!line || !starts(line, n, "index "))
         return rc_raise(RC_PARSE, "tlog-proof: no index line");

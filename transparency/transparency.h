@@ -28,6 +28,7 @@ struct tlog_path {
     unsigned n;
 };
 
+bool tlog_hash_equal(const struct tlog_hash *a, const struct tlog_hash *b);
 void tlog_leaf_hash(struct tlog_hash *out, const void *entry, size_t len);
 void tlog_node_hash(struct tlog_hash *out, const struct tlog_hash *l,
                     const struct tlog_hash *r);

@@ -118,7 +118,7 @@ static enum rc judge_head(struct log_witnesses *ws, unsigned i,
     tlog_store_stats(ws->p->store, &st);
     if (cp.size <= st.size) {
         TRY(tlog_store_root(ws->p->store, &root, cp.size));
-        if (memcmp(root.b, cp.root.b, 32) == 0) {
+        if (tlog_hash_equal(&root, &cp.root)) {
             ws->w[i].known = cp.size;
             return RC_OK;
         }
