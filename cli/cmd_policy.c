@@ -1,28 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mpcsign policy show: the version in force, in words. */
-#include "cli/inner.h"
+#include "cli/policy.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "base/enc.h"
-
-#define ASK_MS 5000
-
-/* The newest version this sidecar holds. */
-static enum rc newest(struct policy **out)
-{
-    struct http_answer a;
-    WIRE(policies) all = { 0 };
-    TRY(cli_ask(&a, NULL, "/v1/policy", NULL, 0, ASK_MS));
-    enum rc rc = wire_policies_decode(&all, (const char *)a.body, a.body_len);
-    http_answer_free(&a);
-    TRY(rc);
-    if (all.versions.n == 0)
-        return rc_raise(RC_PARSE, "policy: the sidecar holds no version");
-    const struct wire_blob *b = &all.versions.at[all.versions.n - 1].policy;
-    return policy_parse(out, b->p, b->len);
-}
 
 static void kinds_of(char out[96], const struct policy_profile *f)
 {
@@ -130,7 +113,7 @@ enum rc cmd_policy_show(int argc, char **argv)
     TRY(cli_args(&done, rows, argc, argv));
     if (done)
         return RC_OK;
-    TRY(file ? cli_policy_read(&p, file) : newest(&p));
+    TRY(file ? cli_policy_read(&p, file) : cli_policy_newest(&p));
     if (!cli_json())
         return say_text(p);
     OWNED(json_t) *document = json_loadb((const char *)p->bytes, p->bytes_len,

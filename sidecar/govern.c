@@ -42,8 +42,8 @@ static enum rc keeps_holders(const struct policy *next, const struct key *k)
     return RC_OK;
 }
 
-static enum rc keeps_all_holders(const struct policy *next,
-                                 const struct node *n)
+/* Under lock. */
+enum rc govern_keeps_holders(const struct policy *next, const struct node *n)
 {
     for (unsigned i = 0; i < n->n_keys; i++)
         TRY(keeps_holders(next, &n->key[i]));
@@ -67,7 +67,7 @@ enum rc govern_check(struct govern_checked *out, struct node *n,
     TRY(policy_chain_check(&c.next, &c.approved, n->chain, in->policy.p,
                            in->policy.len, &descriptor, &requester, approvals,
                            (unsigned)s->approvals.n, now_s));
-    enum rc rc = keeps_all_holders(c.next, n);
+    enum rc rc = govern_keeps_holders(c.next, n);
     if (rc != RC_OK) {
         policy_free(c.next);
         return rc;

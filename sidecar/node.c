@@ -400,6 +400,7 @@ static const struct local_get local_gets[] = {
     { "/v1/cert/", ask_cert },
     { "/v1/session/", session_on_get },
     { "/v1/bundle/", ask_bundle },
+    { "/v1/policy/proposal/", govern_on_get_proposal },
 };
 
 static void on_get(struct node *n, uint64_t call, const char *path)
@@ -439,6 +440,8 @@ void node_on_local(struct node *n, uint64_t call, uid_t uid, const char *path,
         drive_on_create(n, call, body, len);
     else if (strcmp(path, "/v1/policy") == 0)
         govern_on_policy(n, call, body, len);
+    else if (strcmp(path, "/v1/policy/proposal") == 0)
+        govern_on_proposal(n, call, body, len);
     else
         node_answer(n, call, rc_raise(RC_UNKNOWN, "no such path"), NULL, 0);
 }

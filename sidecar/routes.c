@@ -144,6 +144,8 @@ const struct http_route sidecar_local_routes[] = {
     { "POST", "/v1/key/create", HTTP_LOCAL, 512 * 1024,      on_local },
     { "GET",  "/v1/keys",       HTTP_LOCAL, 0,               on_local },
     { "GET",  "/v1/policy",     HTTP_LOCAL, 0,               on_local },
+    { "POST", "/v1/policy/proposal",   HTTP_LOCAL, 1024 * 1024, on_local },
+    { "GET",  "/v1/policy/proposal/*", HTTP_LOCAL, 0,           on_local },
     { "GET",  "/v1/fork",       HTTP_LOCAL, 0,               on_local },
     { "GET",  "/v1/status",     HTTP_LOCAL, 0,               on_status },
     { "GET",  "/v1/key/*",      HTTP_LOCAL, 0,               on_local },
