@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <linux/sev-guest.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -21,39 +20,41 @@
 #define MIX_TCB         (1u << 5)
 #define MIX             (MIX_POLICY | MIX_MEASUREMENT | MIX_TCB)
 
-#define BUSY_TRIES 50
-#define BUSY_MS    100
-
 /* The firmware's answer: status, reserved, key. */
 #define RESP_KEY_AT 32
+
+static enum rc refused(int error)
+{
+    if (error != ENOTTY)
+        return rc_raise(RC_STORE, "sealing key: sev-guest: errno %d", error);
+    enum rc rc = rc_raise(RC_STORE, "sealing key: attestation lost: relaunch "
+                                    "the VM: the kernel has no key to the "
+                                    "firmware any more");
+    rc_hint("stop and start the VM: a reboot inside keeps the launch");
+    return rc;
+}
 
 static enum rc ask_device(uint8_t key[32], int fd, uint64_t tcb_version)
 {
     struct snp_derived_key_req req = { .guest_field_select = MIX,
                                        .tcb_version = tcb_version };
     struct snp_derived_key_resp resp = { .data = { 0 } };
-    int failed = -1;
-    int why = 0;
-    for (int i = 0; i < BUSY_TRIES && failed; i++) {
-        struct snp_guest_request_ioctl call = {
-            .msg_version = 1,
-            .req_data = (uint64_t)(uintptr_t)&req,
-            .resp_data = (uint64_t)(uintptr_t)&resp,
-        };
-        failed = ioctl(fd, SNP_GET_DERIVED_KEY, &call);
-        why = errno;
-        if (failed && call.vmm_error != SNP_GUEST_VMM_ERR_BUSY)
-            break;
-        if (failed)
-            (void)poll(NULL, 0, BUSY_MS);
-    }
+    struct snp_guest_request_ioctl call = {
+        .msg_version = 1,
+        .req_data = (uint64_t)(uintptr_t)&req,
+        .resp_data = (uint64_t)(uintptr_t)&resp,
+    };
+    /* Once: a kernel that gave up its key to the firmware never gets it back,
+     * and one that is throttled has waited long enough itself. */
+    int failed = ioctl(fd, SNP_GET_DERIVED_KEY, &call);
+    int why = errno;
     uint32_t status;
     memcpy(&status, resp.data, sizeof(status));
     if (!failed && status == 0)
         memcpy(key, resp.data + RESP_KEY_AT, 32);
     sodium_memzero(&resp, sizeof(resp));
     if (failed)
-        return rc_raise(RC_STORE, "sealing key: sev-guest: errno %d", why);
+        return refused(why);
     if (status != 0)
         return rc_raise(RC_STORE, "sealing key: firmware status %u", status);
     return RC_OK;
