@@ -221,17 +221,49 @@ MUST_CHECK enum rc attest_measure_file(uint8_t out[ATTEST_MEASUREMENT_LEN],
 
 /* ---- collecting: guest backends ---------------------------------------- */
 
-/* Connects or opens; "sim:/path/to.sock", "sev-guest". */
-MUST_CHECK enum rc attest_guest_open(int *fd, bool *simulated,
-                                     const char *device);
 /*
- * One report over report_data, with VEK and chain. fd stays the caller's.
- * One owner per process: serialise calls.
+ * A guest device: "auto", "sev-guest", "configfs-tsm", or in builds that
+ * simulate "sim:/path/to.sock". Thread-safe: requests go one at a time, and
+ * to the PSP one in two seconds, because a kernel that is throttled for a
+ * minute gives up its key to the firmware for good. After that no request is
+ * made any more in this process: every call fails at once with RC_ATTEST.
  */
-MUST_CHECK enum rc attest_guest_report(struct wire_evidence *out, int fd,
-                                       bool simulated,
-                                       const uint8_t report_data[64]);
+struct attest_guest;
+enum attest_guest_health {
+    ATTEST_GUEST_READY,
+    ATTEST_GUEST_FAILED,    /* the last request; the next may do */
+    ATTEST_GUEST_THROTTLED, /* the host let the last one wait too long */
+    ATTEST_GUEST_LOST,      /* until the VM is launched anew */
+};
+struct attest_guest_state {
+    const char *kind;  /* of the device that is used: "sev-guest" */
+    const char *state; /* "ready" "failed" "throttled" "lost" */
+    enum attest_guest_health health;
+    bool simulated;
+};
 
+/* RC_ARG: no such device in this build; RC_IO: it cannot be opened. */
+MUST_CHECK enum rc attest_guest_open(struct attest_guest **out,
+                                     const char *device);
+void attest_guest_free(struct attest_guest *g); /* NULL: nothing */
+OWNED_STRUCT(attest_guest);
+bool attest_guest_simulated(const struct attest_guest *g);
+void attest_guest_state(struct attest_guest_state *out, struct attest_guest *g);
+/* changed() is told each new state, on the thread that met it, no lock held;
+ * set it before other threads use g. */
+void attest_guest_watch(struct attest_guest *g,
+                        void (*changed)(void *ctx,
+                                        const struct attest_guest_state *state),
+                        void *ctx);
+/*
+ * One report over report_data, with VEK and chain as far as they came.
+ *
+ * Fails RC_ATTEST lost; RC_TIMEOUT throttled, or too many wait already;
+ *       RC_IO the device refuses or answers what cannot be
+ */
+MUST_CHECK enum rc attest_guest_report(struct wire_evidence *out,
+                                       struct attest_guest *g,
+                                       const uint8_t report_data[64]);
 /*
  * A key bound to this chip, measurement, guest policy and firmware level;
  * secret, the caller wipes it.
@@ -239,14 +271,17 @@ MUST_CHECK enum rc attest_guest_report(struct wire_evidence *out, int fd,
  * tcb_version  a level not above our report's committed_tcb: older firmware
  *              than that cannot derive the key. Keep it beside what is sealed.
  */
-MUST_CHECK enum rc attest_guest_derive(uint8_t key[32], int fd, bool simulated,
+MUST_CHECK enum rc attest_guest_derive(uint8_t key[32], struct attest_guest *g,
                                        uint64_t tcb_version);
+/* The descriptor that a child process asks for its own derived key by, once;
+ * stays g's. RC_ARG: this device derives none. */
+MUST_CHECK enum rc attest_guest_lend(int *fd, struct attest_guest *g);
 /* committed_tcb of our own report, as the firmware writes it. */
-MUST_CHECK enum rc attest_guest_committed_tcb(uint64_t *tcb, int fd,
-                                              bool simulated);
+MUST_CHECK enum rc attest_guest_committed_tcb(uint64_t *tcb,
+                                              struct attest_guest *g);
 /* RC_STORE for a level that broken firmware has: it comes from a file that
  * the host can write. */
-MUST_CHECK enum rc attest_guest_tcb_check(uint64_t tcb, int fd, bool simulated);
+MUST_CHECK enum rc attest_guest_tcb_check(uint64_t tcb, struct attest_guest *g);
 
 /* ---- the channel mpc-attest/1 ------------------------------------------ */
 /*
@@ -279,9 +314,8 @@ struct attest_channel_host {
 };
 struct attest_channel_config {
     const char *deployment;
-    const char *own_uri; /* mpc://deployment/role/name */
-    int guest_fd;        /* attest_guest_open; used for life, not closed */
-    bool guest_simulated;
+    const char *own_uri;        /* mpc://deployment/role/name */
+    struct attest_guest *guest; /* used for life, not closed */
     struct attest_roots roots;
     const char *tee_policy_hash; /* environment; narrows; NULL: unset; an
                                   * empty value leaves no hash at all */

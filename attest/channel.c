@@ -29,14 +29,14 @@ static enum rc keep(char out[HTTP_URI_MAX], const char *text, const char *what)
 /* Simulated hardware is asked for by name, and then is the only kind. */
 static enum rc check_roots(const struct attest_channel_config *c)
 {
-    if (c->guest_simulated == c->roots.allow_simulated)
+    bool simulated = attest_guest_simulated(c->guest);
+    if (simulated == c->roots.allow_simulated)
         return RC_OK;
     enum rc rc = rc_raise(RC_ATTEST,
-                          c->guest_simulated
-                                  ? "the guest device is simulated and "
-                                    "allow_simulated is no"
-                                  : "allow_simulated is yes and the guest "
-                                    "device is real: the two do not mix");
+                          simulated ? "the guest device is simulated and "
+                                      "allow_simulated is no"
+                                    : "allow_simulated is yes and the guest "
+                                      "device is real: the two do not mix");
     rc_hint("set allow_simulated only where everything is simulated");
     return rc;
 }
@@ -51,8 +51,8 @@ static enum rc configure(struct attest_channel *ch,
         return rc_raise(RC_ARG, "attested window: want 0..%d s",
                         CHANNEL_WINDOW_MAX);
     ch->window_ms = (c->window_s ? c->window_s : CHANNEL_WINDOW_S) * 1000;
-    ch->guest_fd = c->guest_fd;
-    ch->guest_simulated = c->guest_simulated;
+    ch->guest = c->guest;
+    ch->guest_simulated = attest_guest_simulated(c->guest);
     ch->roots = c->roots;
     ch->host = c->host;
     memcpy(ch->genesis, c->genesis, sizeof(ch->genesis));
@@ -155,8 +155,7 @@ enum rc attest_channel_report(struct attest_channel *ch,
                               const uint8_t report_data[64])
 {
     pthread_mutex_lock(&ch->guest_lock);
-    enum rc rc = attest_guest_report(out, ch->guest_fd, ch->guest_simulated,
-                                     report_data);
+    enum rc rc = attest_guest_report(out, ch->guest, report_data);
     pthread_mutex_unlock(&ch->guest_lock);
     if (rc != RC_OK)
         return rc;

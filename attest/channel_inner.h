@@ -50,7 +50,7 @@ struct attest_channel {
     pthread_mutex_t guest_lock; /* the device answers one at a time */
     char deployment[HTTP_URI_MAX];
     char own_uri[HTTP_URI_MAX];
-    int guest_fd;
+    struct attest_guest *guest;
     bool guest_simulated;
     struct attest_roots roots;
     bool narrowed;

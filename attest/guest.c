@@ -1,242 +1,341 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Collecting: one report over 64 bytes of ours, with the certificates the
- * platform hands out. Backends in a table: /dev/sev-guest, and in builds
- * that simulate, mpc-snpsim's socket. Public data only.
+ * The door of the guest devices: the table of backends, one request at a
+ * time, a bucket before the PSP, and the memory that it is lost.
  *
- * The kernel gives up its key to the firmware for good when a request is
- * cut off or throttled too long: after that every call says ENOTTY until the
- * machine is launched anew. So: one owner, no retries here.
+ * The kernel gives up its key to the firmware for good when a request is cut
+ * off or throttled for a minute: after that every call says ENOTTY until the
+ * machine is launched anew. So nothing here tries twice, and nothing asks a
+ * device that said so.
  */
 #include "attest/attest.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
 
-#include <linux/sev-guest.h>
-
-#include "attest/certs.h"
-#include "attest/guest.h"
-#include "attest/inner.h"
+#include "attest/backend.h"
 #include "attest/layout.h"
-#include "base/bytes.h"
 #include "base/clock.h"
-#include "base/sock.h"
 
-#define SEV_DEVICE     "/dev/sev-guest"
-#define REPORT_AT      0x20 /* in snp_report_resp.data */
-#define VMM_LEN        1    /* certificate buffer too small: certs_len says */
-#define PAGE           4096u
-#define SIM_TIMEOUT_MS 10000
+#define WAIT_MAX_MS 20000 /* further back in the queue: refused */
 
-/* ---- /dev/sev-guest ---------------------------------------------------- */
+static const struct attest_backend *const backends[] = {
+    /* "auto" tries from above */
+    &attest_backend_tsm,
+    &attest_backend_sev_guest,
+#ifdef MPC_SIMULATED_TEE
+    &attest_backend_sim,
+#endif
+};
+#define N_BACKENDS (sizeof(backends) / sizeof(*backends))
 
-static enum rc sev_open(int *fd)
+static struct attest_device psp = { .lock = PTHREAD_MUTEX_INITIALIZER,
+                                    .turn = PTHREAD_MUTEX_INITIALIZER };
+static int64_t pace_ms = 2000;
+
+void attest_guest_pace(int64_t every_ms)
 {
-    int got = open(SEV_DEVICE, O_RDWR | O_CLOEXEC);
-    if (got < 0) {
-        enum rc rc = rc_raise(RC_IO, SEV_DEVICE ": %s", strerror(errno));
-        rc_hint("run as an SEV-SNP guest, and let this user read and write "
-                "the device");
+    pthread_mutex_lock(&psp.turn);
+    pace_ms = every_ms;
+    psp.next_ms = 0;
+    pthread_mutex_unlock(&psp.turn);
+}
+
+void attest_guest_forget(void)
+{
+    pthread_mutex_lock(&psp.turn);
+    psp.health = ATTEST_GUEST_READY;
+    pthread_mutex_unlock(&psp.turn);
+}
+
+/* ---- health ------------------------------------------------------------ */
+
+void attest_guest_state(struct attest_guest_state *out, struct attest_guest *g)
+{
+    static const char *const names[] = { "ready", "failed", "throttled",
+                                         "lost" };
+    pthread_mutex_lock(&g->device->turn);
+    enum attest_guest_health h = g->device->health;
+    pthread_mutex_unlock(&g->device->turn);
+    *out = (struct attest_guest_state){ .kind = g->backend->name,
+                                        .state = names[h],
+                                        .health = h,
+                                        .simulated = g->backend->simulated };
+    if (g->backend->simulated)
+        out->kind = "simulated"; /* the row's name is half of an address */
+}
+
+void attest_guest_watch(struct attest_guest *g,
+                        void (*changed)(void *ctx,
+                                        const struct attest_guest_state *state),
+                        void *ctx)
+{
+    g->changed = changed;
+    g->changed_ctx = ctx;
+}
+
+/* Lost is lost: no later word changes it. */
+void attest_guest_note(struct attest_guest *g, enum attest_guest_health h)
+{
+    pthread_mutex_lock(&g->device->turn);
+    if (g->device->health != ATTEST_GUEST_LOST)
+        g->device->health = h;
+    pthread_mutex_unlock(&g->device->turn);
+}
+
+static enum rc lost(const struct attest_guest *g)
+{
+    enum rc rc = rc_raise(RC_ATTEST,
+                          "%s: attestation lost: relaunch the VM: the kernel "
+                          "has no key to the firmware any more",
+                          g->backend->simulated ? "simulator"
+                                                : g->backend->name);
+    rc_hint("relaunch the VM (stop and start it; a reboot inside keeps the "
+            "launch): no request is made to this device until then");
+    return rc;
+}
+
+enum rc attest_guest_lose(struct attest_guest *g)
+{
+    attest_guest_note(g, ATTEST_GUEST_LOST);
+    return lost(g);
+}
+
+/* ---- one at a time, one in two seconds --------------------------------- */
+
+static enum rc take_turn(int64_t *at_ms, struct attest_guest *g)
+{
+    struct attest_device *d = g->device;
+    if (d->health == ATTEST_GUEST_LOST)
+        return lost(g);
+    int64_t now = clock_mono_ms();
+    int64_t at = d->next_ms > now ? d->next_ms : now;
+    if (at - now > WAIT_MAX_MS) {
+        enum rc rc = rc_raise(RC_TIMEOUT,
+                              "%s: too many requests wait for the device: "
+                              "next turn in %lld s, at most %d",
+                              g->backend->name, (long long)(at - now) / 1000,
+                              WAIT_MAX_MS / 1000);
+        rc_hint("try again later: the PSP is asked once in %lld ms so that "
+                "the host does not throttle it",
+                (long long)pace_ms);
         return rc;
     }
-    *fd = got;
+    d->next_ms = at + (g->backend->psp ? pace_ms : 0);
+    *at_ms = at;
     return RC_OK;
 }
 
-struct sev_call {
-    struct snp_ext_report_req req;
-    struct snp_report_resp resp;
-    struct snp_guest_request_ioctl io;
-    void *pages;
-    size_t pages_len;
-};
-static void sev_unmap(struct sev_call *c)
+static void wait_until(int64_t at_ms)
 {
-    if (c->pages)
-        munmap(c->pages, c->pages_len);
-}
-
-static int sev_ask(struct sev_call *c, int fd, const uint8_t data[64])
-{
-    memset(&c->req, 0, sizeof(c->req));
-    memset(&c->resp, 0, sizeof(c->resp));
-    memset(&c->io, 0, sizeof(c->io));
-    memcpy(c->req.data.user_data, data, 64);
-    c->req.certs_address = (uintptr_t)c->pages;
-    c->req.certs_len = (uint32_t)c->pages_len;
-    c->io.msg_version = 1;
-    c->io.req_data = (uintptr_t)&c->req;
-    c->io.resp_data = (uintptr_t)&c->resp;
-    return ioctl(fd, SNP_GET_EXT_REPORT, &c->io) == 0 ? 0 : errno;
-}
-
-static enum rc sev_failed(const struct sev_call *c, int error)
-{
-    if (error != ENOTTY)
-        return rc_raise(RC_IO, "sev-guest: %s, firmware 0x%x, host 0x%x",
-                        strerror(error), c->io.fw_error, c->io.vmm_error);
-    enum rc rc = rc_raise(RC_ATTEST,
-                          "sev-guest: the kernel has no key to the firmware "
-                          "any more");
-    rc_hint("attestation is lost for this launch: relaunch the VM");
-    return rc;
-}
-
-/* The first call learns how many pages of certificates the host has. */
-static enum rc sev_size(struct sev_call *c, int fd, const uint8_t data[64],
-                        bool *done)
-{
-    int error = sev_ask(c, fd, data);
-    *done = error == 0;
-    if (error == 0)
-        return RC_OK;
-    if (error != EIO || c->io.vmm_error != VMM_LEN)
-        return sev_failed(c, error);
-    uint32_t want = c->req.certs_len;
-    if (want == 0 || want > ATTEST_TABLE_MAX)
-        return rc_raise(RC_TOO_LARGE, "sev-guest: %u bytes of certificates",
-                        want);
-    c->pages_len = (want + PAGE - 1) / PAGE * PAGE;
-    c->pages = mmap(NULL, c->pages_len, PROT_READ | PROT_WRITE,
-                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (c->pages != MAP_FAILED)
-        return RC_OK;
-    c->pages = NULL;
-    return rc_raise(RC_NOMEM, "sev-guest: certificate pages");
-}
-
-static enum rc sev_take(struct wire_evidence *out, const struct sev_call *c)
-{
-    uint32_t status;
-    uint32_t size;
-    memcpy(&status, c->resp.data, sizeof(status));
-    memcpy(&size, c->resp.data + 4, sizeof(size));
-    if (status != 0 || size != ATTEST_REPORT_LEN)
-        return rc_raise(RC_IO, "sev-guest: status 0x%x, report of %u bytes",
-                        status, size);
-    TRY(wire_blob_set(&out->report, c->resp.data + REPORT_AT,
-                      ATTEST_REPORT_LEN));
-    return attest_certs_take(out, c->pages, c->pages_len);
-}
-
-static enum rc sev_report(struct wire_evidence *out, int fd,
-                          const uint8_t data[64])
-{
-    __attribute__((cleanup(sev_unmap))) struct sev_call c = { 0 };
-    bool done;
-    TRY(sev_size(&c, fd, data, &done));
-    if (!done) {
-        int error = sev_ask(&c, fd, data);
-        if (error != 0)
-            return sev_failed(&c, error);
+    for (int64_t left; (left = at_ms - clock_mono_ms()) > 0;) {
+        struct timespec t = { .tv_sec = left / 1000,
+                              .tv_nsec = left % 1000 * 1000000 };
+        nanosleep(&t, NULL);
     }
-    return sev_take(out, &c);
 }
 
-/* ---- the simulator ----------------------------------------------------- */
-
-#ifdef MPC_SIMULATED_TEE
-static enum rc sim_exchange(uint8_t *body, size_t cap, size_t *len, int fd,
-                            uint8_t op, const uint8_t *what, size_t what_len)
+/* Waits for a place in the bucket, then for the device; RC_OK: locked. */
+static enum rc enter(enum attest_guest_health *before, struct attest_guest *g)
 {
-    uint8_t req[GUEST_HEAD_LEN + GUEST_BODY_MAX];
-    struct bytes_writer w = bytes_writer(req, sizeof(req));
-    bytes_put(&w, GUEST_MAGIC, GUEST_MAGIC_LEN);
-    bytes_put_u8(&w, op);
-    bytes_put_lp32(&w, what, what_len);
-    TRY(bytes_written(&w));
-    int64_t deadline = clock_mono_ms() + SIM_TIMEOUT_MS;
-    TRY(sock_write(fd, req, w.len, deadline));
-    uint8_t head[GUEST_REPLY_HEAD];
-    TRY(sock_read(fd, head, sizeof(head), deadline));
-    struct bytes_reader rd = bytes_reader(head, sizeof(head));
-    uint8_t status = bytes_get_u8(&rd);
-    uint32_t n = bytes_get_u32(&rd);
-    if (n > cap)
-        return rc_raise(RC_TOO_LARGE, "simulator: reply of %u bytes", n);
-    TRY(sock_read(fd, body, n, deadline));
-    if (status != GUEST_OK)
-        return rc_raise(RC_IO, "simulator: status 0x%x", status);
-    *len = n;
+    int64_t at = 0;
+    pthread_mutex_lock(&g->device->turn);
+    *before = g->device->health;
+    enum rc rc = take_turn(&at, g);
+    pthread_mutex_unlock(&g->device->turn);
+    TRY(rc);
+    wait_until(at);
+    pthread_mutex_lock(&g->device->lock);
+    struct attest_guest_state s;
+    attest_guest_state(&s, g); /* one before us may have met the end */
+    if (s.health != ATTEST_GUEST_LOST)
+        return RC_OK;
+    pthread_mutex_unlock(&g->device->lock);
+    return lost(g);
+}
+
+/* A backend that raised without a word on the device has failed. */
+static void leave(struct attest_guest *g, enum attest_guest_health before,
+                  enum rc rc)
+{
+    struct attest_guest_state s;
+    attest_guest_state(&s, g);
+    if (rc == RC_OK)
+        attest_guest_note(g, ATTEST_GUEST_READY);
+    else if (s.health == ATTEST_GUEST_READY)
+        attest_guest_note(g, ATTEST_GUEST_FAILED);
+    pthread_mutex_unlock(&g->device->lock);
+    attest_guest_state(&s, g);
+    if (s.health != before && g->changed)
+        g->changed(g->changed_ctx, &s);
+}
+
+/* ---- opening ----------------------------------------------------------- */
+
+static enum rc guest_new(struct attest_guest **out,
+                         const struct attest_backend *b, const char *argument)
+{
+    struct attest_guest *g = calloc(1, sizeof(*g));
+    if (!g)
+        return rc_raise(RC_NOMEM, "guest device: out of memory");
+    g->backend = b;
+    g->fd = -1;
+    pthread_mutex_init(&g->own_device.lock, NULL);
+    pthread_mutex_init(&g->own_device.turn, NULL);
+    g->device = b->psp ? &psp : &g->own_device;
+    enum rc rc = b->open(g, argument);
+    if (rc != RC_OK) {
+        attest_guest_free(g);
+        return rc;
+    }
+    *out = g;
     return RC_OK;
 }
 
-/* After a failure the stream may be out of step: it ends there. */
-enum rc attest_sim_ask(uint8_t *body, size_t cap, size_t *len, int fd,
-                       uint8_t op, const uint8_t *what, size_t what_len)
+/* The first that opens. Its keys come from /dev/sev-guest where it has none
+ * itself; without one the first who wants a key is told. */
+static enum rc open_auto(struct attest_guest **out)
 {
-    enum rc rc = sim_exchange(body, cap, len, fd, op, what, what_len);
-    if (rc != RC_OK)
-        shutdown(fd, SHUT_RDWR);
-    return rc;
+    char why[512] = "";
+    struct attest_guest *g = NULL;
+    for (size_t i = 0; i < N_BACKENDS && !g; i++) {
+        if (!backends[i]->automatic ||
+            guest_new(&g, backends[i], NULL) == RC_OK)
+            continue;
+        size_t at = strlen(why);
+        snprintf(why + at, sizeof(why) - at, "%s%s", at ? "; " : "", rc_text());
+    }
+    if (!g) {
+        enum rc rc = rc_raise(RC_IO, "no guest device: %s", why);
+        rc_hint("run in an SEV-SNP guest, and let this user read and write "
+                "its device");
+        return rc;
+    }
+    if (!g->backend->derive &&
+        guest_new(&g->keys, &attest_backend_sev_guest, NULL) != RC_OK)
+        g->keys = NULL;
+    *out = g;
+    return RC_OK;
 }
 
-static enum rc sim_report(struct wire_evidence *out, int fd,
-                          const uint8_t data[64])
+static enum rc unknown_device(void)
 {
-    uint8_t body[GUEST_REPLY_MAX];
-    size_t len = 0;
-    TRY(attest_sim_ask(body, sizeof(body), &len, fd, GUEST_OP_REPORT, data,
-                       GUEST_REPORT_BODY));
-    struct bytes_reader rd = bytes_reader(body, len);
-    const uint8_t *cert[3];
-    size_t cert_len[3];
-    const uint8_t *report = bytes_take(&rd, ATTEST_REPORT_LEN);
-    for (unsigned i = 0; i < 3; i++)
-        cert[i] = bytes_take_lp32(&rd, &cert_len[i]);
-    TRY(bytes_end(&rd, "simulator's report"));
-    TRY(wire_blob_set(&out->report, report, ATTEST_REPORT_LEN));
-    TRY(wire_blob_set(&out->vek, cert[0], cert_len[0]));
-    TRY(wire_list_new(&out->chain, 2));
-    TRY(wire_blob_set(&out->chain.at[0], cert[1], cert_len[1]));
-    return wire_blob_set(&out->chain.at[1], cert[2], cert_len[2]);
-}
-#endif
-
-/* ---- the door ---------------------------------------------------------- */
-
-enum rc attest_guest_open(int *fd, bool *simulated, const char *device)
-{
-    if (strcmp(device, "sev-guest") == 0) {
-        *simulated = false;
-        return sev_open(fd);
+    char names[128] = "auto";
+    for (size_t i = 0; i < N_BACKENDS; i++) {
+        size_t at = strlen(names);
+        snprintf(names + at, sizeof(names) - at, ", %s%s", backends[i]->name,
+                 strchr(backends[i]->name, ':') ? "/path/to/socket" : "");
     }
-#ifdef MPC_SIMULATED_TEE
-    if (strncmp(device, "sim:", 4) == 0) {
-        *simulated = true;
-        return sock_unix_connect(fd, device + 4);
-    }
-#endif
     enum rc rc = rc_raise(RC_ARG, "guest device: this build knows no such one");
-    rc_hint("sev-guest"
-#ifdef MPC_SIMULATED_TEE
-            ", or sim:/path/to/socket"
-#endif
-    );
+    rc_hint("want one of: %s", names);
     return rc;
 }
 
-enum rc attest_guest_report(struct wire_evidence *out, int fd, bool simulated,
+enum rc attest_guest_open(struct attest_guest **out, const char *device)
+{
+    if (strcmp(device, "auto") == 0)
+        return open_auto(out);
+    for (size_t i = 0; i < N_BACKENDS; i++) {
+        const char *name = backends[i]->name;
+        size_t len = strlen(name);
+        bool prefix = name[len - 1] == ':';
+        if (prefix ? strncmp(device, name, len) == 0
+                   : strcmp(device, name) == 0)
+            return guest_new(out, backends[i], prefix ? device + len : NULL);
+    }
+    return unknown_device();
+}
+
+void attest_guest_free(struct attest_guest *g)
+{
+    if (!g)
+        return;
+    attest_guest_free(g->keys);
+    if (g->backend->close)
+        g->backend->close(g);
+    if (g->fd >= 0)
+        close(g->fd);
+    pthread_mutex_destroy(&g->own_device.lock);
+    pthread_mutex_destroy(&g->own_device.turn);
+    free(g);
+}
+
+bool attest_guest_simulated(const struct attest_guest *g)
+{
+    return g->backend->simulated;
+}
+
+/* ---- asking ------------------------------------------------------------ */
+
+static enum rc report(struct wire_evidence *e, struct attest_guest *g,
+                      const uint8_t report_data[64])
+{
+    TRY(g->backend->report(e, g, report_data));
+    if (e->report.len != ATTEST_REPORT_LEN ||
+        (!g->backend->indirect &&
+         memcmp(e->report.p + SNP_REPORT_DATA, report_data, 64) != 0))
+        return rc_raise(RC_IO, "%s: a report over other data",
+                        g->backend->name);
+    return RC_OK;
+}
+
+enum rc attest_guest_report(struct wire_evidence *out, struct attest_guest *g,
                             const uint8_t report_data[64])
 {
     WIRE(evidence) e = { 0 };
-#ifdef MPC_SIMULATED_TEE
-    TRY(simulated ? sim_report(&e, fd, report_data)
-                  : sev_report(&e, fd, report_data));
-#else
-    if (simulated)
-        return rc_raise(RC_ARG, "this build knows no simulated device");
-    TRY(sev_report(&e, fd, report_data));
-#endif
-    if (e.report.len != ATTEST_REPORT_LEN ||
-        memcmp(e.report.p + SNP_REPORT_DATA, report_data, 64) != 0)
-        return rc_raise(RC_IO, "guest device: a report over other data");
+    enum attest_guest_health before;
+    TRY(enter(&before, g));
+    enum rc rc = report(&e, g, report_data);
+    leave(g, before, rc);
+    TRY(rc);
     *out = e;
     memset(&e, 0, sizeof(e));
+    return RC_OK;
+}
+
+/* Who derives for g, or the reason why nobody does. */
+static enum rc deriver(struct attest_guest **out, struct attest_guest *g)
+{
+    if (g->backend->derive) {
+        *out = g;
+        return RC_OK;
+    }
+    if (g->keys) {
+        *out = g->keys;
+        return RC_OK;
+    }
+    enum rc rc = rc_raise(RC_ARG,
+                          "%s: this device derives no keys, and what "
+                          "is sealed here needs one",
+                          g->backend->name);
+    rc_hint("device = auto, and let this user read and write /dev/sev-guest: "
+            "reports then come from %s and keys from there",
+            g->backend->name);
+    return rc;
+}
+
+enum rc attest_guest_derive(uint8_t key[32], struct attest_guest *g,
+                            uint64_t tcb_version)
+{
+    struct attest_guest *by = NULL;
+    enum attest_guest_health before;
+    TRY(deriver(&by, g));
+    TRY(enter(&before, by));
+    enum rc rc = by->backend->derive(key, by, tcb_version);
+    leave(by, before, rc);
+    return rc;
+}
+
+enum rc attest_guest_lend(int *fd, struct attest_guest *g)
+{
+    struct attest_guest *by = NULL;
+    enum attest_guest_health before;
+    TRY(deriver(&by, g));
+    TRY(enter(&before, by)); /* the child's request has this turn */
+    pthread_mutex_unlock(&by->device->lock);
+    *fd = by->fd;
     return RC_OK;
 }

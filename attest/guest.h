@@ -33,6 +33,8 @@
 #define GUEST_BAD_REQUEST 1
 #define GUEST_BAD_PARAM   0x16 /* the firmware's INVALID_PARAM */
 #define GUEST_FAILED      2
+#define GUEST_BUSY        3 /* throttled */
+#define GUEST_LOST        4 /* no key to the firmware: ENOTTY */
 
 /* Field select bits of a derived key, as the firmware counts them. */
 #define GUEST_MIX_POLICY      (1u << 0)

@@ -95,11 +95,4 @@ void attest_mark_equal(struct attest_verdict *v, const char *id,
 void attest_hcl_judge(struct attest_verdict *v, const uint8_t *raw,
                       const struct wire_blob *blob);
 
-#ifdef MPC_SIMULATED_TEE
-/* One request to mpc-snpsim and its reply (attest/guest.h); guest.c. */
-MUST_CHECK enum rc attest_sim_ask(uint8_t *body, size_t cap, size_t *len,
-                                  int fd, uint8_t op, const uint8_t *what,
-                                  size_t what_len);
-#endif
-
 #endif

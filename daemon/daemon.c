@@ -27,7 +27,7 @@ static const struct conf_option common[] = {
     { "listen", NULL, "127.0.0.1:0", "address of the attested peer listener" },
     { "state_dir", NULL, NULL, "directory of durable state" },
     { "pid_file", NULL, "", "written when ready" },
-    { "device", NULL, "sev-guest", "guest device: sev-guest or sim:PATH" },
+    { "device", NULL, "sev-guest", "guest device: auto, sev-guest, configfs-tsm or sim:PATH" },
     { "allow_simulated", NULL, "no", "accept a simulated root (not release)" },
     { "simulated_ark", NULL, "", "DER of the simulated root" },
     { "genesis", NULL, NULL, "file with the genesis policy" },
@@ -214,11 +214,31 @@ static enum rc read_config(struct daemon *d, const char *file)
     return set_logging(d);
 }
 
+/* Lost needs a person: nothing this process does brings it back. */
+static void device_changed(void *ctx, const struct attest_guest_state *state)
+{
+    (void)ctx;
+    if (state->health == ATTEST_GUEST_LOST)
+        log_error("device",
+                  "kind=%s state=%s why=\"attestation lost: "
+                  "relaunch the VM\"",
+                  state->kind, state->state);
+    else if (state->health == ATTEST_GUEST_READY)
+        log_info("device", "kind=%s state=%s", state->kind, state->state);
+    else
+        log_warn("device", "kind=%s state=%s", state->kind, state->state);
+}
+
 static enum rc open_guest(struct daemon *d)
 {
     const char *device;
     TRY(conf_need(&device, d->conf, "device"));
-    TRY(attest_guest_open(&d->guest_fd, &d->guest_simulated, device));
+    TRY(attest_guest_open(&d->guest, device));
+    d->guest_simulated = attest_guest_simulated(d->guest);
+    attest_guest_watch(d->guest, device_changed, NULL);
+    struct attest_guest_state state;
+    attest_guest_state(&state, d->guest);
+    device_changed(NULL, &state);
     if (d->guest_simulated && !d->roots.allow_simulated)
         return rc_raise(RC_ARG, "device: simulated, but allow_simulated is "
                                 "not set");
@@ -240,7 +260,7 @@ static void catch_signals(void)
 enum rc daemon_open(struct daemon *d, bool *done, int *status,
                     const struct daemon_program *program, int argc, char **argv)
 {
-    *d = (struct daemon){ .program = program, .guest_fd = -1 };
+    *d = (struct daemon){ .program = program };
     bool test = false;
     TRY(join_options(d));
     const char *file = read_args(d, done, status, &test, argc, argv);
@@ -267,8 +287,7 @@ enum rc daemon_channel(struct daemon *d, const struct attest_channel_host *host)
     struct attest_channel_config c = {
         .deployment = d->deployment,
         .own_uri = d->uri,
-        .guest_fd = d->guest_fd,
-        .guest_simulated = d->guest_simulated,
+        .guest = d->guest,
         .roots = d->roots,
         .tee_policy_hash = conf_get(d->conf, "TEE_POLICY_HASH"),
         .window_s = 600,
@@ -363,8 +382,7 @@ void daemon_close(struct daemon *d)
     notify_systemd("STOPPING=1");
     http_server_stop(d->peers);
     attest_channel_free(d->channel);
-    if (d->guest_fd >= 0)
-        close(d->guest_fd);
+    attest_guest_free(d->guest);
     if (d->pid_file[0])
         unlink(d->pid_file);
     conf_free(d->conf);

@@ -31,7 +31,7 @@ struct daemon {
     const char *deployment;
     const char *uri;
     const char *state_dir;
-    int guest_fd;
+    struct attest_guest *guest;
     bool guest_simulated;
     struct attest_roots roots;
     uint8_t *genesis; /* exact bytes, checked against the pin */

@@ -76,13 +76,13 @@ enum rc daemon_seal_tcb(const struct daemon *d, uint64_t *tcb)
         TRY(enc_unhex(be, sizeof(be), (const char *)text, len));
         struct bytes_reader r = bytes_reader(be, sizeof(be));
         *tcb = bytes_get_u64(&r);
-        return attest_guest_tcb_check(*tcb, d->guest_fd, d->guest_simulated);
+        return attest_guest_tcb_check(*tcb, d->guest);
     }
     if (rc != RC_UNKNOWN)
         return rc;
     uint64_t now;
     char out[17];
-    TRY(attest_guest_committed_tcb(&now, d->guest_fd, d->guest_simulated));
+    TRY(attest_guest_committed_tcb(&now, d->guest));
     snprintf(out, sizeof(out), "%016llx", (unsigned long long)now);
     TRY(file_write(path, out, 16, 0600));
     *tcb = now;
@@ -101,7 +101,7 @@ enum rc daemon_sealed_seed(const struct daemon *d, const char *path,
         return rc_raise(RC_STORE, "this processor has no AES instructions");
     uint64_t tcb;
     TRY(daemon_seal_tcb(d, &tcb));
-    TRY(attest_guest_derive(key, d->guest_fd, d->guest_simulated, tcb));
+    TRY(attest_guest_derive(key, d->guest, tcb));
     enum rc rc = file_read(&file, &len, path, FILE_LEN);
     if (rc == RC_OK) {
         TRY(unseal(seed, d, key, file, len));

@@ -139,12 +139,14 @@ static enum rc fork_vault(struct sidecar *sc)
     sc->id = (uint16_t)id;
     TRY(conf_need(&device, sc->d.conf, "device"));
     struct vault_config c = { .node = sc->id };
-    OWNED_FD fd = -1;
-    TRY(attest_guest_open(&fd, &c.seal_simulated, device));
+    /* a connection of the vault's own: it is closed here, kept there */
+    OWN_S(attest_guest) *guest = NULL;
+    TRY(attest_guest_open(&guest, device));
     TRY(daemon_seal_tcb(&sc->d, &c.tcb_version));
     TRY(attest_measure_file(c.measurement, "/proc/self/exe"));
     memcpy(c.cluster, sc->d.genesis_sha256, 32);
-    c.seal_fd = fd;
+    c.seal_simulated = attest_guest_simulated(guest);
+    TRY(attest_guest_lend(&c.seal_fd, guest));
     return vault_spawn(&sc->vault, &c);
 }
 

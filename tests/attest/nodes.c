@@ -142,8 +142,7 @@ struct attest_channel_config node_config(struct node *n, int64_t window_s,
     struct attest_channel_config c = {
         .deployment = DEPLOYMENT,
         .own_uri = n->uri,
-        .guest_fd = n->guest,
-        .guest_simulated = true,
+        .guest = n->guest,
         .roots = { .allow_simulated = true },
         .tee_policy_hash = tee_policy_hash,
         .window_s = window_s,
@@ -167,8 +166,7 @@ void node_open(struct node *n, const char *uri, const struct pki_id *id,
     n->id = *id;
     n->sim = sim;
     n->role = ATTEST_SIDECAR;
-    bool simulated;
-    assert_ok(attest_guest_open(&n->guest, &simulated, sim->device));
+    assert_ok(attest_guest_open(&n->guest, sim->device));
     struct attest_channel_config c = node_config(n, window_s, tee_policy_hash);
     assert_ok(attest_channel_new(&n->channel, &c));
     /* the policy lists what this very program measures */
@@ -202,7 +200,7 @@ void node_close(struct node *n)
             serving[i] = NULL;
     }
     attest_channel_free(n->channel);
-    close(n->guest);
+    attest_guest_free(n->guest);
     pthread_mutex_destroy(&n->lock);
 }
 

@@ -26,7 +26,7 @@ struct node {
     const char *uri;
     struct pki_id id;
     const struct simulator *sim;
-    int guest;
+    struct attest_guest *guest;
     struct attest_channel *channel;
     struct http_server *server;
     char url[64];

@@ -152,9 +152,6 @@ static void node_without_the_genesis_does_not_start(void **state)
     c = node_config(&a, 0, NULL);
     c.roots.allow_simulated = false;
     assert_rc(attest_channel_new(&ch, &c), RC_ATTEST);
-    c = node_config(&a, 0, NULL);
-    c.guest_simulated = false; /* real device, simulated root allowed */
-    assert_rc(attest_channel_new(&ch, &c), RC_ATTEST);
     c = node_config(&a, 3601, NULL);
     assert_rc(attest_channel_new(&ch, &c), RC_ARG);
     c = node_config(&a, 0, "not hex");

@@ -1,204 +1,411 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The /dev/sev-guest backend against a kernel played by this file: the
- * linker sends its ioctl() here (--wrap=ioctl). Report and certificates are
- * genuine, so what comes out goes through the whole verifier.
+ * The /dev/sev-guest backend, unmodified, against a kernel that shim.c plays.
+ * Report and certificates are genuine, so what comes out goes through the
+ * whole verifier.
  */
-#include "snpdata.h"
+#include "played.h"
 
 #include <errno.h>
-#include <sys/ioctl.h>
+#include <pthread.h>
 
-#include <linux/sev-guest.h>
-
+#include "attest/backend.h"
 #include "attest/certs.h"
-#include "base/hash.h"
+#include "base/clock.h"
 
-static struct {
-    struct wire_evidence evidence;
-    uint8_t table[16384];
-    uint32_t table_len;
-    int calls;
-    int error; /* of every call */
-    uint32_t vmm;
-    uint32_t status;
-    uint32_t size;
-} fake;
+static struct attest_guest *guest;
 
-static void put_entry(uint8_t *p, const char *guid, size_t off, size_t len)
+static int load(void **state)
 {
-    for (size_t i = 0; i < 16; i++) {
-        unsigned byte;
-        assert_int_equal(sscanf(guid + 2 * i, "%2x", &byte), 1);
-        p[i] = (uint8_t)byte;
-    }
-    for (unsigned i = 0; i < 4; i++) {
-        p[16 + i] = (uint8_t)(off >> 8 * i);
-        p[20 + i] = (uint8_t)(len >> 8 * i);
-    }
-}
-
-/* At the start of each test: without data it is skipped there. */
-static void load(void)
-{
-    memset(&fake, 0, sizeof(fake));
-    fake.size = ATTEST_REPORT_LEN;
-    struct wire_evidence *e = &fake.evidence;
-    snp_file(&e->report, "reports/turin-v5-ms.bin", 0, ATTEST_REPORT_LEN);
-    snp_file(&e->vek, "veks/turin-v5-ms.vcek.der", 0, 0);
-    snp_chain(e, "amd/turin-ask-ark.pem");
-    const struct {
-        const char *guid;
-        const struct wire_blob *blob;
-    } rows[] = {
-        { "63da758de6644564adc5f4b93be8accd", &e->vek },
-        { "4ab7b379bbac4fe4a02f05aef327c782", &e->chain.at[0] },
-        { "c0b406a4a803495297433fb6014cd0ae", &e->chain.at[1] },
-    };
-    size_t at = 4 * 24;
-    for (size_t i = 0; i < 3; i++) {
-        put_entry(fake.table + 24 * i, rows[i].guid, at, rows[i].blob->len);
-        memcpy(fake.table + at, rows[i].blob->p, rows[i].blob->len);
-        at += rows[i].blob->len;
-    }
-    fake.table_len = 8192;
-    assert_true(at < fake.table_len);
+    (void)state;
+    guest = NULL;
+    return 0;
 }
 
 static int unload(void **state)
 {
     (void)state;
-    wire_evidence_free(&fake.evidence);
+    attest_guest_free(guest);
+    clock_replace(NULL, NULL);
+    attest_guest_pace(0);
     return 0;
 }
 
-static int fail_call(struct snp_guest_request_ioctl *io, int error,
-                     uint32_t vmm)
+static void begin(void)
 {
-    io->vmm_error = vmm;
-    errno = error;
-    return -1;
-}
-
-int __wrap_ioctl(int fd, unsigned long request, void *arg);
-
-/* As the kernel answers SNP_GET_EXT_REPORT. */
-int __wrap_ioctl(int fd, unsigned long request, void *arg)
-{
-    assert_int_equal(fd, 99);
-    assert_int_equal(request, SNP_GET_EXT_REPORT);
-    struct snp_guest_request_ioctl *io = arg;
-    assert_int_equal(io->msg_version, 1);
-    struct snp_ext_report_req *req = (void *)(uintptr_t)io->req_data;
-    struct snp_report_resp *resp = (void *)(uintptr_t)io->resp_data;
-    fake.calls++;
-    for (size_t i = 0; i < sizeof(req->data.rsvd); i++)
-        assert_int_equal(req->data.rsvd[i], 0);
-    if (fake.error)
-        return fail_call(io, fake.error, fake.vmm);
-    if (req->certs_len < fake.table_len) {
-        req->certs_len = fake.table_len;
-        return fail_call(io, EIO, 1);
-    }
-    if (fake.table_len) {
-        assert_int_equal(req->certs_address % 4096, 0);
-        assert_int_equal(req->certs_len % 4096, 0);
-        memcpy((void *)(uintptr_t)req->certs_address, fake.table,
-               fake.table_len);
-    }
-    memcpy(resp->data, &fake.status, 4);
-    memcpy(resp->data + 4, &fake.size, 4);
-    memcpy(resp->data + 32, fake.evidence.report.p, ATTEST_REPORT_LEN);
-    return 0;
+    played_load();
+    assert_ok(attest_guest_open(&guest, "sev-guest"));
+    assert_false(attest_guest_simulated(guest));
 }
 
 static enum rc ask(struct wire_evidence *out)
 {
-    return attest_guest_report(out, 99, false, fake.evidence.report.p + 0x50);
+    return attest_guest_report(out, guest, played_data());
 }
+
+static void script(int error, uint32_t fw, uint32_t vmm)
+{
+    shim.script[shim.n_script++] = (struct shim_answer){ error, fw, vmm };
+}
+
+static const char *health(void)
+{
+    struct attest_guest_state s;
+    attest_guest_state(&s, guest);
+    assert_string_equal(s.kind, "sev-guest");
+    return s.state;
+}
+
+static void says(const char *words)
+{
+    if (!strstr(rc_text(), words))
+        fail_msg("want \"%s\" in: %s", words, rc_text());
+}
+
+/* ---- going well -------------------------------------------------------- */
 
 static void report_and_certificates_come_in_two_calls(void **state)
 {
     (void)state;
-    load();
+    begin();
     WIRE(evidence) e = { 0 };
     assert_ok(ask(&e));
-    assert_int_equal(fake.calls, 2);
-    const struct attest_want want = { .min_version = 5, .peer = true };
-    struct attest_verdict v;
-    assert_ok(attest_verify(&v, &e, NULL, &want, 1795305600));
-    assert_int_equal(v.product, ATTEST_TURIN);
+    assert_int_equal(shim.calls, 2);
+    assert_true(shim.all_blocked);
+    played_verify(&e);
+    assert_string_equal(health(), "ready");
+}
+
+static void room_is_remembered(void **state)
+{
+    (void)state;
+    begin();
+    WIRE(evidence) e = { 0 };
+    WIRE(evidence) again = { 0 };
+    assert_ok(ask(&e));
+    assert_ok(ask(&again));
+    assert_int_equal(shim.calls, 3);
+    played_verify(&again);
+    /* the host's table grew since */
+    WIRE(evidence) grown = { 0 };
+    shim.table_len += 8192;
+    assert_ok(ask(&grown));
+    assert_int_equal(shim.calls, 5);
+    played_verify(&grown);
 }
 
 static void host_without_certificates_needs_one_call(void **state)
 {
     (void)state;
-    load();
+    begin();
     WIRE(evidence) e = { 0 };
-    fake.table_len = 0;
+    shim.table_len = 0;
     assert_ok(ask(&e));
-    assert_int_equal(fake.calls, 1);
+    assert_int_equal(shim.calls, 1);
     assert_int_equal(e.vek.len, 0);
     struct attest_verdict v;
-    assert_rc(attest_verify(&v, &e, NULL, NULL, 1795305600), RC_ATTEST);
+    assert_rc(attest_verify(&v, &e, NULL, NULL, PLAYED_NOW), RC_ATTEST);
 }
 
-static void lost_key_is_said_and_not_asked_for_again(void **state)
+static void derived_key_is_one_call(void **state)
 {
     (void)state;
-    load();
+    begin();
+    uint8_t key[32] = { 0 };
+    uint8_t want[32];
+    memset(want, 0x4b, sizeof(want));
+    assert_ok(attest_guest_derive(key, guest, 0));
+    assert_memory_equal(key, want, 32);
+    assert_int_equal(shim.calls, 1);
+    assert_int_equal(shim.keys, 1);
+    int fd = -1;
+    assert_ok(attest_guest_lend(&fd, guest));
+    assert_true(fd >= 0);
+    assert_int_equal(shim.calls, 1);
+}
+
+/* ---- going wrong ------------------------------------------------------- */
+
+static void lost_key_is_final_and_nothing_asks_any_more(void **state)
+{
+    (void)state;
+    begin();
     WIRE(evidence) e = { 0 };
-    fake.error = ENOTTY;
+    script(ENOTTY, 0, 0);
+    script(0, 0, 0); /* it would go well again: nobody shall find out */
     assert_rc(ask(&e), RC_ATTEST);
+    says("attestation lost: relaunch the VM");
     assert_non_null(strstr(rc_hint_text(), "relaunch"));
-    assert_int_equal(fake.calls, 1);
+    assert_string_equal(health(), "lost");
+    assert_int_equal(shim.calls, 1);
+    uint8_t key[32];
+    int fd = -1;
+    assert_rc(ask(&e), RC_ATTEST);
+    says("attestation lost: relaunch the VM");
+    assert_rc(attest_guest_derive(key, guest, 0), RC_ATTEST);
+    assert_rc(attest_guest_lend(&fd, guest), RC_ATTEST);
+    /* for the whole process, by whichever way it asks */
+    struct attest_guest *other = NULL;
+    assert_ok(attest_guest_open(&other, "sev-guest"));
+    assert_rc(attest_guest_report(&e, other, played_data()), RC_ATTEST);
+    attest_guest_free(other);
+    assert_ok(attest_guest_open(&other, "configfs-tsm"));
+    assert_rc(attest_guest_report(&e, other, played_data()), RC_ATTEST);
+    attest_guest_free(other);
+    assert_int_equal(shim.calls, 1);
+    assert_null(e.report.p);
 }
 
-static void other_failures_are_passed_on_once(void **state)
+static void busy_host_is_named_and_asked_once(void **state)
 {
     (void)state;
-    load();
+    begin();
     WIRE(evidence) e = { 0 };
-    fake.error = ETIMEDOUT; /* throttled for a minute */
-    fake.vmm = 2;
+    script(ETIMEDOUT, 0xff, 2);
+    script(0, 0, 0);
+    assert_rc(ask(&e), RC_TIMEOUT);
+    says("throttled");
+    says("host 0x2 BUSY");
+    assert_non_null(strstr(rc_hint_text(), "relaunch"));
+    assert_string_equal(health(), "throttled");
+    assert_int_equal(shim.calls, 1);
+    /* a newer kernel kept its key: it goes on */
+    assert_ok(ask(&e));
+    assert_string_equal(health(), "ready");
+    played_verify(&e);
+}
+
+static void busy_then_lost_ends_the_asking(void **state)
+{
+    (void)state;
+    begin();
+    WIRE(evidence) e = { 0 };
+    script(ETIMEDOUT, 0xff, 2);
+    script(ENOTTY, 0, 0);
+    assert_rc(ask(&e), RC_TIMEOUT);
+    for (int i = 0; i < 5; i++)
+        assert_rc(ask(&e), RC_ATTEST);
+    assert_int_equal(shim.calls, 2);
+}
+
+static void firmware_errors_have_names(void **state)
+{
+    (void)state;
+    begin();
+    WIRE(evidence) e = { 0 };
+    script(EIO, 0x16, 0);
+    script(EIO, 0xff, 2);
+    script(EINTR, 0x5a5a, 0x5a5a);
     assert_rc(ask(&e), RC_IO);
-    fake.error = EIO;
-    fake.vmm = 0;
+    says("firmware 0x16 INVALID_PARAM");
+    assert_string_equal(health(), "failed");
     assert_rc(ask(&e), RC_IO);
-    assert_int_equal(fake.calls, 2);
+    says("host 0x2 BUSY");
+    assert_null(strstr(rc_text(), "firmware"));
+    /* old kernels leave garbage beside any other errno */
+    assert_rc(ask(&e), RC_IO);
+    assert_null(strstr(rc_text(), "5a5a"));
+    assert_int_equal(shim.calls, 3);
     assert_null(e.report.p);
 }
 
 static void answers_that_cannot_be_are_refused(void **state)
 {
     (void)state;
-    load();
+    begin();
     WIRE(evidence) e = { 0 };
-    fake.table_len = ATTEST_TABLE_MAX + 4096;
-    assert_rc(ask(&e), RC_TOO_LARGE);
-    fake.table_len = 8192;
-    fake.status = 0x16;
+    shim.status = 0x16;
     assert_rc(ask(&e), RC_IO);
-    fake.status = 0;
-    fake.size = ATTEST_REPORT_LEN - 1;
-    assert_rc(ask(&e), RC_IO);
-    fake.size = ATTEST_REPORT_LEN;
+    says("status 0x16 INVALID_PARAM");
+    uint8_t key[32] = { 1 };
+    const uint8_t kept[32] = { 1 };
+    assert_rc(attest_guest_derive(key, guest, 0), RC_STORE);
+    assert_memory_equal(key, kept, 32);
+    shim.status = 0;
+    const uint32_t sizes[] = { SHIM_REPORT - 1, SHIM_REPORT + 1, 4000 };
+    for (size_t i = 0; i < 3; i++) {
+        shim.size = sizes[i];
+        assert_rc(ask(&e), RC_IO);
+        says("want 1184");
+    }
+    shim.size = 0;
     uint8_t other[64] = { 1 };
-    assert_rc(attest_guest_report(&e, 99, false, other), RC_IO);
-    memset(fake.table, 0x11, sizeof(fake.table));
+    assert_rc(attest_guest_report(&e, guest, other), RC_IO);
+    says("over other data");
+    assert_null(e.report.p);
+}
+
+static void oversized_tables_are_refused(void **state)
+{
+    (void)state;
+    begin();
+    WIRE(evidence) e = { 0 };
+    shim.table_len = ATTEST_TABLE_MAX + 4096;
+    assert_rc(ask(&e), RC_TOO_LARGE);
+    says("at most 262144");
+    assert_int_equal(shim.calls, 1);
+    /* a host that is never content is left after the second call */
+    shim.table_len = 4096;
+    shim.greedy = true;
+    shim.calls = 0;
+    assert_rc(ask(&e), RC_IO);
+    says("asks again");
+    assert_int_equal(shim.calls, 2);
+    shim.greedy = false;
+    memset(shim.table, 0x11, sizeof(shim.table));
     assert_rc(ask(&e), RC_TOO_LARGE);
     assert_null(e.report.p);
 }
 
+static void device_that_is_not_there_says_what_to_do(void **state)
+{
+    (void)state;
+    played_load();
+    shim.has_ioctl = false;
+    shim.has_tsm = false;
+    assert_rc(attest_guest_open(&guest, "sev-guest"), RC_IO);
+    assert_non_null(strstr(rc_hint_text(), "SEV-SNP guest"));
+    assert_rc(attest_guest_open(&guest, "auto"), RC_IO);
+    says("/dev/sev-guest");
+    says("tsm");
+    assert_null(guest);
+    assert_rc(attest_guest_open(&guest, "tdx"), RC_ARG);
+    assert_non_null(strstr(rc_hint_text(), "configfs-tsm"));
+}
+
+static enum rc nobody(void *ctx, const char *uri, uint8_t (*hashes)[32],
+                      unsigned *n, enum attest_role *role)
+{
+    (void)ctx, (void)uri, (void)hashes, (void)n, (void)role;
+    return RC_UNKNOWN;
+}
+
+static void real_device_and_simulated_roots_do_not_mix(void **state)
+{
+    (void)state;
+    begin();
+    struct attest_channel *ch = NULL;
+    const struct attest_channel_config c = {
+        .deployment = "test",
+        .own_uri = "mpc://test/sidecar/1",
+        .guest = guest,
+        .roots = { .allow_simulated = true },
+        .host = { .allowed = nobody },
+    };
+    assert_rc(attest_channel_new(&ch, &c), RC_ATTEST);
+    says("do not mix");
+    assert_null(ch);
+    assert_int_equal(shim.calls, 0);
+}
+
+/* ---- pacing ------------------------------------------------------------ */
+
+static int64_t held_ms;
+
+static int64_t held(void)
+{
+    return held_ms;
+}
+
+/* The clock stands still, so a wait would never end: what is refused here is
+ * refused without one. */
+static void queue_before_the_device_is_bounded(void **state)
+{
+    (void)state;
+    begin();
+    WIRE(evidence) e = { 0 };
+    held_ms = 1000;
+    clock_replace(NULL, held);
+    attest_guest_pace(30000);
+    assert_ok(ask(&e)); /* the bucket holds one */
+    int calls = shim.calls;
+    WIRE(evidence) no = { 0 };
+    assert_rc(ask(&no), RC_TIMEOUT);
+    says("next turn in 30 s");
+    assert_int_equal(shim.calls, calls);
+    held_ms += 30000;
+    assert_ok(ask(&no));
+    assert_int_equal(shim.calls, calls + 1);
+}
+
+static void *ask_in_thread(void *arg)
+{
+    WIRE(evidence) e = { 0 };
+    enum rc *rc = arg;
+    *rc = ask(&e);
+    return NULL;
+}
+
+static void requests_are_apart(void **state)
+{
+    (void)state;
+    begin();
+    attest_guest_pace(200);
+    pthread_t thread[3];
+    enum rc rc[3];
+    int64_t start = clock_mono_ms();
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(
+                pthread_create(&thread[i], NULL, ask_in_thread, &rc[i]), 0);
+    for (int i = 0; i < 3; i++) {
+        pthread_join(thread[i], NULL);
+        assert_ok(rc[i]);
+    }
+    /* three turns are two gaps, however slow this machine is */
+    assert_true(clock_mono_ms() - start >= 400);
+}
+
+/* ---- changes are told -------------------------------------------------- */
+
+static char told[128];
+
+static void hear(void *ctx, const struct attest_guest_state *s)
+{
+    (void)ctx;
+    size_t at = strlen(told);
+    snprintf(told + at, sizeof(told) - at, "%s;", s->state);
+}
+
+static void each_change_of_state_is_told_once(void **state)
+{
+    (void)state;
+    begin();
+    told[0] = '\0';
+    attest_guest_watch(guest, hear, NULL);
+    WIRE(evidence) e = { 0 };
+    script(EIO, 7, 0);
+    script(EIO, 7, 0);
+    script(0, 0, 0);
+    script(ENOTTY, 0, 0);
+    assert_rc(ask(&e), RC_IO);
+    assert_rc(ask(&e), RC_IO);
+    shim.table_len = 0;
+    assert_ok(ask(&e));
+    WIRE(evidence) no = { 0 };
+    assert_rc(ask(&no), RC_ATTEST);
+    assert_rc(ask(&no), RC_ATTEST);
+    assert_string_equal(told, "failed;ready;lost;");
+}
+
 int main(void)
 {
-#define LOADED(f) cmocka_unit_test_teardown(f, unload)
+#define WITH(f) cmocka_unit_test_setup_teardown(f, load, unload)
     const struct CMUnitTest tests[] = {
-        LOADED(report_and_certificates_come_in_two_calls),
-        LOADED(host_without_certificates_needs_one_call),
-        LOADED(lost_key_is_said_and_not_asked_for_again),
-        LOADED(other_failures_are_passed_on_once),
-        LOADED(answers_that_cannot_be_are_refused),
+        WITH(report_and_certificates_come_in_two_calls),
+        WITH(room_is_remembered),
+        WITH(host_without_certificates_needs_one_call),
+        WITH(derived_key_is_one_call),
+        WITH(lost_key_is_final_and_nothing_asks_any_more),
+        WITH(busy_host_is_named_and_asked_once),
+        WITH(busy_then_lost_ends_the_asking),
+        WITH(firmware_errors_have_names),
+        WITH(answers_that_cannot_be_are_refused),
+        WITH(oversized_tables_are_refused),
+        WITH(device_that_is_not_there_says_what_to_do),
+        WITH(real_device_and_simulated_roots_do_not_mix),
+        WITH(queue_before_the_device_is_bounded),
+        WITH(requests_are_apart),
+        WITH(each_change_of_state_is_told_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -46,12 +46,10 @@ static int teardown(void **state)
 
 static void report_of(struct wire_evidence *e, const struct simulator *s)
 {
-    int fd;
-    bool simulated = false;
-    assert_ok(attest_guest_open(&fd, &simulated, s->device));
-    assert_true(simulated);
-    assert_ok(attest_guest_report(e, fd, simulated, data));
-    close(fd);
+    OWN_S(attest_guest) *g = NULL;
+    assert_ok(attest_guest_open(&g, s->device));
+    assert_true(attest_guest_simulated(g));
+    assert_ok(attest_guest_report(e, g, data));
 }
 
 static void simulated_report_passes_every_check(void **state)
@@ -237,15 +235,14 @@ static void requests_in_pieces_are_understood(void **state)
 static void inherited_connection_keeps_its_measurement(void **state)
 {
     (void)state;
-    int fd;
-    bool simulated;
-    assert_ok(attest_guest_open(&fd, &simulated, one.device));
+    OWN_S(attest_guest) *g = NULL;
+    assert_ok(attest_guest_open(&g, one.device));
     WIRE(evidence) mine = { 0 };
-    assert_ok(attest_guest_report(&mine, fd, simulated, data));
+    assert_ok(attest_guest_report(&mine, g, data));
     pid_t pid = fork();
     if (pid == 0) {
         struct wire_evidence e = { 0 };
-        int bad = attest_guest_report(&e, fd, true, data) != RC_OK ||
+        int bad = attest_guest_report(&e, g, data) != RC_OK ||
                   memcmp(e.report.p + SNP_MEASUREMENT,
                          mine.report.p + SNP_MEASUREMENT, 48) != 0;
         wire_evidence_free(&e);
@@ -254,7 +251,6 @@ static void inherited_connection_keeps_its_measurement(void **state)
     int status;
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(WEXITSTATUS(status), 0);
-    close(fd);
 }
 
 static void keys_are_for_their_owner_only(void **state)

@@ -35,7 +35,7 @@ static pid_t ca_pid;
 static unsigned ca_port;
 
 static struct attest_channel *channel;
-static int guest = -1;
+static struct attest_guest *guest;
 static struct http_client *client;
 static struct http_peer *peer;
 
@@ -180,8 +180,8 @@ static void open_channel(void)
                   .policy_head = own_head,
                   .peer_head = peer_head },
     };
-    assert_ok(attest_guest_open(&c.guest_fd, &c.guest_simulated, ours.device));
-    guest = c.guest_fd;
+    assert_ok(attest_guest_open(&c.guest, ours.device));
+    guest = c.guest;
     memcpy(c.roots.simulated_ark, ours.ark, 32);
     hash256(c.genesis, w.genesis, w.genesis_len);
     assert_ok(attest_channel_new(&channel, &c));
@@ -277,7 +277,7 @@ static int teardown(void **state)
     (void)state;
     close_line();
     attest_channel_free(channel);
-    close(guest);
+    attest_guest_free(guest);
     stop_ca();
     pki_wipe(&pki);
     char line[256];
