@@ -13,6 +13,7 @@
  *     ‖ LP32(ASK DER) ‖ LP32(ARK DER)
  * op 2, derived key: u64be field select ‖ u32be VMPL ‖ u32be guest SVN ‖
  *     u64be TCB version. Reply: 32 bytes
+ * op 3, fault: its name (mpc-snpsim --help). Reply: nothing
  */
 #ifndef ATTEST_GUEST_H
 #define ATTEST_GUEST_H
@@ -26,6 +27,7 @@
 
 #define GUEST_OP_REPORT   1
 #define GUEST_OP_KEY      2
+#define GUEST_OP_FAULT    3
 #define GUEST_REPORT_BODY 64
 #define GUEST_KEY_BODY    24
 #define GUEST_KEY_LEN     32

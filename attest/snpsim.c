@@ -15,32 +15,55 @@
 #include "base/rand.h"
 
 static const char usage[] =
-        "usage: mpc-snpsim init DIR [--chip N] [--roots DIR]\n"
+        "usage: mpc-snpsim init DIR [--chip N] [--roots DIR | --product NAME]\n"
         "       mpc-snpsim serve DIR --socket PATH [--host-data HEX]\n"
-        "                        [--ready-fd N]\n"
+        "                        [--fault NAME]... [--ready-fd N]\n"
+        "       mpc-snpsim fault --socket PATH NAME...\n"
+        "       mpc-snpsim crl DIR [--revoke-ask]\n"
         "       mpc-snpsim measure FILE\n"
         "       mpc-snpsim --help | --version\n"
         "\n"
         "A simulated SEV-SNP guest device. NOT AMD HARDWARE.\n"
-        "  init     makes ARK, ASK and VCEK with their keys in DIR\n"
+        "  init     makes ARK, ASK, VCEK and CRL with their keys in DIR\n"
         "    --chip N      number of the chip: its CHIP_ID follows from it\n"
         "    --roots DIR   use the ARK and ASK of that directory\n"
+        "    --product     milan, genoa [default] or turin\n"
         "  serve    answers report and derived-key requests on a Unix socket;\n"
         "           measures the executable of each caller\n"
         "    --host-data   32 bytes hex that every report carries\n"
+        "    --fault       begins with this fault, below; repeat\n"
         "    --ready-fd    writes a line there when it listens\n"
-        "  measure  prints the TEE_POLICY_HASH that FILE would get\n";
+        "  fault    sets faults in the simulator that listens at PATH\n"
+        "  crl      writes DIR/crl.der anew, good for a week: for\n"
+        "           `mpcsign attest verify --crl`\n"
+        "    --revoke-ask  it names the ASK\n"
+        "  measure  prints the TEE_POLICY_HASH that FILE would get\n"
+        "\n";
 
 struct args {
-    const char *chip, *roots, *socket, *host_data, *ready_fd;
+    const char *chip, *roots, *product, *socket, *host_data, *ready_fd;
+    bool revoke_ask;
+    struct snpsim_faults faults;
 };
 
 static enum rc parse(struct args *out, int *argc, char ***argv)
 {
-    enum { CHIP = 256, ROOTS, SOCKET, HOST_DATA, READY_FD };
+    enum {
+        CHIP = 256,
+        ROOTS,
+        PRODUCT,
+        SOCKET,
+        HOST_DATA,
+        READY_FD,
+        FAULT,
+        REVOKE_ASK,
+    };
     static const struct option options[] = {
         { "chip", required_argument, NULL, CHIP },
         { "roots", required_argument, NULL, ROOTS },
+        { "product", required_argument, NULL, PRODUCT },
+        { "fault", required_argument, NULL, FAULT },
+        { "revoke-ask", no_argument, NULL, REVOKE_ASK },
         { "socket", required_argument, NULL, SOCKET },
         { "host-data", required_argument, NULL, HOST_DATA },
         { "ready-fd", required_argument, NULL, READY_FD },
@@ -57,6 +80,15 @@ static enum rc parse(struct args *out, int *argc, char ***argv)
         case ROOTS:
             out->roots = optarg;
             break;
+        case PRODUCT:
+            out->product = optarg;
+            break;
+        case FAULT:
+            TRY(snpsim_fault_set(&out->faults, optarg));
+            break;
+        case REVOKE_ASK:
+            out->revoke_ask = true;
+            break;
         case SOCKET:
             out->socket = optarg;
             break;
@@ -68,6 +100,7 @@ static enum rc parse(struct args *out, int *argc, char ***argv)
             break;
         case 'h':
             fputs(usage, stdout);
+            fputs(snpsim_fault_help, stdout);
             exit(0);
         case 'V':
             puts("mpc-snpsim " MPC_VERSION);
@@ -100,9 +133,21 @@ static enum rc serve(const char *dir, const struct args *a)
     if (rc == RC_OK)
         rc = rand_bytes(chip.report_id, sizeof(chip.report_id));
     if (rc == RC_OK)
-        rc = snpsim_serve(&chip, a->socket, (int)fd);
+        rc = snpsim_serve(&chip, &a->faults, a->socket, (int)fd);
     snpsim_chip_free(&chip);
     return rc;
+}
+
+static enum rc fault(const struct args *a, char **words, int n)
+{
+    struct snpsim_faults check = { 0 };
+    if (!a->socket)
+        return rc_raise(RC_ARG, "fault: --socket PATH is missing");
+    for (int i = 0; i < n; i++) /* all of them, or none */
+        TRY(snpsim_fault_set(&check, words[i]));
+    for (int i = 0; i < n; i++)
+        TRY(snpsim_fault_send(a->socket, words[i]));
+    return RC_OK;
 }
 
 static enum rc measure(const char *path)
@@ -121,12 +166,17 @@ static enum rc run(int argc, char **argv)
     struct args a = { 0 };
     TRY(parse(&a, &argc, &argv));
     if (argc == 2 && strcmp(argv[0], "init") == 0)
-        return snpsim_init(argv[1], a.roots, a.chip);
+        return snpsim_init(argv[1], a.roots, a.chip, a.product);
     if (argc == 2 && strcmp(argv[0], "serve") == 0)
         return serve(argv[1], &a);
+    if (argc >= 2 && strcmp(argv[0], "fault") == 0)
+        return fault(&a, argv + 1, argc - 1);
+    if (argc == 2 && strcmp(argv[0], "crl") == 0)
+        return snpsim_crl(argv[1], a.revoke_ask);
     if (argc == 2 && strcmp(argv[0], "measure") == 0)
         return measure(argv[1]);
-    return rc_raise(RC_ARG, "want init, serve or measure; see --help");
+    return rc_raise(RC_ARG,
+                    "want init, serve, fault, crl or measure; see --help");
 }
 
 int main(int argc, char **argv)

@@ -8,10 +8,9 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include <openssl/ec.h>
-#include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
@@ -28,86 +27,13 @@ OWNED_BY(X509_EXTENSION, X509_EXTENSION_free);
 OWNED_BY(ASN1_OBJECT, ASN1_OBJECT_free);
 OWNED_BY(ASN1_OCTET_STRING, ASN1_OCTET_STRING_free);
 OWNED_BY(EVP_MD_CTX, EVP_MD_CTX_free);
-OWNED_BY(BIO, BIO_free_all);
 
-#define YEAR_S    (365 * 86400L)
-#define PEM_MAX   8192
-#define NAME_SIZE 512
+#define YEAR_S (365 * 86400L)
+#define EARLY  (-3600L) /* a clock a little behind shall not stop a demo */
 
 static enum rc failed(const char *what)
 {
     return rc_raise(RC_INTERNAL, "simulated PKI: %s failed", what);
-}
-
-/* ---- files ------------------------------------------------------------- */
-
-static enum rc path_of(char out[NAME_SIZE], const char *dir, const char *name)
-{
-    if (snprintf(out, NAME_SIZE, "%s/%s", dir, name) >= NAME_SIZE)
-        return rc_raise(RC_ARG, "directory name too long");
-    return RC_OK;
-}
-
-static enum rc put(const char *dir, const char *name, const void *p, size_t len,
-                   mode_t mode)
-{
-    char path[NAME_SIZE];
-    TRY(path_of(path, dir, name));
-    return file_write(path, p, len, mode);
-}
-
-static enum rc get(void *out, size_t cap, size_t *len, const char *dir,
-                   const char *name)
-{
-    char path[NAME_SIZE];
-    TRY(path_of(path, dir, name));
-    OWNED_MEM uint8_t *p = NULL;
-    TRY(file_read(&p, len, path, cap));
-    memcpy(out, p, *len);
-    sodium_memzero(p, *len);
-    return RC_OK;
-}
-
-static enum rc put_key(const char *dir, const char *name, EVP_PKEY *key)
-{
-    OWNED(BIO) *bio = BIO_new(BIO_s_secmem());
-    char *pem = NULL;
-    if (!bio ||
-        PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) != 1)
-        return failed("writing a key");
-    long len = BIO_get_mem_data(bio, &pem);
-    return put(dir, name, pem, (size_t)len, 0600);
-}
-
-static enum rc get_key(EVP_PKEY **out, const char *dir, const char *name)
-{
-    WIPED_BYTES(pem, PEM_MAX);
-    size_t len;
-    TRY(get(pem, sizeof(pem), &len, dir, name));
-    OWNED(BIO) *bio = BIO_new_mem_buf(pem, (int)len);
-    OWNED(EVP_PKEY) *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL)
-                               : NULL;
-    if (!key)
-        return rc_raise(RC_PARSE, "%s/%s: no private key", dir, name);
-    *out = TAKE(key);
-    return RC_OK;
-}
-
-static enum rc get_cert(struct snpsim_cert *out, const char *dir,
-                        const char *name)
-{
-    return get(out->der, sizeof(out->der), &out->len, dir, name);
-}
-
-static enum rc put_cert(const char *dir, const char *name, X509 *cert)
-{
-    unsigned char *der = NULL;
-    int len = i2d_X509(cert, &der);
-    if (len <= 0)
-        return failed("encoding a certificate");
-    enum rc rc = put(dir, name, der, (size_t)len, 0644);
-    OPENSSL_free(der);
-    return rc;
 }
 
 /* ---- certificates ------------------------------------------------------ */
@@ -131,7 +57,7 @@ static X509_NAME *name_of(const struct attest_names *names, const char *cn)
 
 static enum rc blank(X509 **out, EVP_PKEY *key, long serial,
                      const struct attest_names *names, const char *subject,
-                     const char *issuer, long life_s)
+                     const char *issuer, long from_s, long life_s)
 {
     OWNED(X509) *cert = X509_new();
     OWNED(X509_NAME) *s = name_of(names, subject);
@@ -141,9 +67,8 @@ static enum rc blank(X509 **out, EVP_PKEY *key, long serial,
         ASN1_INTEGER_set(X509_get_serialNumber(cert), serial) != 1 ||
         X509_set_subject_name(cert, s) != 1 ||
         X509_set_issuer_name(cert, i) != 1 || X509_set_pubkey(cert, key) != 1 ||
-        /* a clock that is a little behind shall not stop a demo */
-        !X509_time_adj(X509_getm_notBefore(cert), -3600, &now) ||
-        !X509_time_adj(X509_getm_notAfter(cert), life_s, &now))
+        !X509_time_adj(X509_getm_notBefore(cert), from_s, &now) ||
+        !X509_time_adj(X509_getm_notAfter(cert), from_s + life_s, &now))
         return failed("making a certificate");
     *out = TAKE(cert);
     return RC_OK;
@@ -189,7 +114,7 @@ static enum rc sign(X509 *cert, EVP_PKEY *key)
 static enum rc make_ark(X509 **out, EVP_PKEY *key, const struct attest_names *n)
 {
     OWNED(X509) *cert = NULL;
-    TRY(blank(&cert, key, 0x20000, n, n->root, n->root, 25 * YEAR_S));
+    TRY(blank(&cert, key, 0x20000, n, n->root, n->root, EARLY, 25 * YEAR_S));
     TRY(add_conf(cert, cert, NID_key_usage, "critical,keyCertSign,cRLSign"));
     TRY(add_conf(cert, cert, NID_subject_key_identifier, "hash"));
     TRY(add_conf(cert, cert, NID_basic_constraints, "critical,CA:TRUE"));
@@ -202,7 +127,7 @@ static enum rc make_ask(X509 **out, EVP_PKEY *key, X509 *ark, EVP_PKEY *ark_key,
                         const struct attest_names *n)
 {
     OWNED(X509) *cert = NULL;
-    TRY(blank(&cert, key, 0x20001, n, n->signer, n->root, 25 * YEAR_S));
+    TRY(blank(&cert, key, 0x20001, n, n->signer, n->root, EARLY, 25 * YEAR_S));
     TRY(add_conf(cert, ark, NID_subject_key_identifier, "hash"));
     TRY(add_conf(cert, ark, NID_authority_key_identifier, "keyid:always"));
     TRY(add_conf(cert, ark, NID_basic_constraints,
@@ -213,27 +138,52 @@ static enum rc make_ask(X509 **out, EVP_PKEY *key, X509 *ark, EVP_PKEY *ark_key,
     return RC_OK;
 }
 
-static enum rc make_vcek(X509 **out, EVP_PKEY *key, EVP_PKEY *ask_key,
-                         const struct attest_names *n, const uint8_t chip[64])
+/* INTEGER, as AMD writes it */
+static enum rc add_spl(X509 *cert, const char *oid, uint8_t value)
 {
-    static const struct {
-        const char *oid;
-        uint8_t value;
-    } spl[] = {
-        { "3.1", SNPSIM_BL },  { "3.2", SNPSIM_TEE },
-        { "3.4", 0 },          { "3.5", 0 },
-        { "3.6", 0 },          { "3.7", 0 },
-        { "3.3", SNPSIM_SNP }, { "3.8", SNPSIM_UCODE },
-    };
+    const uint8_t low[] = { 2, 1, value };
+    const uint8_t high[] = { 2, 2, 0, value };
+    return value < 0x80 ? add_raw(cert, oid, low, sizeof(low))
+                        : add_raw(cert, oid, high, sizeof(high));
+}
+
+static enum rc add_spls(X509 *cert, const struct snpsim_product *p,
+                        const struct attest_tcb *t)
+{
+    bool turin = p->product == ATTEST_TURIN;
+    TRY(add_spl(cert, "3.1", t->bl));
+    TRY(add_spl(cert, "3.2", t->tee));
+    if (!turin)
+        TRY(add_spl(cert, "3.4", 0));
+    TRY(add_spl(cert, "3.5", 0));
+    TRY(add_spl(cert, "3.6", 0));
+    TRY(add_spl(cert, "3.7", 0));
+    TRY(add_spl(cert, "3.3", t->snp));
+    TRY(add_spl(cert, "3.8", t->ucode));
+    return turin ? add_spl(cert, "3.9", t->fmc) : RC_OK;
+}
+
+struct vcek_is {
+    long from_s; /* from now */
+    struct attest_tcb spl;
+};
+
+static enum rc make_vcek(X509 **out, EVP_PKEY *key, EVP_PKEY *ask_key,
+                         const struct snpsim_product *p, const uint8_t chip[64],
+                         const struct vcek_is *is)
+{
+    struct attest_names n = attest_names_of(p->product, true, false);
+    uint8_t name[32];
+    size_t name_len = strlen(p->in_vcek);
     OWNED(X509) *cert = NULL;
-    TRY(blank(&cert, key, 0, n, n->leaf, n->signer, 7 * YEAR_S));
-    TRY(add_raw(cert, "1", "\x02\x01\x00", 3));
-    TRY(add_raw(cert, "2", "\x16\x05Genoa", 7));
-    for (size_t i = 0; i < sizeof(spl) / sizeof(*spl); i++) {
-        const uint8_t der[3] = { 2, 1, spl[i].value }; /* all below 0x80 */
-        TRY(add_raw(cert, spl[i].oid, der, sizeof(der)));
-    }
-    TRY(add_raw(cert, "4", chip, 64));
+    name[0] = 0x16; /* IA5String */
+    name[1] = (uint8_t)name_len;
+    memcpy(name + 2, p->in_vcek, name_len);
+    TRY(blank(&cert, key, 0, &n, n.leaf, n.signer, is->from_s, 7 * YEAR_S));
+    TRY(add_spl(cert, "1", p->product == ATTEST_TURIN));
+    TRY(add_raw(cert, "2", name, name_len + 2));
+    TRY(add_spls(cert, p, &is->spl));
+    TRY(add_raw(cert, "4", chip, p->hwid_len));
     TRY(sign(cert, ask_key));
     *out = TAKE(cert);
     return RC_OK;
@@ -251,19 +201,21 @@ static enum rc make_roots(const char *dir, const struct attest_names *n)
     OWNED(X509) *ask = NULL;
     TRY(make_ark(&ark, ark_key, n));
     TRY(make_ask(&ask, ask_key, ark, ark_key, n));
-    TRY(put_key(dir, "ark.key", ark_key));
-    TRY(put_key(dir, "ask.key", ask_key));
-    TRY(put_cert(dir, "ask.der", ask));
-    return put_cert(dir, "ark.der", ark);
+    TRY(snpsim_put_key(dir, "ark.key", ark_key));
+    TRY(snpsim_put_key(dir, "ask.key", ask_key));
+    TRY(snpsim_put_cert(dir, "ask.der", ask));
+    return snpsim_put_cert(dir, "ark.der", ark);
 }
 
 static enum rc copy_roots(const char *dir, const char *roots)
 {
+    static const char *const names[] = { "ask.der", "ark.der" };
     struct snpsim_cert cert;
-    TRY(get_cert(&cert, roots, "ask.der"));
-    TRY(put(dir, "ask.der", cert.der, cert.len, 0644));
-    TRY(get_cert(&cert, roots, "ark.der"));
-    return put(dir, "ark.der", cert.der, cert.len, 0644);
+    for (size_t i = 0; i < 2; i++) {
+        TRY(snpsim_get_cert(&cert, roots, names[i]));
+        TRY(snpsim_put(dir, names[i], cert.der, cert.len, 0644));
+    }
+    return RC_OK;
 }
 
 static enum rc chip_id(uint8_t out[64], const char *chip)
@@ -277,54 +229,72 @@ static enum rc chip_id(uint8_t out[64], const char *chip)
     return RC_OK;
 }
 
+/* The good certificate, one of other firmware, one of yesterday's. */
+static enum rc make_veks(const char *dir, EVP_PKEY *key, EVP_PKEY *ask_key,
+                         const struct snpsim_product *p, const uint8_t id[64])
+{
+    const char *names[] = { "vcek.der", "vcek-stale.der", "vcek-old.der" };
+    struct vcek_is is[3];
+    for (size_t i = 0; i < 3; i++)
+        is[i] = (struct vcek_is){ EARLY, p->spl };
+    is[1].spl.snp--;
+    is[2].from_s = -7 * YEAR_S - 86400;
+    for (size_t i = 3; i-- > 0;) { /* the good one last: it marks the end */
+        OWNED(X509) *vcek = NULL;
+        TRY(make_vcek(&vcek, key, ask_key, p, id, &is[i]));
+        TRY(snpsim_put_cert(dir, names[i], vcek));
+    }
+    return RC_OK;
+}
+
 static enum rc make_chip(const char *dir, const char *roots, const char *chip,
-                         const struct attest_names *n)
+                         const struct snpsim_product *p)
 {
     uint8_t id[64];
     WIPED_BYTES(root, 32);
     OWNED(EVP_PKEY) *ask_key = NULL;
     OWNED(EVP_PKEY) *key = EVP_EC_gen("P-384");
-    OWNED(X509) *vcek = NULL;
     if (!key)
         return failed("making a P-384 key");
     TRY(chip_id(id, chip));
+    memset(id + p->hwid_len, 0, sizeof(id) - p->hwid_len);
     TRY(rand_bytes(root, sizeof(root)));
-    TRY(get_key(&ask_key, roots, "ask.key"));
-    TRY(make_vcek(&vcek, key, ask_key, n, id));
-    TRY(put_key(dir, "vcek.key", key));
-    TRY(put(dir, "root.key", root, sizeof(root), 0600));
-    TRY(put(dir, "chip_id", id, sizeof(id), 0644));
-    return put_cert(dir, "vcek.der", vcek);
+    TRY(snpsim_get_key(&ask_key, roots, "ask.key"));
+    TRY(snpsim_put_key(dir, "vcek.key", key));
+    TRY(snpsim_put(dir, "root.key", root, sizeof(root), 0600));
+    TRY(snpsim_put(dir, "chip_id", id, sizeof(id), 0644));
+    TRY(snpsim_put(dir, "product", p->name, strlen(p->name), 0644));
+    return make_veks(dir, key, ask_key, p, id);
 }
 
-enum rc snpsim_init(const char *dir, const char *roots, const char *chip)
+static enum rc choose(const struct snpsim_product **out, const char *roots,
+                      const char *product)
 {
-    char have[NAME_SIZE];
-    TRY(path_of(have, dir, "vcek.der"));
+    if (roots && product)
+        return rc_raise(RC_ARG, "--product: that of --roots stands");
+    if (roots)
+        return snpsim_get_product(out, roots);
+    *out = snpsim_product(product ? product : "genoa");
+    return *out ? RC_OK
+                : rc_raise(RC_ARG, "--product: want milan, genoa or turin");
+}
+
+enum rc snpsim_init(const char *dir, const char *roots, const char *chip,
+                    const char *product)
+{
+    char have[SNPSIM_PATH];
+    const struct snpsim_product *p = NULL;
+    TRY(snpsim_path(have, dir, "vcek.der"));
     if (access(have, F_OK) == 0)
         return rc_raise(RC_EXISTS, "%s is there already", have);
-    struct attest_names n = attest_names_of(ATTEST_GENOA, true, false);
+    TRY(choose(&p, roots, product));
+    struct attest_names n = attest_names_of(p->product, true, false);
     TRY(file_mkdirs(dir, 0700));
-    TRY(roots ? copy_roots(dir, roots) : make_roots(dir, &n));
-    return make_chip(dir, roots ? roots : dir, chip, &n);
-}
-
-enum rc snpsim_load(struct snpsim_chip *out, const char *dir)
-{
-    size_t id_len;
-    size_t root_len;
-    TRY(get(out->chip_id, sizeof(out->chip_id), &id_len, dir, "chip_id"));
-    TRY(get(out->root, sizeof(out->root), &root_len, dir, "root.key"));
-    if (id_len != sizeof(out->chip_id) || root_len != sizeof(out->root))
-        return rc_raise(RC_PARSE, "%s: chip_id or root.key cut short", dir);
-    TRY(get_cert(&out->vcek, dir, "vcek.der"));
-    TRY(get_cert(&out->ask, dir, "ask.der"));
-    TRY(get_cert(&out->ark, dir, "ark.der"));
-    return get_key(&out->vcek_key, dir, "vcek.key");
-}
-
-void snpsim_chip_free(struct snpsim_chip *c)
-{
-    EVP_PKEY_free(c->vcek_key);
-    sodium_memzero(c, sizeof(*c));
+    if (roots) {
+        TRY(copy_roots(dir, roots));
+    } else {
+        TRY(make_roots(dir, &n));
+        TRY(snpsim_crl(dir, false));
+    }
+    return make_chip(dir, roots ? roots : dir, chip, p);
 }

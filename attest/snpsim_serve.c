@@ -32,6 +32,7 @@ struct caller {
 };
 struct device {
     const struct snpsim_chip *chip;
+    struct snpsim_faults faults;
     struct caller callers[MAX_CALLERS];
 };
 
@@ -82,18 +83,42 @@ static enum rc answer_report(struct bytes_writer *w, const struct device *d,
                              const struct caller *c, const uint8_t *body)
 {
     uint8_t report[ATTEST_REPORT_LEN];
-    TRY(snpsim_report(report, d->chip, c->measurement, body));
+    const struct snpsim_chip *chip = d->chip;
+    const struct snpsim_cert none = { .len = 0 };
+    const struct snpsim_cert *cert[3] = { &chip->vcek, &chip->ask, &chip->ark };
+    if (d->faults.stale_cert)
+        cert[0] = &chip->vcek_stale;
+    if (d->faults.old_cert)
+        cert[0] = &chip->vcek_old;
+    TRY(snpsim_report(report, chip, &d->faults, c->measurement, body));
     bytes_put(w, report, sizeof(report));
-    bytes_put_lp32(w, d->chip->vcek.der, d->chip->vcek.len);
-    bytes_put_lp32(w, d->chip->ask.der, d->chip->ask.len);
-    bytes_put_lp32(w, d->chip->ark.der, d->chip->ark.len);
+    for (unsigned i = 0; i < 3; i++) {
+        if (d->faults.no_certs)
+            cert[i] = &none;
+        bytes_put_lp32(w, cert[i]->der, cert[i]->len);
+    }
     return bytes_written(w);
 }
 
-static uint8_t act(struct bytes_writer *w, const struct device *d,
+static uint8_t answer_fault(struct device *d, const uint8_t *body, size_t len)
+{
+    char word[GUEST_BODY_MAX + 1];
+    memcpy(word, body, len);
+    word[len] = '\0';
+    if (snpsim_fault_set(&d->faults, word) != RC_OK)
+        return GUEST_BAD_PARAM;
+    log_warn("sim.fault", "name=%s", word);
+    return GUEST_OK;
+}
+
+static uint8_t act(struct bytes_writer *w, struct device *d,
                    const struct caller *c, uint8_t op, const uint8_t *body,
                    size_t len)
 {
+    if (op == GUEST_OP_FAULT)
+        return answer_fault(d, body, len);
+    if (d->faults.lost || d->faults.throttle)
+        return d->faults.lost ? GUEST_LOST : GUEST_BUSY;
     if (op == GUEST_OP_REPORT && len == GUEST_REPORT_BODY)
         return answer_report(w, d, c, body) == RC_OK ? GUEST_OK : GUEST_FAILED;
     if (op == GUEST_OP_KEY && len == GUEST_KEY_BODY) {
@@ -106,7 +131,7 @@ static uint8_t act(struct bytes_writer *w, const struct device *d,
     return GUEST_BAD_REQUEST;
 }
 
-static enum rc reply(const struct device *d, const struct caller *c, uint8_t op,
+static enum rc reply(struct device *d, const struct caller *c, uint8_t op,
                      const uint8_t *body, size_t len)
 {
     uint8_t out[GUEST_REPLY_MAX];
@@ -124,7 +149,7 @@ static enum rc reply(const struct device *d, const struct caller *c, uint8_t op,
 }
 
 /* One request if it is whole. RC_PARSE: this caller speaks something else. */
-static enum rc serve_one(const struct device *d, struct caller *c)
+static enum rc serve_one(struct device *d, struct caller *c)
 {
     if (c->got < GUEST_HEAD_LEN)
         return RC_OK;
@@ -143,7 +168,7 @@ static enum rc serve_one(const struct device *d, struct caller *c)
     return RC_OK;
 }
 
-static void hear(const struct device *d, struct caller *c)
+static void hear(struct device *d, struct caller *c)
 {
     ssize_t n = recv(c->fd, c->in + c->got, sizeof(c->in) - c->got, 0);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -206,12 +231,13 @@ static enum rc say_ready(int fd)
     return n == 6 ? RC_OK : rc_raise(RC_IO, "--ready-fd: %m");
 }
 
-enum rc snpsim_serve(const struct snpsim_chip *chip, const char *socket,
+enum rc snpsim_serve(const struct snpsim_chip *chip,
+                     const struct snpsim_faults *faults, const char *socket,
                      int ready_fd)
 {
     OWNED_FD signals = -1;
     OWNED_FD listener = -1;
-    struct device d = { .chip = chip };
+    struct device d = { .chip = chip, .faults = *faults };
     for (size_t i = 0; i < MAX_CALLERS; i++)
         d.callers[i].fd = -1;
     TRY(signal_fd(&signals));

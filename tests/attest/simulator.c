@@ -41,7 +41,8 @@ int run_program(char *const argv[], char *out, size_t out_size)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
 }
 
-void simulator_init(struct simulator *s, const char *roots, const char *chip)
+static void init(struct simulator *s, const char *option, const char *value,
+                 const char *chip)
 {
     memset(s, 0, sizeof(*s));
     strcpy(s->dir, "/tmp/mpc-sim-XXXXXX");
@@ -53,8 +54,8 @@ void simulator_init(struct simulator *s, const char *roots, const char *chip)
                      s->dir,
                      (char *)(uintptr_t) "--chip",
                      (char *)(uintptr_t)chip,
-                     (char *)(uintptr_t)(roots ? "--roots" : NULL),
-                     (char *)(uintptr_t)roots,
+                     (char *)(uintptr_t)(value ? option : NULL),
+                     (char *)(uintptr_t)value,
                      NULL };
     assert_int_equal(run_program(argv, NULL, 0), 0);
     char path[128];
@@ -64,6 +65,17 @@ void simulator_init(struct simulator *s, const char *roots, const char *chip)
     assert_ok(file_read(&der, &len, path, 8192));
     hash256(s->ark, der, len);
     free(der);
+}
+
+void simulator_init(struct simulator *s, const char *roots, const char *chip)
+{
+    init(s, "--roots", roots, chip);
+}
+
+void simulator_init_product(struct simulator *s, const char *product,
+                            const char *chip)
+{
+    init(s, "--product", product, chip);
 }
 
 void simulator_start(struct simulator *s, const char *host_data_hex)
@@ -102,9 +114,11 @@ void simulator_stop(struct simulator *s)
 
 void simulator_remove(struct simulator *s)
 {
-    static const char *const names[] = { "ark.der",  "ark.key",  "ask.der",
-                                         "ask.key",  "vcek.der", "vcek.key",
-                                         "root.key", "chip_id" };
+    static const char *const names[] = {
+        "ark.der",  "ark.key",  "ask.der",        "ask.key",
+        "vcek.der", "vcek.key", "root.key",       "chip_id",
+        "product",  "crl.der",  "vcek-stale.der", "vcek-old.der"
+    };
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
         char path[128];
         snprintf(path, sizeof(path), "%s/%s", s->dir, names[i]);

@@ -17,6 +17,8 @@ struct simulator {
 
 /* roots NULL: a PKI of its own (seconds); else that directory's. */
 void simulator_init(struct simulator *s, const char *roots, const char *chip);
+void simulator_init_product(struct simulator *s, const char *product,
+                            const char *chip);
 void simulator_start(struct simulator *s, const char *host_data_hex);
 /* SIGTERM; fails the test unless it ends with 0 and took its socket away. */
 void simulator_stop(struct simulator *s);
