@@ -28,4 +28,14 @@ MUST_CHECK enum rc cli_nitro_verify(const char *path, int64_t now_s,
                                     const struct cli_list *pcrs);
 void cli_report_free(struct cli_report *r);
 
+#define CLI_URL_MAX 384
+/* URLs of AMD's service for a report; "" where there is none, and why. */
+struct cli_kds {
+    bool vlek;
+    char vek[CLI_URL_MAX], chain[CLI_URL_MAX], crl[CLI_URL_MAX];
+    const char *why;
+};
+MUST_CHECK enum rc cli_kds_read(struct cli_kds *out,
+                                const struct wire_blob *report);
+
 #endif

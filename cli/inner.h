@@ -73,6 +73,7 @@ enum rc cmd_log_watch(int argc, char **argv);
 enum rc cmd_frost_vectors(int argc, char **argv);
 enum rc cmd_attest_verify(int argc, char **argv);
 enum rc cmd_attest_show(int argc, char **argv);
+enum rc cmd_attest_collect(int argc, char **argv);
 enum rc cmd_attest_measure(int argc, char **argv);
 enum rc cmd_attest_policy_hash(int argc, char **argv);
 enum rc cmd_dev_up(int argc, char **argv);

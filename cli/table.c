@@ -36,6 +36,7 @@ const struct cli_verb cli_verbs[] = {
     { "log search",    cmd_log_search,    "entries of a key, a session, an artifact" },
     { "log watch",     cmd_log_watch,     "a monitor: follow a log, alarm on what must not be" },
     { "attest verify", cmd_attest_verify, "judge an SEV-SNP report" },
+    { "attest collect", cmd_attest_collect, "a report of this guest, with its certificates" },
     { "attest show",   cmd_attest_show,   "print one; nothing is judged" },
     { "attest policy-hash", cmd_attest_policy_hash, "TEE_POLICY_HASH of a measurement" },
     { "frost vectors", cmd_frost_vectors, "recompute a file of test vectors" },
