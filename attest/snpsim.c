@@ -34,7 +34,7 @@ static const char usage[] =
         "    --fault       begins with this fault, below; repeat\n"
         "    --ready-fd    writes a line there when it listens\n"
         "  fault    sets faults in the simulator that listens at PATH\n"
-        "  crl      writes DIR/crl.der anew, good for a week: for\n"
+        "  crl      writes DIR/crl.der anew, good for a year: for\n"
         "           `mpcsign attest verify --crl`\n"
         "    --revoke-ask  it names the ASK\n"
         "  measure  prints the TEE_POLICY_HASH that FILE would get\n"

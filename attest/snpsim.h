@@ -76,7 +76,7 @@ struct snpsim_chip {
  */
 MUST_CHECK enum rc snpsim_init(const char *dir, const char *roots,
                                const char *chip, const char *product);
-/* The ARK's CRL, good for a week from now; it may name the ASK. */
+/* The ARK's CRL, good for a year from now; it may name the ASK. */
 MUST_CHECK enum rc snpsim_crl(const char *dir, bool revoke_ask);
 
 /* files.c */

@@ -18,7 +18,7 @@ OWNED_BY(ASN1_INTEGER, ASN1_INTEGER_free);
 OWNED_BY(ASN1_TIME, ASN1_TIME_free);
 OWNED_BY(EVP_MD_CTX, EVP_MD_CTX_free);
 
-#define WEEK_S (7 * 86400L)
+#define YEAR_S (365 * 86400L)
 #define EARLY  (-3600L)
 
 static enum rc failed(const char *what)
@@ -38,7 +38,7 @@ static enum rc blank(X509_CRL **out, X509 *ark)
     time_t now = (time_t)clock_now_s();
     OWNED(X509_CRL) *crl = X509_CRL_new();
     OWNED(ASN1_TIME) *from = X509_time_adj(NULL, EARLY, &now);
-    OWNED(ASN1_TIME) *to = X509_time_adj(NULL, WEEK_S, &now);
+    OWNED(ASN1_TIME) *to = X509_time_adj(NULL, YEAR_S, &now);
     if (!crl || !from || !to || X509_CRL_set_version(crl, 1) != 1 ||
         X509_CRL_set_issuer_name(crl, X509_get_subject_name(ark)) != 1 ||
         X509_CRL_set1_lastUpdate(crl, from) != 1 ||

@@ -71,6 +71,21 @@ static json_t *peer_json(const struct attest_peer *p)
                      "simulated", (int)p->simulated);
 }
 
+/* The guest device; a lost one is a problem that only a person ends. */
+static void put_device(json_t *o, const struct sidecar *sc)
+{
+    struct attest_guest_state s;
+    attest_guest_state(&s, sc->d.guest);
+    json_object_set_new(
+            o, "device",
+            json_pack("{s:s, s:s}", "kind", s.kind, "state", s.state));
+    if (s.health == ATTEST_GUEST_LOST)
+        json_array_append_new(json_object_get(o, "problems"),
+                              json_string("attestation lost: relaunch the VM "
+                                          "(stop and start it): peers refuse "
+                                          "this node when their window ends"));
+}
+
 /* The node's status and what the channel knows, in one object. */
 static enum rc on_status(struct http_call *call, void *ctx)
 {
@@ -92,6 +107,7 @@ static enum rc on_status(struct http_call *call, void *ctx)
             json_string(enc_hex(hex, measurement, sizeof(measurement))));
     json_object_set_new(o, "ak", json_string(enc_hex(hex, ak, 32)));
     json_object_set_new(o, "simulated", json_boolean(simulated));
+    put_device(o, sc);
     json_object_set_new(o, "vault_pid",
                         json_integer((json_int_t)vault_pid(sc->vault)));
     json_t *attested = json_array();
