@@ -20,7 +20,7 @@
 #include "attest/layout.h"
 #include "base/clock.h"
 
-#define WAIT_MAX_MS 20000 /* further back in the queue: refused */
+#define WAIT_MAX_MS 10000 /* further back in the queue: refused */
 
 static const struct attest_backend *const backends[] = {
     /* "auto" tries from above */
