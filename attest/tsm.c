@@ -23,7 +23,6 @@
 #define TSM_DIR      "/sys/kernel/config/tsm/report"
 #define TRIES        3
 #define TEXT_MAX     64
-#define PRIVLEVEL    "0"
 #define PROVIDER_SNP "sev_guest"
 
 struct entry {
@@ -214,6 +213,22 @@ static enum rc answer(struct wire_evidence *out, const struct entry *e,
     return attest_certs_take(out, table, len);
 }
 
+/* The best level this guest may speak for: 0, or what is left to it below an
+ * SVSM. Kernels that do not know the question have no such file. */
+static enum rc choose_level(uint64_t *writes, const struct entry *e,
+                            struct attest_guest *g)
+{
+    char floor[TEXT_MAX];
+    enum rc rc = read_text(floor, e, g, "privlevel_floor");
+    if (rc == RC_UNKNOWN)
+        return RC_OK;
+    TRY(rc);
+    if (strlen(floor) != 1 || floor[0] < '0' || floor[0] > '3')
+        return rc_raise(RC_IO, "configfs-tsm: privlevel_floor is not 0..3");
+    ++*writes;
+    return write_once(e, g, "privlevel", floor, 1);
+}
+
 /* *again: somebody else's request came in between. */
 static enum rc attempt(struct wire_evidence *out, bool *again,
                        const struct entry *e, struct attest_guest *g,
@@ -221,13 +236,10 @@ static enum rc attempt(struct wire_evidence *out, bool *again,
 {
     uint64_t first = 0;
     uint64_t last = 0;
-    uint64_t writes = 1;
+    uint64_t writes = 1; /* inblob */
     *again = false;
     TRY(read_generation(&first, e, g));
-    if (faccessat(e->fd, "privlevel", W_OK, 0) == 0) {
-        TRY(write_once(e, g, "privlevel", PRIVLEVEL, strlen(PRIVLEVEL)));
-        writes++;
-    }
+    TRY(choose_level(&writes, e, g));
     TRY(write_once(e, g, "inblob", data, 64));
     TRY(answer(out, e, g));
     TRY(read_generation(&last, e, g));

@@ -228,6 +228,10 @@ static int tsm_open(const char *file)
                          (unsigned long long)generation);
         return answer_file(text, (size_t)n, 0);
     }
+    if (strcmp(file, "privlevel_floor") == 0 && !shim.no_privlevel) {
+        int n = snprintf(text, sizeof(text), "%u\n", shim.floor);
+        return answer_file(text, (size_t)n, 0);
+    }
     if (strcmp(file, "outblob") == 0)
         return out_file();
     if (strcmp(file, "auxblob") == 0 && !shim.no_auxblob)
@@ -266,17 +270,6 @@ EXPORT int unlinkat(int fd, const char *path, int flags)
     return 0;
 }
 
-EXPORT int faccessat(int fd, const char *path, int mode, int flags)
-{
-    if (kind_of(fd) != TSM_ENTRY) {
-        int (*real)(int, const char *, int, int) = next("faccessat");
-        return real(fd, path, mode, flags);
-    }
-    if (strcmp(path, "privlevel") == 0 && shim.no_privlevel)
-        return fail(ENOENT);
-    return 0;
-}
-
 EXPORT ssize_t write(int fd, const void *p, size_t len)
 {
     enum kind k = kind_of(fd);
@@ -285,8 +278,10 @@ EXPORT ssize_t write(int fd, const void *p, size_t len)
         return real(fd, p, len);
     }
     generation++;
-    if (k == TSM_LEVEL)
+    if (k == TSM_LEVEL) {
+        shim.level = *(const char *)p;
         return (ssize_t)len;
+    }
     if (shim.inblob_error)
         return fail(shim.inblob_error);
     shim.inblob_writes++;

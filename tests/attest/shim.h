@@ -41,6 +41,8 @@ struct shim {
 
     const char *provider; /* NULL: sev_guest */
     bool no_privlevel;
+    unsigned floor; /* privlevel_floor */
+    char level;     /* privlevel as written last, 0: not */
     bool no_auxblob;
     int mkdir_error, inblob_error, outblob_error, auxblob_error;
     unsigned out_len;   /* of outblob; 0: 1184 */

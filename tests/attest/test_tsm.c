@@ -55,6 +55,23 @@ static void report_is_an_entry_made_and_taken_away(void **state)
     assert_string_equal(s.state, "ready");
 }
 
+static void best_level_there_is_is_asked_for(void **state)
+{
+    (void)state;
+    begin();
+    WIRE(evidence) best = { 0 };
+    WIRE(evidence) below = { 0 };
+    WIRE(evidence) no = { 0 };
+    assert_ok(ask(&best));
+    assert_int_equal(shim.level, '0');
+    shim.floor = 2; /* an SVSM has the others */
+    assert_ok(ask(&below));
+    assert_int_equal(shim.level, '2');
+    shim.floor = 4;
+    assert_rc(ask(&no), RC_IO);
+    says("privlevel_floor");
+}
+
 static void kernel_without_privlevel_will_do(void **state)
 {
     (void)state;
@@ -62,6 +79,7 @@ static void kernel_without_privlevel_will_do(void **state)
     WIRE(evidence) e = { 0 };
     shim.no_privlevel = true;
     assert_ok(ask(&e));
+    assert_int_equal(shim.level, 0);
     played_verify(&e);
 }
 
@@ -246,6 +264,7 @@ int main(void)
 #define TIDY(f) cmocka_unit_test_teardown(f, unload)
     const struct CMUnitTest tests[] = {
         TIDY(report_is_an_entry_made_and_taken_away),
+        TIDY(best_level_there_is_is_asked_for),
         TIDY(kernel_without_privlevel_will_do),
         TIDY(disturbed_request_is_made_again),
         TIDY(third_disturbance_is_the_last),
