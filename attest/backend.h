@@ -42,6 +42,7 @@ struct attest_guest {
     struct attest_guest *keys; /* derives in its place; NULL: it does */
     int fd;                    /* the backend's; -1: none */
     void *own;                 /* the backend's */
+    bool noted;                /* this request's failure, by the backend */
     size_t certs_len;          /* what the host's table took last time */
     void (*changed)(void *ctx, const struct attest_guest_state *state);
     void *changed_ctx;

@@ -80,6 +80,7 @@ void attest_guest_watch(struct attest_guest *g,
 /* Lost is lost: no later word changes it. */
 void attest_guest_note(struct attest_guest *g, enum attest_guest_health h)
 {
+    g->noted = true;
     pthread_mutex_lock(&g->device->turn);
     if (g->device->health != ATTEST_GUEST_LOST)
         g->device->health = h;
@@ -150,6 +151,7 @@ static enum rc enter(enum attest_guest_health *before, struct attest_guest *g)
     wait_until(at);
     pthread_mutex_lock(&g->device->lock);
     struct attest_guest_state s;
+    g->noted = false;
     attest_guest_state(&s, g); /* one before us may have met the end */
     if (s.health != ATTEST_GUEST_LOST)
         return RC_OK;
@@ -162,10 +164,9 @@ static void leave(struct attest_guest *g, enum attest_guest_health before,
                   enum rc rc)
 {
     struct attest_guest_state s;
-    attest_guest_state(&s, g);
     if (rc == RC_OK)
         attest_guest_note(g, ATTEST_GUEST_READY);
-    else if (s.health == ATTEST_GUEST_READY)
+    else if (!g->noted)
         attest_guest_note(g, ATTEST_GUEST_FAILED);
     pthread_mutex_unlock(&g->device->lock);
     attest_guest_state(&s, g);

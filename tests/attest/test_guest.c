@@ -173,6 +173,15 @@ static void busy_host_is_named_and_asked_once(void **state)
     assert_ok(ask(&e));
     assert_string_equal(health(), "ready");
     played_verify(&e);
+    WIRE(evidence) bad = { 0 };
+    shim.n_script = 0;
+    shim.calls = 0;
+    script(ETIMEDOUT, 0xff, 2);
+    script(0, 0, 0);
+    assert_rc(ask(&bad), RC_TIMEOUT);
+    shim.size = 1; /* answered, and wrong: no longer a matter of throttling */
+    assert_rc(ask(&bad), RC_IO);
+    assert_string_equal(health(), "failed");
 }
 
 static void busy_then_lost_ends_the_asking(void **state)

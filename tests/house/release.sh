@@ -14,7 +14,7 @@ bad=0
 [ ! -e $build/bin/mpc-snpsim ] || { echo "mpc-snpsim was built"; bad=1; }
 for f in $build/bin/mpc-sidecar $build/bin/mpc-ca $build/bin/mpc-log \
     $build/bin/mpcsign; do
-    nm "$f" 2>/dev/null | grep -iE '\b(attest_sim_ask|sim_exchange|sim_report|sim_derive|ask_simulator|snpsim)' && {
+    nm "$f" 2>/dev/null | grep -iE '\b(attest_backend_sim|sim_open|sim_report|sim_derive|ask_simulator|snpsim)' && {
         echo "$f: simulator symbols"
         bad=1
     }
