@@ -399,7 +399,14 @@ static enum rc parse_profile(struct policy_profile *p, const json_t *v,
     TRY(policy_obj_int(&max, &o, "max_message", 1, 16 * 1024 * 1024));
     p->max_message = (uint32_t)max;
     TRY(parse_certificate(p, &o));
-    return policy_obj_bool(&p->sidecar_page, &o, "sidecar_page");
+    TRY(policy_obj_bool(&p->sidecar_page, &o, "sidecar_page"));
+    memcpy(p->signers, p->nodes, sizeof(p->signers));
+    p->n_signers = p->n_nodes;
+    p->max_ttl_s = POLICY_SESSION_MAX_S;
+    p->way[POLICY_W_SSH] = p->way[POLICY_W_FIDO2] = true;
+    p->way[POLICY_W_LOCAL_PAGE] = true;
+    p->way[POLICY_W_SIDECAR_PAGE] = p->sidecar_page;
+    return RC_OK;
 }
 
 static enum rc parse_profiles(struct policy *p, const struct policy_obj *o)

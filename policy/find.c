@@ -33,6 +33,12 @@ const struct policy_node *policy_node_find(const struct policy *p, uint16_t id)
     return NULL;
 }
 
+const struct policy_profile *policy_profile_key(const struct policy *p,
+                                                const struct policy_profile *f)
+{
+    return f->has_key_of ? policy_profile_find(p, f->key_of) : f;
+}
+
 enum rc policy_uri_find(enum policy_role *role, uint16_t *node,
                         const struct policy *p, const char *uri)
 {

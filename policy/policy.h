@@ -30,18 +30,30 @@
 #define POLICY_MAX_NODES       TLOG_MAX_NODES
 #define POLICY_MAX_CUSTODIANS  8  /* per node */
 #define POLICY_MAX_SANS        16 /* per profile */
+#define POLICY_MAX_ORIGINS     8  /* per credential; page origins */
+#define POLICY_ORIGIN_MAX      128
+#define POLICY_RP_ID_MAX       128
+#define POLICY_RAW_ID_MAX      1023 /* WebAuthn credential id, bytes */
+#define POLICY_COSE_MAX        320  /* COSE_Key; RSA 2048 has 272 */
 
 /* ---- the document --------------------------------------------------------- */
 /*
- * policy.json, all keys required unless said, no others:
+ * policy.json, all keys required unless said, no others (docs/POLICY.md says
+ * what each is for):
  * {
  *  "v":1, "cluster":"dev", "version":1, "prev":"<64 hex>",
  *  "persons":[{"id":"alice","roles":["engineer"],
- *      "credentials":[{"kind":"sshsig","key":"<b64url of 32-byte Ed25519>"}]}],
+ *      "credentials":[{"kind":"sshsig","key":"<b64url of 32-byte Ed25519>"},
+ *      {"kind":"sshsig-sk","key":…,"application":"ssh:","verify_required":true},
+ *      {"kind":"webauthn","id":"<b64url>","alg":-7,"key":"<b64url COSE_Key>",
+ *          "rp_id":"localhost","origins":["http://localhost"],
+ *          "backup_eligible":false}]}],
+ *      // each also, optional: "not_after":seconds, "revoked":true
  *  "steward_rule":{"steward":2},
  *  "measurements":{"sidecar":["<64 hex TEE_POLICY_HASH>"],"ca":[…],"log":[…]},
  *  "nodes":[{"id":1,"uri":"mpc://dev/sidecar/node1"
  *      // version >= 2 also: "identity":hex,"box":hex,"custodians":[hex]
+ *      // optional: "leaving":true
  *      }],
  *  "services":{"ca":"mpc://dev/ca/ca","log":"mpc://dev/log/log"},
  *  "log":null | "<vkey>",                      // version >= 2: the vkey
@@ -50,7 +62,11 @@
  *      "kinds":["raw","cms","dsse"],"max_message":16777216,
  *      "certificate":{"ttl_s":300,"eku":["code_signing","email_protection"],
  *          "san":["…"]} | null,
- *      "sidecar_page":false}]
+ *      "sidecar_page":false
+ *      // optional: "approve_with":["ssh","fido2","local-page","sidecar-page"],
+ *      // "max_ttl_s":86400, "break_glass":true, "key_of":"guarded"
+ *      }],
+ *  "page_origins":["https://…"]                // optional
  * }
  */
 
@@ -73,10 +89,49 @@ MUST_CHECK enum rc policy_kind_parse(enum policy_kind *out, const char *name);
 enum policy_class { POLICY_ARTIFACT, POLICY_ISSUER, POLICY_TLS };
 const char *policy_class_name(enum policy_class class);
 
+/* How a person may approve: follows from a credential's kind and the origin. */
+enum policy_way {
+    POLICY_W_SSH,          /* an SSH key or agent */
+    POLICY_W_FIDO2,        /* the approver's CLI and a security key */
+    POLICY_W_LOCAL_PAGE,   /* the page their own CLI serves on localhost */
+    POLICY_W_SIDECAR_PAGE, /* a page that somebody else serves */
+    POLICY__WAYS
+};
+/* "ssh", "fido2", "local-page", "sidecar-page"; never NULL. */
+const char *policy_way_name(enum policy_way way);
+MUST_CHECK enum rc policy_way_parse(enum policy_way *out, const char *name);
+
+#define POLICY_SSHSIG     "sshsig"
+#define POLICY_SSHSIG_SK  "sshsig-sk"
+#define POLICY_WEBAUTHN   "webauthn"
+#define POLICY_CLI_ORIGIN "cli:mpcsign" /* WebAuthn through our own CLI */
+
+enum policy_alg { /* COSE numbers */
+                  POLICY_ES256 = -7,
+                  POLICY_EDDSA = -8,
+                  POLICY_ES384 = -35,
+                  POLICY_RS256 = -257 /* 2048 bits */
+};
+
 struct policy_credential {
-    char kind[12]; /* sshsig here; webauthn and sshsig-sk later */
-    uint8_t key[32];
-    uint8_t id[32]; /* SHA-256(key): how a record names it */
+    char kind[12];
+    uint8_t id[32];    /* SHA-256 of an SSH key, or of raw_id */
+    int64_t not_after; /* 0: no end */
+    bool revoked;
+    uint8_t key[32]; /* sshsig, sshsig-sk: Ed25519 */
+    /* sshsig-sk */
+    char application[POLICY_RP_ID_MAX];
+    bool verify_required;
+    /* webauthn */
+    uint8_t raw_id[POLICY_RAW_ID_MAX];
+    size_t raw_id_len;
+    enum policy_alg alg;
+    uint8_t cose[POLICY_COSE_MAX]; /* COSE_Key */
+    size_t cose_len;
+    char rp_id[POLICY_RP_ID_MAX];
+    char origin[POLICY_MAX_ORIGINS][POLICY_ORIGIN_MAX];
+    unsigned n_origins;
+    bool backup_eligible;
 };
 struct policy_person {
     char id[POLICY_NAME_MAX];
@@ -93,6 +148,7 @@ struct policy_node {
     uint8_t box[32];
     uint8_t custodian[POLICY_MAX_CUSTODIANS][32]; /* ascending */
     unsigned n_custodians;
+    bool leaving; /* deals, signs no more */
 };
 struct policy_profile {
     char name[POLICY_NAME_MAX];
@@ -101,6 +157,8 @@ struct policy_profile {
     uint16_t threshold;
     uint16_t nodes[POLICY_MAX_NODES]; /* ascending */
     unsigned n_nodes;
+    uint16_t signers[POLICY_MAX_NODES]; /* of nodes, those not leaving */
+    unsigned n_signers;
     unsigned engineers; /* required */
     unsigned stewards;
     bool kinds[POLICY__KINDS];
@@ -114,6 +172,11 @@ struct policy_profile {
     char san[POLICY_MAX_SANS][POLICY_URI_MAX];
     unsigned n_sans;
     bool sidecar_page;
+    bool way[POLICY__WAYS]; /* approve_with, or what its absence means */
+    int64_t max_ttl_s;      /* of a sign session */
+    bool break_glass;
+    bool has_key_of; /* signs with another profile's key */
+    char key_of[POLICY_NAME_MAX];
 };
 struct policy {
     uint8_t sha256[32]; /* of the exact bytes */
@@ -134,13 +197,16 @@ struct policy {
     struct tlog_vkey log;
     struct policy_profile profile[POLICY_MAX_PROFILES];
     unsigned n_profiles;
+    char page_origin[POLICY_MAX_ORIGINS][POLICY_ORIGIN_MAX];
+    unsigned n_page_origins;
 };
 
 /*
  * Parses and checks one version by itself: unique persons, keys, nodes,
  * names; every quorum satisfiable by distinct persons with the requester left
- * out; TLS and CSR kinds only without a quorum; thresholds within the nodes,
- * t >= 2 (1-of-1 never). RC_POLICY or RC_PARSE names the field.
+ * out, with credentials that the profile accepts; TLS and CSR kinds only
+ * without a quorum; thresholds within the nodes that sign, t >= 2 (1-of-1
+ * never). RC_POLICY or RC_PARSE names the field.
  */
 MUST_CHECK enum rc policy_parse(struct policy **out, const void *bytes,
                                 size_t len);
@@ -152,6 +218,9 @@ const struct policy_person *policy_person_find(const struct policy *p,
 const struct policy_profile *policy_profile_find(const struct policy *p,
                                                  const char *name);
 const struct policy_node *policy_node_find(const struct policy *p, uint16_t id);
+/* The profile whose key f signs with: f itself, or the one key_of names. */
+const struct policy_profile *policy_profile_key(const struct policy *p,
+                                                const struct policy_profile *f);
 /* By certificate URI: the role, and for a sidecar its id. RC_UNKNOWN. */
 MUST_CHECK enum rc policy_uri_find(enum policy_role *role, uint16_t *node,
                                    const struct policy *p, const char *uri);
@@ -291,7 +360,8 @@ void policy_challenge(uint8_t out[32], const uint8_t session[32],
                       const char *person);
 /*
  * Wraps an armoured or raw SSHSIG (ssh-keygen -Y sign -n approve@mpcsign over
- * the unpadded base64url of the challenge) as an approval record.
+ * the unpadded base64url of the challenge) as an approval record, of kind
+ * sshsig or, made by a security key (sk-ssh-ed25519), sshsig-sk.
  */
 MUST_CHECK enum rc policy_record_sshsig(char out[POLICY_RECORD_MAX],
                                         size_t *len, const uint8_t session[32],
@@ -310,21 +380,101 @@ MUST_CHECK enum rc policy_sshsig_make(uint8_t *out, size_t cap, size_t *len,
 MUST_CHECK enum rc policy_ssh_key_read(uint8_t sk[64], const char *pem,
                                        size_t len);
 
+/*
+ * Wraps a WebAuthn assertion over the challenge, as the authenticator and
+ * browser gave it; nothing is verified. credential is the raw id.
+ */
+MUST_CHECK enum rc policy_record_webauthn(
+        char out[POLICY_RECORD_MAX], size_t *len, const uint8_t session[32],
+        enum policy_decision decision, const char *role, const char *person,
+        const void *credential, size_t credential_len, const void *client_data,
+        size_t client_data_len, const void *auth_data, size_t auth_data_len,
+        const void *signature, size_t signature_len);
+
 struct policy_record {
     uint8_t session[32];
     char person[POLICY_NAME_MAX];
     char role[POLICY_NAME_MAX];
     enum policy_decision decision;
     char kind[12];
+    uint8_t credential[32]; /* the id of struct policy_credential */
+    enum policy_way way;
+    char origin[POLICY_ORIGIN_MAX]; /* webauthn, else "" */
+    bool has_counter;               /* webauthn, sshsig-sk */
+    uint32_t counter;
+    int64_t not_after; /* of the credential; 0: no end */
 };
 /*
  * Verifies one record against this policy, in the order of notes/custody
- * 2.2: session, person, role, credential, challenge, signature.
+ * 2.2: session, person, role, credential (not revoked), challenge, signature.
+ * Whether its profile accepts the way, and whether the credential has ended,
+ * is policy_approval_check's and the judge's.
+ *
+ * The text of each refusal begins, after "record of NAME: ", with the check's
+ * name ("approval_origin: …"); docs/POLICY.md lists them.
  */
 MUST_CHECK enum rc policy_record_check(struct policy_record *out,
                                        const struct policy *p,
                                        const uint8_t session[32],
                                        const void *bytes, size_t len);
+/*
+ * What a record must be when it arrives, so that it can count: policy_record_
+ * check, and for an approval that its credential has not ended, its way is
+ * one of the profile's and its maker is not the requester.
+ */
+MUST_CHECK enum rc policy_approval_check(struct policy_record *out,
+                                         const struct policy *p,
+                                         const struct policy_session *s,
+                                         const void *bytes, size_t len,
+                                         int64_t now_s);
+/*
+ * May a credential's signature counter be `now` after `last` was seen (0:
+ * never seen)? Both zero: the authenticator does not count. same: the record
+ * is, byte for byte, the one that `last` came from.
+ */
+bool policy_counter_ok(uint32_t last, uint32_t now, bool same);
+
+/* ---- enrolment --------------------------------------------------------------------- */
+
+/* H("mpc/invite/v1\0" || code) */
+void policy_invite_id(uint8_t out[32], const uint8_t code[16]);
+/* H("mpc/enrol/v1\0" || cluster || invite_id || u8 len || person) */
+void policy_enrol_challenge(uint8_t out[32], const uint8_t cluster[32],
+                            const uint8_t invite_id[32], const char *person);
+/*
+ * Reads a registration (navigator.credentials.create) over challenge:
+ * attestation formats none and packed self; a vendor's chain is refused.
+ *
+ * origins  where it may have been made; also what the credential will hold
+ */
+MUST_CHECK enum rc policy_webauthn_register(
+        struct policy_credential *out, const uint8_t challenge[32],
+        const char *rp_id, const char *const *origins, unsigned n_origins,
+        const void *client_data, size_t client_data_len,
+        const void *attestation_object, size_t attestation_object_len);
+/*
+ * The same from an SSHSIG over challenge, armoured or raw: the credential of
+ * the key that made it. verify_required is set where the token verified its
+ * user.
+ */
+MUST_CHECK enum rc policy_sshsig_register(struct policy_credential *out,
+                                          const uint8_t challenge[32],
+                                          const char *sshsig,
+                                          size_t sshsig_len);
+/* One row of persons[].credentials, as JSON; NUL-terminated. */
+#define POLICY_CREDENTIAL_MAX 4096
+MUST_CHECK enum rc policy_credential_write(char *out, size_t cap, size_t *len,
+                                           const struct policy_credential *c);
+/* The row read back, as strictly as in a policy. */
+MUST_CHECK enum rc policy_credential_parse(struct policy_credential *out,
+                                           const void *bytes, size_t len);
+/*
+ * Six words to read out on the telephone: the first six bytes of SHA-256 of
+ * the key (COSE_Key, or 32 bytes of an SSH key), each a word of a fixed list.
+ */
+#define POLICY_WORDS_MAX 64
+void policy_credential_words(char out[POLICY_WORDS_MAX],
+                             const struct policy_credential *c);
 
 /* ---- is it approved? -------------------------------------------------------------- */
 
@@ -350,7 +500,9 @@ struct policy_approved {
  *
  * Persons are counted, not records: a person with approvals in both roles
  * fills one place, an engineer's while engineers are missing. The result does
- * not depend on the order of the records.
+ * not depend on the order of the records. An approval in a way the profile
+ * does not accept, or by a credential that has ended, is not counted; a
+ * denial by it stands.
  *
  * requester  NULL where the caller has none: right for 0/0 sign sessions only
  */
@@ -377,6 +529,46 @@ MUST_CHECK enum rc policy_judge_raised(
         const uint8_t genesis[32], const struct policy_session *s,
         const struct tlog_blob *requester, const struct tlog_blob *approvals,
         unsigned n_approvals, int64_t now_s, const struct policy_raise *raise);
+
+/*
+ * Who has decided what, and what is missing: the judge's view as data, for
+ * status, page and error texts. A record that does not verify is only
+ * counted. Fails where the session itself does not fit the policy; its times
+ * are not judged.
+ *
+ * raise  NULL: none
+ */
+struct policy_said {
+    char person[POLICY_NAME_MAX];
+    char role[POLICY_NAME_MAX];
+    char kind[12];
+    enum policy_decision decision;
+    enum policy_way way;
+    bool counts;     /* an approval that fills a place */
+    const char *why; /* where an approval does not: a phrase, else "" */
+};
+struct policy_missing {
+    unsigned need_engineers; /* the rule, raised */
+    unsigned need_stewards;
+    unsigned have_engineers;
+    unsigned have_stewards;
+    bool wants_requester; /* whose signature is needed and not there */
+    bool denied;
+    bool complete; /* enough, and not denied */
+    struct policy_said said[POLICY_MAX_APPROVALS];
+    unsigned n_said;
+    unsigned n_bad; /* records that do not verify */
+    /* who could still fill a missing place; borrowed from the policy */
+    const struct policy_person *may[POLICY_MAX_PERSONS];
+    unsigned n_may;
+};
+MUST_CHECK enum rc policy_required(struct policy_missing *out,
+                                   const struct policy *p,
+                                   const struct policy_session *s,
+                                   const struct tlog_blob *requester,
+                                   const struct tlog_blob *approvals,
+                                   unsigned n_approvals, int64_t now_s,
+                                   const struct policy_raise *raise);
 
 /* ---- approve the artifact, sign the payload ----------------------------------------- */
 /*
