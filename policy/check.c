@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
+#include "policy/credential.h"
+
 /* ---- names and keys stand once --------------------------------------------- */
 
 static enum rc check_names(const struct policy *p)
@@ -39,7 +42,7 @@ static int by_bytes(const void *a, const void *b)
 }
 
 #define KEYS_MAX                                                               \
-    (POLICY_MAX_PERSONS * POLICY_MAX_CREDENTIALS +                             \
+    (POLICY_MAX_PERSONS * POLICY_MAX_CREDENTIALS * 2 +                         \
      POLICY_MAX_NODES * (2 + POLICY_MAX_CUSTODIANS) + 1)
 
 static void add_key(uint8_t (*all)[32], size_t *n, const uint8_t key[32])
@@ -47,12 +50,32 @@ static void add_key(uint8_t (*all)[32], size_t *n, const uint8_t key[32])
     memcpy(all[(*n)++], key, 32);
 }
 
+/*
+ * An Ed25519 key is itself, whether SSH or WebAuthn holds it; the longer keys
+ * are their hashes. A WebAuthn credential id names one holder too.
+ */
+static void add_credential(uint8_t (*all)[32], size_t *n,
+                           const struct policy_credential *c)
+{
+    uint8_t hash[32];
+    struct policy_cose key;
+    if (strcmp(c->kind, POLICY_WEBAUTHN) != 0) {
+        add_key(all, n, c->key);
+        return;
+    }
+    add_key(all, n, c->id);
+    hash256(hash, c->cose, c->cose_len);
+    bool eddsa = c->alg == POLICY_EDDSA &&
+                 policy_cose_parse(&key, c->cose, c->cose_len) == RC_OK;
+    add_key(all, n, eddsa ? key.x : hash);
+}
+
 static size_t gather_keys(uint8_t (*all)[32], const struct policy *p)
 {
     size_t n = 0;
     for (unsigned i = 0; i < p->n_persons; i++)
         for (unsigned j = 0; j < p->person[i].n_credentials; j++)
-            add_key(all, &n, p->person[i].credential[j].key);
+            add_credential(all, &n, &p->person[i].credential[j]);
     for (unsigned i = 0; i < p->n_nodes; i++) {
         const struct policy_node *node = &p->node[i];
         if (!node->has_keys)
@@ -82,8 +105,9 @@ static enum rc check_keys(const struct policy *p)
     for (size_t i = 1; i < n; i++)
         if (memcmp(all[i - 1], all[i], 32) == 0)
             return rc_raise(RC_POLICY,
-                            "policy: a key of persons, nodes, custodians or "
-                            "log stands twice (it begins %02x%02x)",
+                            "policy: a key or credential id of persons, "
+                            "nodes, custodians or log stands twice (it begins "
+                            "%02x%02x)",
                             all[i][0], all[i][1]);
     return RC_OK;
 }
@@ -132,40 +156,6 @@ static enum rc check_chain_fields(const struct policy *p)
         return rc_raise(RC_POLICY, "policy.prev: want zeros in version 1 and "
                                    "only there");
     return RC_OK;
-}
-
-/* ---- quorums --------------------------------------------------------------- */
-
-/* Each person counts once, so one with both roles fills one place of either. */
-static bool enough_without(const struct policy *p, unsigned requester,
-                           unsigned engineers, unsigned stewards)
-{
-    unsigned e = 0, s = 0, both = 0;
-    for (unsigned i = 0; i < p->n_persons; i++) {
-        const struct policy_person *who = &p->person[i];
-        if (i == requester || who->n_credentials == 0)
-            continue;
-        if (who->engineer && who->steward)
-            both++;
-        else if (who->engineer)
-            e++;
-        else if (who->steward)
-            s++;
-    }
-    unsigned missing = (engineers > e ? engineers - e : 0) +
-                       (stewards > s ? stewards - s : 0);
-    return missing <= both;
-}
-
-/* There is a person who can ask and have enough others approve. */
-static bool satisfiable(const struct policy *p, unsigned engineers,
-                        unsigned stewards)
-{
-    for (unsigned i = 0; i < p->n_persons; i++)
-        if (p->person[i].n_credentials &&
-            enough_without(p, i, engineers, stewards))
-            return true;
-    return false;
 }
 
 /* ---- profiles -------------------------------------------------------------- */
@@ -234,6 +224,11 @@ static enum rc check_holders(const struct policy *p,
             return rc_raise(RC_POLICY,
                             "policy.profiles[%u].nodes: no node %u in nodes", i,
                             f->nodes[k]);
+    if (f->threshold > f->n_signers)
+        return rc_raise(RC_POLICY,
+                        "policy.profiles[%u].threshold: %u, but only %u of "
+                        "its nodes are not leaving",
+                        i, f->threshold, f->n_signers);
     return RC_OK;
 }
 
@@ -242,11 +237,8 @@ static enum rc check_profile(const struct policy *p, unsigned i)
     const struct policy_profile *f = &p->profile[i];
     TRY(check_holders(p, f, i));
     TRY(check_kinds(f, i));
-    if (policy_has_quorum(f) && !satisfiable(p, f->engineers, f->stewards))
-        return rc_raise(RC_POLICY,
-                        "policy.profiles[%u].required: %u engineers and %u "
-                        "stewards cannot be found without the requester",
-                        i, f->engineers, f->stewards);
+    TRY(policy_check_quorum(p, i));
+    TRY(policy_check_break_glass(p, i));
     if (f->class == POLICY_ISSUER && f->ephemeral)
         return rc_raise(RC_POLICY,
                         "policy.profiles[%u].lifetime: an issuer's "
@@ -260,6 +252,16 @@ static enum rc check_profile(const struct policy *p, unsigned i)
     return RC_OK;
 }
 
+static enum rc check_page_origins(const struct policy *p)
+{
+    for (unsigned i = 0; i < p->n_page_origins; i++)
+        for (unsigned j = 0; j < i; j++)
+            if (strcmp(p->page_origin[i], p->page_origin[j]) == 0)
+                return rc_raise(RC_POLICY, "policy.page_origins[%u]: repeated",
+                                i);
+    return RC_OK;
+}
+
 enum rc policy_check(const struct policy *p)
 {
     TRY(check_chain_fields(p));
@@ -267,11 +269,8 @@ enum rc policy_check(const struct policy *p)
     TRY(check_nodes(p));
     TRY(check_measurements(p));
     TRY(check_keys(p));
-    if (!satisfiable(p, 0, p->steward_rule))
-        return rc_raise(RC_POLICY,
-                        "policy.steward_rule: %u stewards cannot be found "
-                        "without the requester",
-                        p->steward_rule);
+    TRY(check_page_origins(p));
+    TRY(policy_check_steward_rule(p));
     for (unsigned i = 0; i < p->n_profiles; i++)
         TRY(check_profile(p, i));
     return RC_OK;

@@ -26,9 +26,13 @@ enum rc policy_json_open(json_t **out, const void *bytes, size_t len,
 static enum rc exactly(const struct policy_obj *o, const char *const *keys)
 {
     size_t n = 0;
-    for (; keys[n]; n++)
-        if (!json_object_get(o->v, keys[n]))
-            return rc_raise(RC_PARSE, "%s: no member %s", o->at, keys[n]);
+    for (; *keys; keys++) {
+        bool optional = **keys == '?';
+        bool there = json_object_get(o->v, *keys + optional);
+        if (!there && !optional)
+            return rc_raise(RC_PARSE, "%s: no member %s", o->at, *keys);
+        n += there;
+    }
     if (json_object_size(o->v) != n)
         return rc_raise(RC_PARSE, "%s: %zu unknown members", o->at,
                         json_object_size(o->v) - n);
@@ -61,6 +65,11 @@ enum rc policy_obj_in(struct policy_obj *out, const struct policy_obj *o,
     return object(out, json_object_get(o->v, key), keys);
 }
 
+bool policy_obj_has(const struct policy_obj *o, const char *key)
+{
+    return json_object_get(o->v, key) != NULL;
+}
+
 bool policy_obj_null(const struct policy_obj *o, const char *key)
 {
     return json_is_null(json_object_get(o->v, key));
@@ -75,6 +84,14 @@ static enum rc text_of(const char **out, size_t *len,
         return rc_raise(RC_PARSE, "%s.%s: want a string", o->at, key);
     *out = json_string_value(v);
     *len = json_string_length(v);
+    return RC_OK;
+}
+
+enum rc policy_json_text(const char **out, const json_t *v, const char *at)
+{
+    if (!json_is_string(v))
+        return rc_raise(RC_PARSE, "%s: want strings", at);
+    *out = json_string_value(v);
     return RC_OK;
 }
 
@@ -198,4 +215,10 @@ enum rc policy_obj_v1(const struct policy_obj *o)
 {
     int64_t v;
     return policy_obj_int(&v, o, "v", 1, 1);
+}
+
+enum rc policy_obj_true(bool *out, const struct policy_obj *o, const char *key)
+{
+    *out = false;
+    return policy_obj_has(o, key) ? policy_obj_bool(out, o, key) : RC_OK;
 }

@@ -30,7 +30,10 @@ struct policy_obj {
 MUST_CHECK enum rc policy_json_open(json_t **out, const void *bytes, size_t len,
                                     size_t max, const char *what);
 
-/* v must be an object with exactly these keys (the list ends with NULL). */
+/*
+ * v must be an object with exactly these keys (the list ends with NULL); one
+ * that begins with ? may be absent.
+ */
 MUST_CHECK enum rc policy_obj_of(struct policy_obj *out, const json_t *v,
                                  const char *const *keys, const char *fmt, ...)
         PRINTF_LIKE(4, 5);
@@ -39,6 +42,11 @@ MUST_CHECK enum rc policy_obj_in(struct policy_obj *out,
                                  const struct policy_obj *o, const char *key,
                                  const char *const *keys);
 
+/* Borrowed text of an array's element; at says of which array. */
+MUST_CHECK enum rc policy_json_text(const char **out, const json_t *v,
+                                    const char *at);
+
+bool policy_obj_has(const struct policy_obj *o, const char *key);
 bool policy_obj_null(const struct policy_obj *o, const char *key);
 /* Text without control characters, 0..cap-1 bytes. */
 MUST_CHECK enum rc policy_obj_text(char *out, size_t cap,
@@ -53,6 +61,9 @@ MUST_CHECK enum rc policy_obj_b64u(uint8_t *out, size_t cap, size_t *len,
 MUST_CHECK enum rc policy_obj_int(int64_t *out, const struct policy_obj *o,
                                   const char *key, int64_t min, int64_t max);
 MUST_CHECK enum rc policy_obj_bool(bool *out, const struct policy_obj *o,
+                                   const char *key);
+/* The same for a member that may be absent: false. */
+MUST_CHECK enum rc policy_obj_true(bool *out, const struct policy_obj *o,
                                    const char *key);
 /* An array of at most max elements; borrowed. */
 MUST_CHECK enum rc policy_obj_array(const json_t **out,

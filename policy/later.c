@@ -44,20 +44,6 @@ enum rc policy_sshsig_register(struct policy_credential *out,
     return NOT_YET();
 }
 
-enum rc policy_credential_write(char *out, size_t cap, size_t *len,
-                                const struct policy_credential *c)
-{
-    (void)out, (void)cap, (void)len, (void)c;
-    return NOT_YET();
-}
-
-enum rc policy_credential_parse(struct policy_credential *out,
-                                const void *bytes, size_t len)
-{
-    (void)out, (void)bytes, (void)len;
-    return NOT_YET();
-}
-
 void policy_credential_words(char out[POLICY_WORDS_MAX],
                              const struct policy_credential *c)
 {
