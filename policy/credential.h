@@ -51,9 +51,9 @@ enum policy_way policy_way_of(const struct policy *p, const char *kind,
 bool policy_credential_fits(const struct policy *p,
                             const struct policy_credential *c,
                             const bool way[POLICY__WAYS]);
-/* A person with such a credential, at now_s (0: whenever). */
+/* A person with such a credential, good until then (0: whenever). */
 bool policy_person_fits(const struct policy *p, const struct policy_person *who,
-                        const bool way[POLICY__WAYS], int64_t now_s);
+                        const bool way[POLICY__WAYS], int64_t until_s);
 /* What a profile, or its absence (policy sessions), accepts. */
 const bool *policy_ways(const struct policy_profile *f);
 

@@ -119,11 +119,11 @@ bool policy_credential_fits(const struct policy *p,
 }
 
 bool policy_person_fits(const struct policy *p, const struct policy_person *who,
-                        const bool way[POLICY__WAYS], int64_t now_s)
+                        const bool way[POLICY__WAYS], int64_t until_s)
 {
     for (unsigned i = 0; i < who->n_credentials; i++) {
         const struct policy_credential *c = &who->credential[i];
-        bool ended = now_s && c->not_after && now_s >= c->not_after;
+        bool ended = until_s && c->not_after && c->not_after < until_s;
         if (!ended && policy_credential_fits(p, c, way))
             return true;
     }

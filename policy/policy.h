@@ -325,6 +325,7 @@ MUST_CHECK enum rc policy_session_type_parse(enum policy_session_type *out,
                                              const char *name);
 
 #define POLICY_SESSION_MAX_S 86400 /* expires - created */
+#define POLICY_REASON_MIN    20    /* characters, to break the glass */
 /* H("mpc/session/v1\0" || exact bytes) */
 void policy_session_id(uint8_t out[32], const void *bytes, size_t len);
 
@@ -407,8 +408,8 @@ struct policy_record {
 /*
  * Verifies one record against this policy, in the order of notes/custody
  * 2.2: session, person, role, credential (not revoked), challenge, signature.
- * Whether its profile accepts the way, and whether the credential has ended,
- * is policy_approval_check's and the judge's.
+ * Whether its profile accepts the way, and when the credential ends, is
+ * policy_approval_check's and the judge's.
  *
  * The text of each refusal begins, after "record of NAME: ", with the check's
  * name ("approval_origin: …"); docs/POLICY.md lists them.
@@ -418,9 +419,10 @@ MUST_CHECK enum rc policy_record_check(struct policy_record *out,
                                        const uint8_t session[32],
                                        const void *bytes, size_t len);
 /*
- * What a record must be when it arrives, so that it can count: policy_record_
- * check, and for an approval that its credential has not ended, its way is
- * one of the profile's and its maker is not the requester.
+ * What a record must be when it arrives, so that it can count: the session
+ * lives, policy_record_check, and for an approval that its credential lasts
+ * as long as the session, its way is one of the profile's and its maker is not
+ * the requester.
  */
 MUST_CHECK enum rc policy_approval_check(struct policy_record *out,
                                          const struct policy *p,
@@ -501,8 +503,8 @@ struct policy_approved {
  * Persons are counted, not records: a person with approvals in both roles
  * fills one place, an engineer's while engineers are missing. The result does
  * not depend on the order of the records. An approval in a way the profile
- * does not accept, or by a credential that has ended, is not counted; a
- * denial by it stands.
+ * does not accept, or by a credential that ends before the session does, is
+ * not counted; a denial by it stands.
  *
  * requester  NULL where the caller has none: right for 0/0 sign sessions only
  */
@@ -558,7 +560,7 @@ struct policy_missing {
     struct policy_said said[POLICY_MAX_APPROVALS];
     unsigned n_said;
     unsigned n_bad; /* records that do not verify */
-    /* who could still fill a missing place; borrowed from the policy */
+    /* who could still fill a missing place, of the policy; none once expired */
     const struct policy_person *may[POLICY_MAX_PERSONS];
     unsigned n_may;
 };

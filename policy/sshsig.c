@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * SSH signatures over approval challenges: `ssh-keygen -Y sign`, verified with
- * libsodium alone. Ed25519 only. Holds no secret but the key policy_sshsig_make
- * is lent.
+ * libsodium alone. Ed25519 only, of a key file or agent (sshsig) or of a
+ * security key (sshsig-sk), which also says that somebody touched it. Holds no
+ * secret but the key policy_sshsig_make is lent.
  */
 #include "policy/sshsig.h"
 
@@ -15,24 +16,20 @@
 #include "base/hash.h"
 #include "policy/policy.h"
 
-#define MAGIC     "SSHSIG"
-#define MAGIC_LEN 6
-#define NAMESPACE "approve@mpcsign"
-#define ALGORITHM "ssh-ed25519"
+#define MAGIC        "SSHSIG"
+#define MAGIC_LEN    6
+#define NAMESPACE    "approve@mpcsign"
+#define ALGORITHM    "ssh-ed25519"
+#define ALGORITHM_SK "sk-ssh-ed25519@openssh.com"
 
-struct part {
-    const uint8_t *p;
-    size_t len;
-};
-
-static struct part take(struct bytes_reader *r)
+static struct policy_part take(struct bytes_reader *r)
 {
-    struct part out;
+    struct policy_part out;
     out.p = bytes_take_lp32(r, &out.len);
     return out;
 }
 
-static bool is(struct part p, const char *text)
+static bool is(struct policy_part p, const char *text)
 {
     return p.p && p.len == strlen(text) && memcmp(p.p, text, p.len) == 0;
 }
@@ -40,17 +37,6 @@ static bool is(struct part p, const char *text)
 static void put_text(struct bytes_writer *w, const char *text)
 {
     bytes_put_lp32(w, text, strlen(text));
-}
-
-/* string "ssh-ed25519", string of want bytes; NULL when it is not that. */
-static const uint8_t *ed25519_part(struct part in, size_t want)
-{
-    struct bytes_reader r = bytes_reader(in.p, in.len);
-    struct part alg = take(&r), value = take(&r);
-    if (bytes_end(&r, "SSHSIG") != RC_OK || !is(alg, ALGORITHM) ||
-        value.len != want)
-        return NULL;
-    return value.p;
 }
 
 /* What the SSH key signs: magic, namespace, reserved, hash name, H(message). */
@@ -74,59 +60,175 @@ static size_t signed_bytes(uint8_t out[256], const uint8_t challenge[32],
     return w.len;
 }
 
-struct sshsig {
-    const uint8_t *key; /* [32] */
-    struct part space;
-    struct part reserved;
-    struct part hash;
-    const uint8_t *sig; /* [64] */
-};
+/* ---- reading --------------------------------------------------------------- */
 
-static enum rc parse(struct sshsig *out, const uint8_t *blob, size_t len)
+/*
+ * string algorithm, string of 32 bytes; sk: string application. Leaves what
+ * is no such key NULL.
+ */
+static void parse_key(struct policy_sshsig *out, struct policy_part in)
+{
+    struct bytes_reader r = bytes_reader(in.p, in.len);
+    struct policy_part alg = take(&r), key = take(&r);
+    out->sk = is(alg, ALGORITHM_SK);
+    if (out->sk)
+        out->application = take(&r);
+    if (bytes_end(&r, "SSHSIG") == RC_OK && key.len == 32 &&
+        (out->sk || is(alg, ALGORITHM)))
+        out->key = key.p;
+}
+
+/* string algorithm, string of 64 bytes; sk: flags, counter. */
+static void parse_signature(struct policy_sshsig *out, struct policy_part in)
+{
+    struct bytes_reader r = bytes_reader(in.p, in.len);
+    struct policy_part alg = take(&r), sig = take(&r);
+    if (out->sk) {
+        out->flags = bytes_get_u8(&r);
+        out->counter = bytes_get_u32(&r);
+    }
+    if (bytes_end(&r, "SSHSIG") == RC_OK && sig.len == 64 &&
+        is(alg, out->sk ? ALGORITHM_SK : ALGORITHM))
+        out->sig = sig.p;
+}
+
+static enum rc parse(struct policy_sshsig *out, const uint8_t *blob, size_t len)
 {
     struct bytes_reader r = bytes_reader(blob, len);
-    struct part magic = { bytes_take(&r, MAGIC_LEN), MAGIC_LEN };
+    struct policy_part magic = { bytes_take(&r, MAGIC_LEN), MAGIC_LEN };
     uint32_t version = bytes_get_u32(&r);
-    struct part key = take(&r);
+    struct policy_part key = take(&r);
     out->space = take(&r);
     out->reserved = take(&r);
     out->hash = take(&r);
-    struct part sig = take(&r);
+    struct policy_part sig = take(&r);
     TRY(bytes_end(&r, "SSHSIG"));
     if (!is(magic, MAGIC) || version != 1)
         return rc_raise(RC_PARSE, "SSHSIG: want magic SSHSIG, version 1");
-    out->key = ed25519_part(key, 32);
-    out->sig = ed25519_part(sig, 64);
+    parse_key(out, key);
+    parse_signature(out, sig);
     if (!out->key || !out->sig)
-        return rc_raise(RC_PARSE, "SSHSIG: want an ssh-ed25519 key and "
-                                  "signature");
+        return rc_raise(RC_PARSE, "SSHSIG: want a key and signature of "
+                                  "ssh-ed25519 or sk-ssh-ed25519");
     return RC_OK;
 }
 
-enum rc policy_sshsig_check(const uint8_t *blob, size_t len,
-                            const uint8_t challenge[32], const uint8_t key[32])
+enum rc policy_sshsig_parse(struct policy_sshsig *out, const uint8_t *blob,
+                            size_t len)
 {
-    struct sshsig s = { 0 };
-    TRY(parse(&s, blob, len));
-    if (!is(s.space, NAMESPACE))
-        return rc_raise(RC_VERIFY, "SSHSIG: namespace is not " NAMESPACE);
-    if (s.reserved.len)
-        return rc_raise(RC_VERIFY, "SSHSIG: reserved field is not empty");
-    if (memcmp(s.key, key, 32) != 0)
-        return rc_raise(RC_VERIFY, "SSHSIG: made by another key than the "
-                                   "credential's");
-    const char *hash = is(s.hash, "sha512")   ? "sha512"
-                       : is(s.hash, "sha256") ? "sha256"
-                                              : NULL;
-    if (!hash)
-        return rc_raise(RC_VERIFY, "SSHSIG: hash is not sha512 or sha256");
-    uint8_t message[256];
-    size_t n = signed_bytes(message, challenge, hash);
-    if (crypto_sign_ed25519_verify_detached(s.sig, message, n, key) != 0)
-        return rc_raise(RC_VERIFY, "SSHSIG: does not sign this challenge "
-                                   "(session, decision, role and person)");
+    struct policy_sshsig s = { 0 };
+    enum rc rc = parse(&s, blob, len);
+    if (rc)
+        return rc_prefix(rc, "approval_sshsig: ");
+    *out = s;
     return RC_OK;
 }
+
+void policy_sshsig_credential(struct policy_credential *out,
+                              const struct policy_sshsig *s)
+{
+    *out = (struct policy_credential){ 0 };
+    snprintf(out->kind, sizeof(out->kind), "%s",
+             s->sk ? POLICY_SSHSIG_SK : POLICY_SSHSIG);
+    memcpy(out->key, s->key, 32);
+    hash256(out->id, s->key, 32);
+    if (s->sk && s->application.len < sizeof(out->application))
+        memcpy(out->application, s->application.p, s->application.len);
+    out->verify_required = s->sk && (s->flags & POLICY_SK_UV);
+}
+
+/* ---- checking -------------------------------------------------------------- */
+
+static enum rc check_key(const struct policy_sshsig *s,
+                         const struct policy_credential *c)
+{
+    if (s->sk != (strcmp(c->kind, POLICY_SSHSIG_SK) == 0) ||
+        memcmp(s->key, c->key, 32) != 0)
+        return rc_raise(RC_VERIFY, "approval_key: made by another key than the "
+                                   "credential's");
+    if (!s->sk)
+        return RC_OK;
+    if (!is(s->application, c->application))
+        return rc_raise(RC_VERIFY, "approval_application: not the "
+                                   "credential's");
+    if (!(s->flags & POLICY_SK_UP))
+        return rc_raise(RC_VERIFY, "approval_presence: nobody touched the "
+                                   "security key");
+    if (c->verify_required && !(s->flags & POLICY_SK_UV))
+        return rc_raise(RC_VERIFY, "approval_verification: the security key "
+                                   "did not verify its user");
+    return RC_OK;
+}
+
+/* A security key signs H(application), flags, counter, H(what ssh signs). */
+static size_t wrapped(uint8_t out[256], const struct policy_sshsig *s,
+                      const uint8_t *message, size_t len)
+{
+    uint8_t hash[32];
+    struct bytes_writer w = bytes_writer(out, 256);
+    hash256(hash, s->application.p, s->application.len);
+    bytes_put(&w, hash, sizeof(hash));
+    bytes_put_u8(&w, s->flags);
+    bytes_put_u32(&w, s->counter);
+    hash256(hash, message, len);
+    bytes_put(&w, hash, sizeof(hash));
+    return w.len;
+}
+
+enum rc policy_sshsig_check(const struct policy_sshsig *s,
+                            const uint8_t challenge[32],
+                            const struct policy_credential *c)
+{
+    if (!is(s->space, NAMESPACE))
+        return rc_raise(RC_VERIFY,
+                        "approval_namespace: namespace is not " NAMESPACE);
+    if (s->reserved.len)
+        return rc_raise(RC_VERIFY, "approval_reserved: want it empty");
+    TRY(check_key(s, c));
+    const char *hash = is(s->hash, "sha512")   ? "sha512"
+                       : is(s->hash, "sha256") ? "sha256"
+                                               : NULL;
+    if (!hash)
+        return rc_raise(RC_VERIFY, "approval_hash: want sha512 or sha256");
+    uint8_t message[256], sk_message[256];
+    const uint8_t *m = message;
+    size_t n = signed_bytes(message, challenge, hash);
+    if (s->sk) {
+        n = wrapped(sk_message, s, message, n);
+        m = sk_message;
+    }
+    if (crypto_sign_ed25519_verify_detached(s->sig, m, n, c->key) != 0)
+        return rc_raise(RC_VERIFY,
+                        "approval_signature: does not sign this challenge "
+                        "(session, decision, role and person)");
+    return RC_OK;
+}
+
+enum rc policy_sshsig_register(struct policy_credential *out,
+                               const uint8_t challenge[32], const char *sshsig,
+                               size_t sshsig_len)
+{
+    uint8_t blob[POLICY_SSHSIG_MAX];
+    size_t len = 0;
+    struct policy_sshsig s;
+    struct policy_credential c;
+    TRY(policy_sshsig_open(blob, &len, sshsig, sshsig_len));
+    TRY(policy_sshsig_parse(&s, blob, len));
+    if (s.sk &&
+        (s.application.len >= sizeof(c.application) || s.application.len < 4 ||
+         memcmp(s.application.p, "ssh:", 4) != 0 ||
+         memchr(s.application.p, 0, s.application.len)))
+        return rc_raise(RC_PARSE,
+                        "approval_application: want ssh: in front, "
+                        "at most %zu bytes",
+                        sizeof(c.application) - 1);
+    policy_sshsig_credential(&c, &s);
+    TRY(policy_sshsig_check(&s, challenge, &c));
+    *out = c;
+    return RC_OK;
+}
+
+/* ---- making ---------------------------------------------------------------- */
 
 enum rc policy_sshsig_make(uint8_t *out, size_t cap, size_t *len,
                            const uint8_t challenge[32], const uint8_t sk[64])

@@ -129,7 +129,7 @@ static const struct bad bads[] = {
     { "a role that is a number", 1, "persons.1.roles", "[1]", RC_PARSE },
     { "a person with more members", 1, "persons.1.name", "\"A\"", RC_PARSE },
     { "nine credentials", 1, "persons.1.credentials", "[0,0,0,0,0,0,0,0,0]", RC_TOO_LARGE },
-    { "a kind not known here", 1, "persons.1.credentials.0.kind", "\"webauthn\"", RC_PARSE },
+    { "a kind not known here", 1, "persons.1.credentials.0.kind", "\"pgp\"", RC_PARSE },
     { "a short key", 1, "persons.1.credentials.0.key", "\"AAAA\"", RC_PARSE },
     { "a padded key", 1, "persons.1.credentials.0.key", "\"" KEY "=\"", RC_PARSE },
     { "one key for two persons", 1, "persons.1", "{\"id\":\"x\",\"roles\":[],\"credentials\":[{\"kind\":\"sshsig\",\"key\":\"" KEY "\"},{\"kind\":\"sshsig\",\"key\":\"" KEY "\"}]}", RC_POLICY },
