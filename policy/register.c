@@ -107,6 +107,28 @@ static enum rc take_names(struct policy_credential *c, const char *rp_id,
     return RC_OK;
 }
 
+enum rc policy_registration_check(struct policy_credential *out,
+                                  struct policy_part challenge,
+                                  const char *rp_id, const char *const *origins,
+                                  unsigned n_origins,
+                                  struct policy_part client_data,
+                                  struct policy_part object)
+{
+    struct policy_credential c = { 0 };
+    struct policy_attestation a;
+    const struct policy_client_want want = { "webauthn.create", challenge,
+                                             origins, n_origins };
+    char origin[POLICY_ORIGIN_MAX];
+    TRY(take_names(&c, rp_id, origins, n_origins));
+    TRY(policy_client_data_check(origin, &want, client_data));
+    TRY(policy_attestation_parse(&a, object));
+    TRY(read_auth_data(&c, a.auth_data));
+    if (a.packed)
+        TRY(check_self(&c, &a, client_data));
+    *out = c;
+    return RC_OK;
+}
+
 enum rc policy_webauthn_register(struct policy_credential *out,
                                  const uint8_t challenge[32], const char *rp_id,
                                  const char *const *origins, unsigned n_origins,
@@ -115,21 +137,8 @@ enum rc policy_webauthn_register(struct policy_credential *out,
                                  const void *attestation_object,
                                  size_t attestation_object_len)
 {
-    struct policy_credential c = { 0 };
-    struct policy_attestation a;
-    const struct policy_part client = { client_data, client_data_len };
-    const struct policy_part object = { attestation_object,
-                                        attestation_object_len };
-    const struct policy_client_want want = {
-        "webauthn.create", { challenge, 32 }, origins, n_origins
-    };
-    char origin[POLICY_ORIGIN_MAX];
-    TRY(take_names(&c, rp_id, origins, n_origins));
-    TRY(policy_client_data_check(origin, &want, client));
-    TRY(policy_attestation_parse(&a, object));
-    TRY(read_auth_data(&c, a.auth_data));
-    if (a.packed)
-        TRY(check_self(&c, &a, client));
-    *out = c;
-    return RC_OK;
+    return policy_registration_check(
+            out, (struct policy_part){ challenge, 32 }, rp_id, origins,
+            n_origins, (struct policy_part){ client_data, client_data_len },
+            (struct policy_part){ attestation_object, attestation_object_len });
 }

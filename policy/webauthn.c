@@ -154,7 +154,9 @@ static enum rc check_signature(const struct policy_credential *c,
                                const struct policy_assertion *a)
 {
     struct policy_cose key;
-    TRY(policy_cose_parse(&key, c->cose, c->cose_len));
+    enum rc rc = policy_cose_parse(&key, c->cose, c->cose_len);
+    if (rc)
+        return rc_prefix(rc, "approval_signature: ");
     if (key.alg != c->alg)
         return rc_raise(RC_VERIFY, "approval_signature: the credential's alg "
                                    "is not its key's");

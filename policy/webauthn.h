@@ -72,6 +72,11 @@ struct policy_attestation {
     struct policy_part signature; /* packed only */
     int64_t alg;
 };
+/* policy_webauthn_register, over a challenge of any length. */
+MUST_CHECK enum rc policy_registration_check(
+        struct policy_credential *out, struct policy_part challenge,
+        const char *rp_id, const char *const *origins, unsigned n_origins,
+        struct policy_part client_data, struct policy_part object);
 MUST_CHECK enum rc policy_attestation_parse(struct policy_attestation *out,
                                             struct policy_part object);
 
