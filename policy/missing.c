@@ -144,7 +144,7 @@ enum rc policy_required(struct policy_missing *out, const struct policy *p,
     out->have_stewards = have.stewards;
     out->wants_requester = wanted.wants_requester &&
                            !requester_signed(p, s, requester);
-    out->complete = !out->denied && !out->wants_requester &&
+    out->complete = !out->denied && !out->wants_requester && !out->n_bad &&
                     have.engineers >= wanted.engineers &&
                     have.stewards >= wanted.stewards;
     if (now_s == POLICY_AT_ITS_TIME || now_s < s->expires)

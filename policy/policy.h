@@ -534,9 +534,8 @@ MUST_CHECK enum rc policy_judge_raised(
 
 /*
  * Who has decided what, and what is missing: the judge's view as data, for
- * status, page and error texts. A record that does not verify is only
- * counted. Fails where the session itself does not fit the policy; its times
- * are not judged.
+ * status, page and error texts. Fails where the session itself does not fit
+ * the policy; its times are not judged.
  *
  * raise  NULL: none
  */
@@ -556,10 +555,10 @@ struct policy_missing {
     unsigned have_stewards;
     bool wants_requester; /* whose signature is needed and not there */
     bool denied;
-    bool complete; /* enough, and not denied */
+    bool complete; /* enough, not denied, none bad */
     struct policy_said said[POLICY_MAX_APPROVALS];
     unsigned n_said;
-    unsigned n_bad; /* records that do not verify */
+    unsigned n_bad; /* records that do not verify: the judge refuses them */
     /* who could still fill a missing place, of the policy; none once expired */
     const struct policy_person *may[POLICY_MAX_PERSONS];
     unsigned n_may;

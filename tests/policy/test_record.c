@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "test.h"
 
+#include "authenticator.h"
 #include "fixture.h"
 
 #include <fcntl.h>
@@ -352,6 +353,50 @@ static void our_signature_is_the_same_bytes(void **state)
     free(armour);
 }
 
+/* ssh-keygen -Y check-novalidate over msg; its exit code. */
+static int keygen_check(const struct keygen *k, const uint8_t *blob, size_t len,
+                        const uint8_t challenge[32])
+{
+    char msg[128], sig[128], b64[ENC_B64_SIZE(1024)], armour[2048], cmd[512];
+    char text[ENC_B64_SIZE(32)];
+    snprintf(msg, sizeof(msg), "%s/msg", k->dir);
+    snprintf(sig, sizeof(sig), "%s/msg.sig", k->dir);
+    snprintf(armour, sizeof(armour),
+             "-----BEGIN SSH SIGNATURE-----\n%s\n-----END SSH "
+             "SIGNATURE-----\n",
+             enc_b64(b64, blob, len));
+    enc_b64u(text, challenge, 32);
+    unlink(sig);
+    assert_ok(file_write(msg, text, strlen(text), 0600));
+    assert_ok(file_write(sig, armour, strlen(armour), 0600));
+    snprintf(cmd, sizeof(cmd),
+             "ssh-keygen -Y check-novalidate -n approve@mpcsign -s %s <%s "
+             ">/dev/null 2>&1",
+             sig, msg);
+    return system(cmd);
+}
+
+/* Our reading of sk-ssh-ed25519 is OpenSSH's, not only our own. */
+static void openssh_believes_the_same_security_keys(void **state)
+{
+    struct keygen *k = *state;
+    uint8_t pk[32], sk[64], challenge[32] = { 7 }, blob[1024];
+    struct policy_credential c;
+    fx_key(pk, sk, "a security key");
+    for (unsigned flags = 0; flags < 8; flags++) {
+        size_t len = auth_sk(blob, sk, "ssh:x", (uint8_t)flags, 41, challenge);
+        assert_int_equal(keygen_check(k, blob, len, challenge), 0);
+        assert_rc(
+                policy_sshsig_register(&c, challenge, (const char *)blob, len),
+                flags & 1 ? RC_OK : RC_VERIFY);
+        blob[len - 1] ^= 1; /* the counter */
+        assert_int_not_equal(keygen_check(k, blob, len, challenge), 0);
+        assert_rc(
+                policy_sshsig_register(&c, challenge, (const char *)blob, len),
+                RC_VERIFY);
+    }
+}
+
 static void a_key_file_is_read_or_refused(void **state)
 {
     struct keygen *k = *state;
@@ -401,6 +446,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(another_namespace_is_refused,
                                         keygen_new, keygen_free),
         cmocka_unit_test_setup_teardown(our_signature_is_the_same_bytes,
+                                        keygen_new, keygen_free),
+        cmocka_unit_test_setup_teardown(openssh_believes_the_same_security_keys,
                                         keygen_new, keygen_free),
         cmocka_unit_test_setup_teardown(a_key_file_is_read_or_refused,
                                         keygen_new, keygen_free),
