@@ -17,7 +17,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     assert(p->bytes_len == len && memcmp(p->bytes, data, len) == 0);
     for (unsigned i = 0; i < p->n_profiles; i++)
         assert(p->profile[i].threshold >= 2 &&
-               p->profile[i].threshold <= p->profile[i].n_nodes);
+               p->profile[i].threshold <= p->profile[i].n_signers &&
+               policy_profile_key(p, &p->profile[i]));
     struct tlog_roster *r = malloc(sizeof(*r));
     uint8_t hash[32];
     assert((policy_roster(r, hash, p) == RC_OK) == p->has_log);

@@ -17,9 +17,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         p->n_persons = 1;
         p->person[0].id[0] = 'a';
         p->person[0].steward = true;
-        p->person[0].n_credentials = 1;
-        memcpy(p->person[0].credential[0].kind, "sshsig", 7);
-        memset(p->person[0].credential[0].key, 0x5a, 32);
+        static const char *const kinds[] = { POLICY_SSHSIG, POLICY_SSHSIG_SK,
+                                             POLICY_WEBAUTHN };
+        for (unsigned i = 0; i < 3; i++) {
+            struct policy_credential *c = &p->person[0].credential[i];
+            strcpy(c->kind, kinds[i]);
+            memset(c->key, 0x5a, 32);
+            c->raw_id_len = 1;
+            c->alg = POLICY_ES256;
+        }
+        p->person[0].n_credentials = 3;
     }
     struct policy_record r;
     assert(policy_record_check(&r, p, session, data, len) != RC_OK);
