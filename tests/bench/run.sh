@@ -40,7 +40,8 @@ trap 'exit 1' INT TERM HUP
 build() {
     cmake --preset bench -S "$top" -B "$build"
     cmake --build "$build" --target mpcsign mpc-sidecar mpc-ca mpc-log \
-        mpc-snpsim mpc_module bench_frost bench_sign bench_stages
+        mpc-snpsim mpc_module bench_frost bench_sign bench_stages \
+        bench_approval
 }
 
 machine() {
@@ -56,6 +57,7 @@ machine() {
 (cd "$top" && build) >&2
 machine
 "$build/tests/bench_frost"
+"$build/tests/bench_approval"
 env=$("$build/bin/mpcsign" dev up --dir "$cluster")
 eval "$env"
 "$build/tests/bench_sign" -n "$calls"
