@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/enc.h"
 
@@ -28,6 +29,19 @@ static const char *warning(const struct policy_profile *f)
                    : "no quorum: any single sidecar's caller may use it";
 }
 
+/* By what approvals of it may be made. */
+static enum rc say_ways(const struct policy_profile *f)
+{
+    char ways[64] = "";
+    size_t at = 0;
+    for (unsigned w = 0; w < POLICY__WAYS; w++)
+        if (f->way[w])
+            at += (size_t)snprintf(ways + at, sizeof(ways) - at, "%s%s",
+                                   at ? ", " : "",
+                                   policy_way_name((enum policy_way)w));
+    return cli_say("         %-14s approved by %s\n", "", ways);
+}
+
 static enum rc say_profile(const struct policy_profile *f)
 {
     char kinds[96];
@@ -39,18 +53,41 @@ static enum rc say_profile(const struct policy_profile *f)
                 f->engineers, f->engineers == 1 ? "" : "s", f->stewards,
                 f->stewards == 1 ? "" : "s"));
     if (*warning(f))
-        return cli_say("         %-14s %s\n", "", warning(f));
+        TRY(cli_say("         %-14s %s\n", "", warning(f)));
+    if (f->engineers || f->stewards)
+        TRY(say_ways(f));
+    if (f->break_glass)
+        TRY(cli_say("         %-14s BREAK GLASS%s%s: a second way to sign, "
+                    "with a reason of %d characters\n",
+                    "", f->has_key_of ? ", with the key of " : "", f->key_of,
+                    POLICY_REASON_MIN));
     return RC_OK;
+}
+
+/* The words are what its owner reads out; an end or a loss is said loudly. */
+static enum rc say_credential(const struct policy_credential *c)
+{
+    char words[POLICY_WORDS_MAX], until[64] = "";
+    policy_credential_words(words, c);
+    time_t end = (time_t)c->not_after;
+    struct tm tm;
+    if (c->not_after && gmtime_r(&end, &tm))
+        strftime(until, sizeof(until), ", until %Y-%m-%dT%H:%M:%SZ", &tm);
+    return cli_say("         %-14s %s: %s%s%s\n", "", c->kind, words, until,
+                   c->revoked ? ", REVOKED" : "");
 }
 
 static enum rc say_person(const struct policy_person *p)
 {
-    return cli_say("person   %-14s %s%s%s%s, %u credential%s\n", p->id,
-                   p->engineer ? "engineer" : "",
-                   p->engineer && p->steward ? " " : "",
-                   p->steward ? "steward" : "",
-                   p->engineer || p->steward ? "" : "no role", p->n_credentials,
-                   p->n_credentials == 1 ? "" : "s");
+    TRY(cli_say("person   %-14s %s%s%s%s, %u credential%s\n", p->id,
+                p->engineer ? "engineer" : "",
+                p->engineer && p->steward ? " " : "",
+                p->steward ? "steward" : "",
+                p->engineer || p->steward ? "" : "no role", p->n_credentials,
+                p->n_credentials == 1 ? "" : "s"));
+    for (unsigned i = 0; i < p->n_credentials; i++)
+        TRY(say_credential(&p->credential[i]));
+    return RC_OK;
 }
 
 static enum rc say_text(const struct policy *p)
@@ -65,7 +102,9 @@ static enum rc say_text(const struct policy *p)
     for (unsigned i = 0; i < p->n_persons; i++)
         TRY(say_person(&p->person[i]));
     for (unsigned i = 0; i < p->n_nodes; i++)
-        TRY(cli_say("node     %-14u %s\n", p->node[i].id, p->node[i].uri));
+        TRY(cli_say("node     %-14u %s%s\n", p->node[i].id, p->node[i].uri,
+                    p->node[i].leaving ? ", leaving: deals, signs no more"
+                                       : ""));
     static const char *const role[] = { "sidecar", "ca", "log" };
     for (unsigned r = 0; r < POLICY__ROLES; r++)
         for (unsigned i = 0; i < p->n_measurements[r]; i++)

@@ -65,8 +65,8 @@ enum rc policy_check_quorum(const struct policy *p, unsigned i)
         !satisfiable(p, f->engineers, f->stewards, f->way))
         return rc_raise(RC_POLICY,
                         "policy.profiles[%u].required: %u engineers and %u "
-                        "stewards with a credential for its approve_with "
-                        "cannot be found without the requester",
+                        "stewards cannot be found without the requester, with "
+                        "credentials for its approve_with",
                         i, f->engineers, f->stewards);
     return RC_OK;
 }
