@@ -204,6 +204,19 @@ enum rc policy_sshsig_check(const struct policy_sshsig *s,
     return RC_OK;
 }
 
+/* ssh: and printable ASCII, as ssh-keygen -O application= makes it. */
+static bool application_ok(struct policy_part a)
+{
+    static const char want[] = "ssh:";
+    if (a.len < sizeof(want) - 1 || a.len >= POLICY_RP_ID_MAX ||
+        memcmp(a.p, want, sizeof(want) - 1) != 0)
+        return false;
+    for (size_t i = 0; i < a.len; i++)
+        if (a.p[i] <= ' ' || a.p[i] >= 0x7f)
+            return false;
+    return true;
+}
+
 enum rc policy_sshsig_register(struct policy_credential *out,
                                const uint8_t challenge[32], const char *sshsig,
                                size_t sshsig_len)
@@ -214,14 +227,11 @@ enum rc policy_sshsig_register(struct policy_credential *out,
     struct policy_credential c;
     TRY(policy_sshsig_open(blob, &len, sshsig, sshsig_len));
     TRY(policy_sshsig_parse(&s, blob, len));
-    if (s.sk &&
-        (s.application.len >= sizeof(c.application) || s.application.len < 4 ||
-         memcmp(s.application.p, "ssh:", 4) != 0 ||
-         memchr(s.application.p, 0, s.application.len)))
+    if (s.sk && !application_ok(s.application))
         return rc_raise(RC_PARSE,
-                        "approval_application: want ssh: in front, "
-                        "at most %zu bytes",
-                        sizeof(c.application) - 1);
+                        "approval_application: want ssh: and printable ASCII, "
+                        "at most %d bytes",
+                        POLICY_RP_ID_MAX - 1);
     policy_sshsig_credential(&c, &s);
     TRY(policy_sshsig_check(&s, challenge, &c));
     *out = c;

@@ -817,10 +817,14 @@ static void an_ssh_key_enrols_by_signing(void **state)
     assert_string_equal(c.kind, "sshsig-sk");
     assert_string_equal(c.application, "ssh:work");
     assert_true(c.verify_required);
-    len = auth_sk(blob, w->sk, "web:work", 0x05, 9, invite);
-    refused_by("approval_application",
-               policy_sshsig_register(&c, invite, (const char *)blob, len),
-               RC_PARSE);
+    static const char *const bad[] = { "web:work", "ssh", "ssh:a b", "ssh:\n",
+                                       "ssh:\xff" };
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        len = auth_sk(blob, w->sk, bad[i], 0x05, 9, invite);
+        refused_by("approval_application",
+                   policy_sshsig_register(&c, invite, (const char *)blob, len),
+                   RC_PARSE);
+    }
 }
 
 /* ---- the names ------------------------------------------------------------- */
