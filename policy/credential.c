@@ -43,6 +43,8 @@ static enum rc read_cose(struct policy_credential *c,
     TRY(policy_obj_int(&alg, o, "alg", POLICY_RS256, POLICY_ES256));
     TRY(policy_obj_b64u(c->cose, sizeof(c->cose), &c->cose_len, o, "key"));
     enum rc rc = policy_cose_parse(&key, c->cose, c->cose_len);
+    if (rc == RC_OK)
+        rc = policy_cose_usable(&key);
     if (rc)
         return rc_prefix(rc, "%s.key: ", o->at);
     if (key.len != c->cose_len)

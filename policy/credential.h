@@ -37,6 +37,9 @@ struct policy_cose {
 MUST_CHECK enum rc policy_cose_parse(struct policy_cose *out,
                                      const uint8_t *cose, size_t len);
 
+/* The numbers are a point of the curve, and not one of small order. */
+MUST_CHECK enum rc policy_cose_usable(const struct policy_cose *key);
+
 /* scheme://host[:port] of a browser, or cli:mpcsign where cli allows it. */
 bool policy_origin_ok(const char *origin, bool cli);
 /* Is the host of this origin rp_id or below it? True for cli:mpcsign. */

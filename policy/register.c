@@ -30,6 +30,8 @@ static enum rc read_key(struct policy_credential *c, struct policy_part ad)
                         POLICY_RAW_ID_MAX);
     struct policy_cose key;
     enum rc rc = policy_cose_parse(&key, r.p, r.left);
+    if (rc == RC_OK)
+        rc = policy_cose_usable(&key);
     if (rc)
         return rc_prefix(rc, "enrol_key: ");
     if (key.len != r.left)

@@ -114,18 +114,35 @@ static int pk_new(union fido_pk *pk, enum policy_alg alg, const uint8_t *p,
     return FIDO_ERR_UNSUPPORTED_ALGORITHM;
 }
 
+/* x and y, or n and e, one after the other as libfido2 takes them. */
+static int pk_of(union fido_pk *pk, const struct policy_cose *key)
+{
+    uint8_t numbers[POLICY_COSE_MAX];
+    memcpy(numbers, key->x, key->x_len);
+    if (key->y_len)
+        memcpy(numbers + key->x_len, key->y, key->y_len);
+    return pk_new(pk, key->alg, numbers, key->x_len + key->y_len);
+}
+
+enum rc policy_cose_usable(const struct policy_cose *key)
+{
+    union fido_pk pk;
+    int err = pk_of(&pk, key);
+    pk_free(&pk, key->alg);
+    /* of small order, everybody's signature would be good */
+    if (err || (key->alg == POLICY_EDDSA &&
+                crypto_core_ed25519_is_valid_point(key->x) != 1))
+        return rc_raise(RC_PARSE, "COSE key: no point of its curve");
+    return RC_OK;
+}
+
 static int fido_verify(const struct policy_credential *c,
                        const struct policy_assertion *a,
                        const struct policy_cose *key)
 {
-    uint8_t numbers[320];
-    memcpy(numbers, key->x, key->x_len);
-    if (key->y_len)
-        memcpy(numbers + key->x_len, key->y, key->y_len);
     union fido_pk pk;
     fido_assert_t *v __attribute__((cleanup(free_assert))) = fido_assert_new();
-    int err = v ? pk_new(&pk, key->alg, numbers, key->x_len + key->y_len)
-                : FIDO_ERR_INTERNAL;
+    int err = v ? pk_of(&pk, key) : FIDO_ERR_INTERNAL;
     if (!v)
         return err;
     if (!err)

@@ -16,7 +16,8 @@ scenarios=("${@:2}")
     scenarios=(01 2 3)
 packages=(build-essential cmake ninja-build pkg-config libssl-dev
     libsodium-dev libmicrohttpd-dev libgnutls28-dev libjansson-dev
-    libcurl4-openssl-dev libcmocka-dev libsqlite3-dev libseccomp-dev openssl
+    libcurl4-openssl-dev libcmocka-dev libsqlite3-dev libseccomp-dev
+    libfido2-dev libcbor-dev openssl
     openssh-client curl jq git procps ca-certificates python3 python3-openssl
     nginx-light apache2-bin haproxy stunnel4 ruby nodejs rauc squashfs-tools
     gnutls-bin valgrind)

@@ -794,6 +794,16 @@ static void enrol_key_is_of_an_algorithm_we_take(void **state)
         at[4] = other[i]; /* an EC key that says EdDSA, say */
         refused_by("enrol_key", joins_try(&e), RC_PARSE);
     }
+    at[4] = 0x26;
+    at[12] ^= 1; /* off the curve */
+    refused_by("enrol_key", joins_try(&e), RC_PARSE);
+    auth_free(&e.a);
+    /* a point of small order, under which anything is signed */
+    joins_new(&e, POLICY_EDDSA, false, 0x45);
+    at = memmem(e.object, e.len, "\xa4\x01\x01\x03\x27", 5);
+    memset(at + 10, 0, 32);
+    at[10] = 1;
+    refused_by("enrol_key", joins_try(&e), RC_PARSE);
     auth_free(&e.a);
 }
 
