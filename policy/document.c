@@ -222,6 +222,7 @@ static enum rc parse_profiles(struct policy *p, const struct policy_obj *o)
     for (size_t i = 0; i < json_array_size(list); i++)
         TRY(policy_profile_read(&p->profile[p->n_profiles++],
                                 json_array_get(list, i), i));
+    derive_signers(p);
     return RC_OK;
 }
 
@@ -268,16 +269,14 @@ static enum rc parse_all(struct policy *p, const json_t *root)
     struct policy_obj o;
     TRY(policy_obj_of(&o, root, keys, "policy"));
     TRY(parse_head(p, &o));
+    TRY(parse_page_origins(p, &o));
     TRY(parse_persons(p, &o));
     TRY(parse_steward_rule(p, &o));
     TRY(parse_measurements(p, &o));
     TRY(parse_nodes(p, &o));
     TRY(parse_services(p, &o));
     TRY(parse_log(p, &o));
-    TRY(parse_page_origins(p, &o));
-    TRY(parse_profiles(p, &o));
-    derive_signers(p);
-    return RC_OK;
+    return parse_profiles(p, &o);
 }
 
 static enum rc keep_bytes(struct policy *p, const void *bytes, size_t len)

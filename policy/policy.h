@@ -187,6 +187,8 @@ struct policy {
     uint8_t prev[32];
     struct policy_person person[POLICY_MAX_PERSONS];
     unsigned n_persons;
+    char page_origin[POLICY_MAX_ORIGINS][POLICY_ORIGIN_MAX];
+    unsigned n_page_origins;
     unsigned steward_rule; /* distinct stewards a policy change needs */
     uint8_t measurement[POLICY__ROLES][POLICY_MAX_HASHES][32];
     unsigned n_measurements[POLICY__ROLES];
@@ -197,8 +199,6 @@ struct policy {
     struct tlog_vkey log;
     struct policy_profile profile[POLICY_MAX_PROFILES];
     unsigned n_profiles;
-    char page_origin[POLICY_MAX_ORIGINS][POLICY_ORIGIN_MAX];
-    unsigned n_page_origins;
 };
 
 /*
