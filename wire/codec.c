@@ -29,6 +29,7 @@ static void free_value(const struct wire_row *row, void *member)
         free_rows(row->table->rows, member);
         break;
     case WIRE_ARRAY:
+    case WIRE_MAYBE:
         for (size_t i = 0; list->at && i < list->n; i++)
             free_value(row->item, (char *)list->at + i * row->size);
         free(list->at);

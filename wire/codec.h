@@ -34,6 +34,7 @@ enum wire_kind {
     WIRE_TEXT,    /* struct wire_text: any string without NUL */
     WIRE_STRUCT,  /* a nested struct: object */
     WIRE_ARRAY,   /* WIRE_LIST(): array */
+    WIRE_MAYBE,   /* WIRE_LIST() of at most one: object or null */
 };
 
 struct wire_row {
@@ -128,12 +129,28 @@ struct wire_any_list {
     WIRE_ARRAY_ROW(s, m, least, count, struct wire_##inner,                    \
                    .kind = WIRE_STRUCT, .table = &wire_##inner##_table)
 
+/* One struct, or null. */
+#define MAYBE(s, m, inner)                                                     \
+    {                                                                          \
+        .name = #m, .kind = WIRE_MAYBE,                                        \
+        .offset = WIRE_OFFSET(s, m, *WIRE_MEMBER(s, m).at,                     \
+                              struct wire_##inner),                            \
+        .size = sizeof(*WIRE_MEMBER(s, m).at), .max = 1,                       \
+        .item = &(const struct wire_row)                                       \
+        {                                                                      \
+            .name = "", .size = sizeof(struct wire_##inner),                   \
+            .kind = WIRE_STRUCT, .table = &wire_##inner##_table                \
+        }                                                                      \
+    }
+
 /* ---- tables -------------------------------------------------------------- */
 
 /* clang-format off */
 /* What only other messages contain has a table and no functions. */
 #define WIRE_PARTS(X) \
-    X(vote) X(commitment) X(signer) X(box) X(bundle_signer)
+    X(vote) X(commitment) X(signer) X(box) X(bundle_signer) \
+    X(session_known) X(artifact) X(places) X(said) X(slot_state) X(acks) \
+    X(session_row)
 #define WIRE_MESSAGES(X) \
     X(proof) X(growth) X(cert) X(birth) \
     X(sign) X(signed) X(key) X(keys) \
@@ -145,7 +162,8 @@ struct wire_any_list {
     X(epoch_start) X(package) X(epoch_deal) X(boxes) X(epoch_finish) \
     X(epoch_vote) X(ack) \
     X(append) X(appended) X(head) X(fork) X(vkey) \
-    X(issue) X(chain) X(bundle)
+    X(issue) X(chain) X(bundle) \
+    X(decided) X(session_put) X(session_held) X(session_state) X(sessions)
 /* clang-format on */
 
 #define WIRE_DECLARE_TABLE(name)                                               \

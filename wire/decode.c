@@ -150,6 +150,17 @@ static enum rc get_array(const struct wire_row *row, struct wire_any_list *list,
     return RC_OK;
 }
 
+static enum rc get_maybe(const struct wire_row *row, struct wire_any_list *list,
+                         json_t *v, const struct wire_path *path)
+{
+    if (json_is_null(v))
+        return RC_OK;
+    if (!json_is_object(v))
+        return wire_refuse(path, RC_PARSE, "want an object or null");
+    TRY(wire_list_alloc(&list->at, &list->n, row->size, 1));
+    return get_value(row->item, list->at, v, path);
+}
+
 static enum rc get_value(const struct wire_row *row, void *member, json_t *v,
                          const struct wire_path *path)
 {
@@ -170,6 +181,8 @@ static enum rc get_value(const struct wire_row *row, void *member, json_t *v,
         return get_struct(row->table, member, v, path);
     case WIRE_ARRAY:
         return get_array(row, member, v, path);
+    case WIRE_MAYBE:
+        return get_maybe(row, member, v, path);
     }
     return wire_refuse(path, RC_INTERNAL, "row of no kind");
 }

@@ -156,6 +156,15 @@ static enum rc put_array(json_t **out, const struct wire_row *row,
     return RC_OK;
 }
 
+static enum rc put_maybe(json_t **out, const struct wire_row *row,
+                         const struct wire_any_list *list,
+                         const struct wire_path *path)
+{
+    TRY(check_size(row, list->at, list->n, path));
+    return list->n ? put_value(out, row->item, list->at, path)
+                   : made(out, json_null(), path);
+}
+
 static enum rc put_value(json_t **out, const struct wire_row *row,
                          const void *member, const struct wire_path *path)
 {
@@ -176,6 +185,8 @@ static enum rc put_value(json_t **out, const struct wire_row *row,
         return put_struct(out, row->table, member, path);
     case WIRE_ARRAY:
         return put_array(out, row, member, path);
+    case WIRE_MAYBE:
+        return put_maybe(out, row, member, path);
     }
     return wire_refuse(path, RC_INTERNAL, "row of no kind");
 }

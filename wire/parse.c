@@ -44,7 +44,7 @@ struct scan {
 static uint64_t values(const struct wire_row *row)
 {
     uint64_t n = 1;
-    if (row->kind == WIRE_ARRAY)
+    if (row->kind == WIRE_ARRAY || row->kind == WIRE_MAYBE)
         n += row->max * values(row->item);
     if (row->kind == WIRE_STRUCT)
         for (const struct wire_row *r = row->table->rows; r->name; r++)

@@ -21,6 +21,7 @@
 #define WIRE_NAME_MAX       65 /* 64 characters and NUL */
 #define WIRE_MAX_NODES      128
 #define WIRE_MAX_APPROVALS  32
+#define WIRE_MAX_SLOTS      8
 #define WIRE_MAX_PATH       63
 #define WIRE_MAX_BATCH      16 /* signatures in one round-2 call */
 #define WIRE_MAX_NEXT       64 /* commitments in one answer */
@@ -207,6 +208,97 @@ struct wire_session_id {
     uint8_t session[32];
 };
 WIRE_MESSAGE(session_id);
+/*
+ * The answer to POST /v1/approval. An approval is answered at once; a denial
+ * or revocation when it stands, or after three seconds.
+ */
+struct wire_decided {
+    uint8_t session[32];
+    uint64_t nodes; /* that hold it durably, this one included */
+    uint64_t need;  /* so many and it stands: n - t + 1 */
+    bool stands;
+};
+WIRE_MESSAGE(decided);
+/* POST /v1/session/put between sidecars: what the other may lack. */
+#define WIRE_MAX_PUT 16
+struct wire_session_put {
+    WIRE_LIST(struct wire_session) sessions;
+};
+WIRE_MESSAGE(session_put);
+/* For each of them, in order: what the answering node now holds durably. */
+struct wire_session_known {
+    uint8_t session[32];
+    char code[32];                     /* "ok", or why it was not taken */
+    WIRE_LIST(struct wire_hash) known; /* H of each record, requester's too */
+};
+struct wire_session_held {
+    WIRE_LIST(struct wire_session_known) sessions;
+};
+WIRE_MESSAGE(session_held);
+
+/* GET /v1/session/ID/state: for people, as this node knows it. */
+struct wire_artifact {
+    char name[256];
+    uint64_t size;
+    uint8_t sha256[32];
+    uint8_t sha512[64];
+};
+struct wire_places {
+    uint64_t engineer;
+    uint64_t steward;
+};
+struct wire_said {
+    char person[WIRE_NAME_MAX];
+    char role[WIRE_NAME_MAX];
+    char decision[12]; /* approve, deny, revoke */
+    char kind[12];     /* sshsig, sshsig-sk, webauthn */
+    char way[16];      /* ssh, fido2, local-page, sidecar-page */
+    uint64_t nodes;    /* known to hold it */
+};
+struct wire_slot_state {
+    char kind[8];
+    char state[8]; /* open, marked, used, burnt */
+    uint64_t attempts;
+};
+struct wire_acks {
+    uint64_t deny; /* nodes known to hold a denial */
+    uint64_t need; /* so many and it stands */
+};
+struct wire_session_state {
+    uint8_t session[32];
+    char state[16]; /* sidecar/lifecycle.h */
+    char type[16];
+    char profile[WIRE_NAME_MAX]; /* "" where the type has none */
+    char requester[WIRE_NAME_MAX];
+    char reason[512];
+    WIRE_LIST(struct wire_artifact) artifact; /* one or none */
+    uint64_t created;
+    uint64_t expires;
+    struct wire_places required;
+    struct wire_places have;
+    WIRE_LIST(struct wire_said) records;
+    WIRE_LIST(struct wire_slot_state) slots;
+    struct wire_acks acks;
+    bool break_glass;
+    bool simulated;
+};
+WIRE_MESSAGE(session_state);
+/* GET /v1/sessions: newest first. */
+#define WIRE_MAX_SESSIONS 100
+struct wire_session_row {
+    uint8_t session[32];
+    char state[16];
+    char type[16];
+    char profile[WIRE_NAME_MAX];
+    char requester[WIRE_NAME_MAX];
+    WIRE_LIST(struct wire_artifact) artifact; /* one or none */
+    uint64_t created;
+    uint64_t expires;
+};
+struct wire_sessions {
+    WIRE_LIST(struct wire_session_row) sessions;
+};
+WIRE_MESSAGE(sessions);
 
 /* POST /v1/policy: a version, its session, and (between daemons) its proof. */
 struct wire_policy {

@@ -84,6 +84,7 @@ static void fill_value(const struct wire_row *row, void *member,
         fill(row->table, member, how);
         break;
     case WIRE_ARRAY:
+    case WIRE_MAYBE:
         fill_list(row, member, how);
         break;
     }
