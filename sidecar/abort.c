@@ -35,7 +35,14 @@ static void over(struct node *n, struct job *job, const char *reason)
         node_settle(n);
     if (n->n_ended == ENDED_MAX)
         return; /* the disk fails: a restart aborts it */
-    n->ended[n->n_ended++] = (struct store_end){ job->serial, reason };
+    struct store_end *e = &n->ended[n->n_ended++];
+    *e = (struct store_end){ .job = job->serial, .reason = reason };
+    if (!job->opened && (!reason || job->burnt)) {
+        e->slot_ended = true;
+        memcpy(e->session, job->parsed.id, 32);
+        snprintf(e->slot, sizeof(e->slot), "%s", policy_kind_name(job->kind));
+        e->expires = job->parsed.expires;
+    }
     job->watched = false;
     n->orphans = n->orphans || reason;
 }

@@ -184,7 +184,10 @@ static enum rc check_intent(struct verdict *v, struct node *n,
         strcmp(in->mode, "ed25519") != 0)
         return differs("class or mode");
     if (memcmp(in->approvals, v->j.approved.root, 32) != 0)
-        return differs("approvals");
+        return rc_raise(RC_POLICY,
+                        "intent: its approvals are not those that count at "
+                        "node%u; was one revoked?",
+                        n->id);
     if (memcmp(in->policy, p->sha256, 32) != 0)
         return differs("policy");
     if (in->birth != v->key->birth)
@@ -283,9 +286,14 @@ static enum rc mark_all(struct verdict *v, struct node *n, size_t n_items)
     for (unsigned i = 0; i < n_marks; i++) {
         struct verdict *w = &v[at[i]];
         w->rc = marks[i].rc;
-        if (w->rc == RC_CONFLICT)
+        if (marks[i].other_message) {
+            w->rc = RC_SLOT_BURNT;
             snprintf(w->why, sizeof(w->why),
-                     "slot: already taken by another message or request");
+                     "slot %s: taken by another message, it is good for one",
+                     marks[i].slot);
+        } else if (w->rc == RC_CONFLICT)
+            snprintf(w->why, sizeof(w->why),
+                     "slot: this attempt is taken by another request");
         else if (w->rc != RC_OK)
             snprintf(w->why, sizeof(w->why), "slot: no attempts left");
     }
@@ -359,6 +367,26 @@ static enum rc fill_result(struct wire_round2_result *out, struct node *n,
     return set;
 }
 
+/* Nothing that was taken back comes between the judging and the last share. */
+static enum rc judge_and_sign(struct wire_round2_reply *out, struct verdict *v,
+                              struct node *n, uint16_t from,
+                              const struct wire_round2 *in, const uint8_t *raw,
+                              size_t raw_len)
+{
+    judge_all(v, n, from, in, raw, raw_len);
+    TRY(mark_all(v, n, in->items.n));
+    for (size_t i = 0; i < in->items.n; i++) {
+        struct wire_round2_result *r = &out->items.at[i];
+        if (v[i].rc == RC_OK) {
+            v[i].rc = sign_item(r, n, from, &v[i], &in->items.at[i]);
+            if (v[i].rc != RC_OK)
+                snprintf(v[i].why, sizeof(v[i].why), "%s", rc_text());
+        }
+        TRY(fill_result(r, n, v[i].rc, v[i].why));
+    }
+    return RC_OK;
+}
+
 enum rc follow_round2(struct node *n, uint16_t from,
                       const struct wire_round2 *in, const uint8_t *raw,
                       size_t raw_len, struct wire_round2_reply *out)
@@ -371,18 +399,11 @@ enum rc follow_round2(struct node *n, uint16_t from,
     OWNED_MEM struct verdict *v = calloc(in->items.n, sizeof(*v));
     if (!v)
         return rc_raise(RC_NOMEM, "round 2: out of memory");
-    judge_all(v, n, from, in, raw, raw_len);
-    TRY(mark_all(v, n, in->items.n));
     TRY(wire_list_new(&out->items, in->items.n));
-    for (size_t i = 0; i < in->items.n; i++) {
-        struct wire_round2_result *r = &out->items.at[i];
-        if (v[i].rc == RC_OK) {
-            v[i].rc = sign_item(r, n, from, &v[i], &in->items.at[i]);
-            if (v[i].rc != RC_OK)
-                snprintf(v[i].why, sizeof(v[i].why), "%s", rc_text());
-        }
-        TRY(fill_result(r, n, v[i].rc, v[i].why));
-    }
+    pthread_rwlock_rdlock(&n->release_lock);
+    enum rc rc = judge_and_sign(out, v, n, from, in, raw, raw_len);
+    pthread_rwlock_unlock(&n->release_lock);
+    TRY(rc);
     node_lock(n);
     out->head = n->head;
     node_unlock(n);

@@ -220,9 +220,12 @@ static void take_jobs(struct node *n, struct round *r, struct key *k)
         job->next = NULL;
         enum rc rc = lead_job_current(n, job);
         if (rc != RC_OK) {
-            char why[400];
-            snprintf(why, sizeof(why), "%.399s", rc_text());
-            lead_job_failed(n, job, rc, why, "request a new session");
+            char why[960];
+            snprintf(why, sizeof(why), "%.959s", rc_text());
+            char hint[256];
+            snprintf(hint, sizeof(hint), "%s", rc_hint_text());
+            lead_job_failed(n, job, rc, why,
+                            *hint ? hint : "request a new session");
             continue;
         }
         bytes += job->msg_len;

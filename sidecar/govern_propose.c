@@ -54,7 +54,7 @@ static enum rc propose(struct node *n, const uint8_t *body, size_t len,
     TRY(rc);
     TRY(wire_policy_encode(&json, &json_len, &in));
     place(at, s.id);
-    TRY(store_session_put(n->w.store, at, json, json_len, s.expires));
+    TRY(store_session_beside(n->w.store, at, json, json_len, s.expires));
     memcpy(id->session, s.id, 32);
     return RC_OK;
 }

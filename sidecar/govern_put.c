@@ -192,8 +192,10 @@ void node_peer_head(struct node *n, uint32_t from,
     node_unlock(n);
     if (head->version > own.version && has_log)
         govern_ask(n, from);
-    if (from <= UINT16_MAX)
-        gossip_greet(n, (uint16_t)from);
+    if (from > UINT16_MAX)
+        return;
+    gossip_greet(n, (uint16_t)from);
+    spread_meet(n, (uint16_t)from);
 }
 
 /*

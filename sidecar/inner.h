@@ -15,7 +15,7 @@
 #include <pthread.h>
 
 #include "frost/frost.h"
-#include "sidecar/sidecar.h"
+#include "sidecar/sessions.h"
 
 #define MAX_ATTEMPTS_MIN 5
 #define POOL_CAP         64    /* commitments held of one peer for one key */
@@ -90,6 +90,8 @@ struct job {
     int64_t deadline_ms;
     const struct wire_birth *birth; /* issuer: of the key to certify */
     bool opened; /* the session is ours, opened for this caller */
+    bool marked; /* a round of it went to its signers */
+    bool burnt;  /* and its caller was told that the slot is */
     uid_t uid;
     bool answered;   /* its deadline passed while it was in flight */
     uint64_t serial; /* of this life */
@@ -248,6 +250,18 @@ struct node {
     unsigned n_receipts;
     struct store_end ended[ENDED_MAX];
     unsigned n_ended;
+    /*
+     * What was taken back is on the disk, or a share has left: never both at
+     * once. Kept sessions change under its write side; taken before lock.
+     */
+    pthread_rwlock_t release_lock;
+    bool noes; /* there are denials or revocations at rest; under lock */
+    struct spread *spread; /* live sessions, under lock */
+    struct spread_pace pace[POLICY_MAX_NODES];
+    unsigned n_paces;
+    struct flight *flights; /* owned; loop thread */
+    struct waiter waiter[WAITERS_MAX];
+    unsigned n_waiters;
     uint64_t last_job;
     bool orphans;             /* there may be intents to abort */
     struct orphans *aborting; /* owned; the log is being asked */
@@ -311,34 +325,7 @@ MUST_CHECK enum rc cert_terms(struct tlog_epoch_terms *terms,
                               struct tlog_vote *votes, unsigned *n,
                               const struct wire_cert *cert);
 
-/* session.c */
-struct judged {
-    struct policy_session s;
-    struct policy_approved approved;
-};
-/* Under lock. Judges a session against the policy in force, now. */
-MUST_CHECK enum rc session_judge(struct judged *out, struct node *n,
-                                 const struct wire_session *in);
-/* Under lock. Opens a 0/0 session for a socket peer and this message. */
-MUST_CHECK enum rc session_open(struct wire_session *out, struct judged *j,
-                                struct node *n,
-                                const struct policy_profile *profile,
-                                enum policy_kind kind, uid_t uid,
-                                const uint8_t *msg, size_t msg_len);
-/* Before the vault signs: RC_CONFLICT for a second root of an issuer key. */
-MUST_CHECK enum rc session_root_once(struct node *n,
-                                     const struct policy_session *s,
-                                     const struct key *key, const uint8_t *tbs,
-                                     size_t len);
-void session_on_local(struct node *n, uint64_t call, const uint8_t *body,
-                      size_t len);
-void session_on_approval(struct node *n, uint64_t call, const uint8_t *body,
-                         size_t len);
-void session_on_get(struct node *n, uint64_t call, const char *hex);
-MUST_CHECK enum rc session_load(struct wire_session *out, struct node *n,
-                                const uint8_t id[32]);
-MUST_CHECK enum rc session_keep(struct node *n, const uint8_t id[32],
-                                int64_t expires, const struct wire_session *s);
+/* session*.c, spread*.c: sidecar/sessions.h */
 
 /* lead.c: jobs; gather.c and round*.c: rounds */
 /* A session we opened ourselves follows the policy; others are refused. */

@@ -23,15 +23,42 @@ void job_free(struct job *job)
 
 /* ---- ends ------------------------------------------------------------------- */
 
+/* What people or the policy said stands for itself. */
+static bool burns(const struct job *job, enum rc rc)
+{
+    return job->marked && !job->opened && rc != RC_DENIED &&
+           rc != RC_NOT_APPROVED && rc != RC_EXPIRED && rc != RC_POLICY_CHANGED;
+}
+
+static enum rc say_burnt(struct job *job, enum rc rc, const char *why)
+{
+    char id[ENC_HEX_SIZE(32)];
+    job->burnt = true;
+    (void)rc_raise(RC_SLOT_BURNT,
+                   "slot_burnt: request a new session; session %s, slot %s, "
+                   "attempt %llu failed after its mark: %.600s%s%s%s",
+                   enc_hex(id, job->parsed.id, 32), policy_kind_name(job->kind),
+                   (unsigned long long)job->attempt, why,
+                   rc == RC_SLOT_BURNT ? "" : " (",
+                   rc == RC_SLOT_BURNT ? "" : rc_slug(rc),
+                   rc == RC_SLOT_BURNT ? "" : ")");
+    rc_hint("mpcsign request FILE --profile %s --wait", job->parsed.profile);
+    return RC_SLOT_BURNT;
+}
+
 static void answer_failed(struct node *n, struct job *job, enum rc rc,
                           const char *why, const char *hint)
 {
     if (job->answered)
         return;
     job->answered = true;
-    (void)rc_raise(rc, "%s", why);
-    if (hint && *hint)
-        rc_hint("%s", hint);
+    if (burns(job, rc)) {
+        rc = say_burnt(job, rc, why);
+    } else {
+        (void)rc_raise(rc, "%s", why);
+        if (hint && *hint)
+            rc_hint("%s", hint);
+    }
     node_answer(n, job->call, rc, NULL, 0);
 }
 
@@ -96,14 +123,64 @@ static enum rc find_key(struct job *job, const struct policy_profile **profile,
     return RC_OK;
 }
 
-static enum rc needs_session(const struct policy_profile *p)
+static enum rc needs_session(const struct node *n,
+                             const struct policy_profile *p)
 {
-    enum rc rc = rc_raise(RC_NOT_APPROVED,
-                          "key %s: needs approval by %u engineers and %u "
-                          "stewards",
-                          p->name, p->engineers, p->stewards);
-    rc_hint("mpcsign request FILE --profile %s, then MPC_SESSION", p->name);
+    const struct policy_raise floor = node_raise(n);
+    enum rc rc = rc_raise(
+            RC_NOT_APPROVED,
+            "key %s: needs approval by %u engineers and %u stewards, and no "
+            "session is named (MPC_SESSION)",
+            p->name,
+            p->engineers > floor.engineers ? p->engineers : floor.engineers,
+            p->stewards > floor.stewards ? p->stewards : floor.stewards);
+    rc_hint("export MPC_SESSION=$(mpcsign request FILE --profile %s --wait)",
+            p->name);
     return rc;
+}
+
+/*
+ * One message a slot. Attempts go on where this node's own marks ended; what
+ * other signers have marked beyond that costs an attempt each.
+ */
+static enum rc check_slot(struct job *job, struct node *n)
+{
+    struct store_slot slot;
+    uint8_t commitment[32];
+    char id[ENC_HEX_SIZE(32)];
+    const char *kind = policy_kind_name(job->kind);
+    TRY(store_slot_get(n->w.store, job->parsed.id, kind, &slot));
+    tlog_commitment(commitment, job->parsed.nonce, job->msg, job->msg_len);
+    const char *why = NULL;
+    if (slot.burnt)
+        why = "is burnt: an attempt failed after its mark";
+    else if (slot.marked && memcmp(slot.message, commitment, 32) != 0)
+        why = "is taken by another message, it is good for one";
+    else if (slot.attempts >= max_attempts(job->key))
+        why = "has no attempts left";
+    if (why) {
+        enum rc rc = rc_raise(RC_SLOT_BURNT,
+                              "slot_burnt: request a new session; session %s: "
+                              "its slot %s %s",
+                              enc_hex(id, job->parsed.id, 32), kind, why);
+        rc_hint("mpcsign request FILE --profile %s --wait",
+                job->parsed.profile);
+        return rc;
+    }
+    job->attempt = slot.attempts;
+    return RC_OK;
+}
+
+/* Under lock. A session that was approved before, wherever that was. */
+static enum rc load_session(struct job *job, struct judged *j, struct node *n,
+                            const char *hex)
+{
+    uint8_t id[32];
+    TRY(enc_unhex(id, 32, hex, strlen(hex)));
+    TRY(session_load(&job->session, n, id));
+    enum rc rc = session_judge(j, n, &job->session);
+    return rc == RC_NOT_APPROVED ? session_missing(n, &j->s, &job->session)
+                                 : rc;
 }
 
 /* Under lock. */
@@ -116,23 +193,21 @@ static enum rc find_session(struct job *job, struct node *n, uid_t uid,
     if (session_hex[0] == '\0') {
         if (profile->engineers || profile->stewards ||
             n->required_engineers > 0 || n->required_stewards > 0)
-            return needs_session(profile);
+            return needs_session(n, profile);
         TRY(session_open(&job->session, &j, n, profile, job->kind, uid,
                          job->msg, job->msg_len));
         job->opened = true;
         job->uid = uid;
     } else {
-        uint8_t id[32];
-        TRY(enc_unhex(id, 32, session_hex, strlen(session_hex)));
-        TRY(session_load(&job->session, n, id));
-        TRY(session_judge(&j, n, &job->session));
+        TRY(load_session(job, &j, n, session_hex));
     }
     job->parsed = j.s;
     job->approved = j.approved;
     enum policy_kind kind;
     const struct policy_raise raise = node_raise(n);
-    return policy_payload_check_raised(&kind, profile, &j.s, job->msg,
-                                       job->msg_len, &raise);
+    TRY(policy_payload_check_raised(&kind, profile, &j.s, job->msg,
+                                    job->msg_len, &raise));
+    return job->opened ? RC_OK : check_slot(job, n);
 }
 
 /* Under lock. */
@@ -150,6 +225,26 @@ static enum rc reopen(struct node *n, struct job *job)
     return find_session(job, n, job->uid, profile, "");
 }
 
+/*
+ * Under lock. Before each attempt: what was approved may have been denied or
+ * revoked, or approved by one more.
+ */
+static enum rc judge_again(struct node *n, struct job *job)
+{
+    WIRE(session) now = { 0 };
+    struct judged j;
+    TRY(session_load(&now, n, job->parsed.id));
+    enum rc rc = session_judge(&j, n, &now);
+    if (rc == RC_NOT_APPROVED)
+        rc = session_missing(n, &j.s, &now);
+    TRY(rc);
+    wire_session_free(&job->session);
+    job->session = now;
+    memset(&now, 0, sizeof(now)); /* moved */
+    job->approved = j.approved;
+    return RC_OK;
+}
+
 enum rc lead_job_current(struct node *n, struct job *job)
 {
     enum rc rc = RC_OK;
@@ -163,6 +258,8 @@ enum rc lead_job_current(struct node *n, struct job *job)
                                     "than version %llu",
                                     job->parsed.profile,
                                     (unsigned long long)p->version);
+    else if (!job->opened)
+        rc = judge_again(n, job);
     node_unlock(n);
     if (reopened) { /* nothing will come of what it logged before */
         abort_job(n, job, RC_POLICY_CHANGED);
@@ -274,6 +371,7 @@ static void expire(struct node *n, struct job *job, const struct round *r)
                                          [ROUND_LOG] = "the log",
                                          [ROUND_SIGN] = "signature shares" };
     char why[64];
+    job->marked = job->marked || (r && r->state == ROUND_SIGN);
     if (job->last_rc != RC_OK) {
         answer_failed(n, job, job->last_rc, job->last_why, job->last_hint);
         return;

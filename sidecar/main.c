@@ -81,6 +81,17 @@ static void policy_changed(void *ctx)
     attest_channel_reset(sc->d.channel);
 }
 
+static bool is_simulated(void *ctx)
+{
+    struct sidecar *sc = ctx;
+    uint8_t hash[32];
+    uint8_t measurement[ATTEST_MEASUREMENT_LEN];
+    uint8_t ak[32];
+    bool simulated;
+    attest_channel_own(sc->d.channel, hash, measurement, ak, &simulated);
+    return simulated;
+}
+
 static enum rc tbs_check(void *ctx, const struct policy_chain *chain,
                          const struct policy_session *session,
                          const uint8_t issuer_key[32],
@@ -167,6 +178,7 @@ static enum rc open_node(struct sidecar *sc)
         .policy_changed = policy_changed,
         .tbs_check = tbs_check,
         .tbs_birth = tbs_birth,
+        .simulated = is_simulated,
         .store = sc->store,
         .vault = sc->vault,
         .ctx = sc,

@@ -296,7 +296,19 @@ static enum rc load_all(struct node *n)
         TRY(load_head(n));
     TRY(gossip_load(n));
     TRY(abort_load(n));
+    TRY(spread_load(n));
     return store_epochs(n->w.store, load_epoch, n);
+}
+
+/* Who takes something back is not kept waiting by those who sign. */
+static void release_lock_init(pthread_rwlock_t *lock)
+{
+    pthread_rwlockattr_t attr;
+    pthread_rwlockattr_init(&attr);
+    pthread_rwlockattr_setkind_np(&attr,
+                                  PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(lock, &attr);
+    pthread_rwlockattr_destroy(&attr);
 }
 
 enum rc node_new(struct node **out, const struct node_config *c,
@@ -308,6 +320,7 @@ enum rc node_new(struct node **out, const struct node_config *c,
     pthread_mutex_init(&n->lock, NULL);
     pthread_mutex_init(&n->head_lock, NULL);
     pthread_mutex_init(&n->policy_lock, NULL);
+    release_lock_init(&n->release_lock);
     n->w = *world;
     n->id = c->id;
     snprintf(n->deployment, sizeof(n->deployment), "%s", c->deployment);
@@ -364,10 +377,12 @@ void node_free(struct node *n)
     epoch_answers_free(n);
     gossip_free(n);
     abort_free(n);
+    spread_free(n);
     free(n->unstored);
     pthread_mutex_destroy(&n->lock);
     pthread_mutex_destroy(&n->head_lock);
     pthread_mutex_destroy(&n->policy_lock);
+    pthread_rwlock_destroy(&n->release_lock);
     free(n);
 }
 
@@ -377,6 +392,7 @@ void node_tick(struct node *n)
     govern_tick(n);
     gossip_tick(n);
     abort_tick(n);
+    spread_tick(n);
     drive_tick(n);
     lead_tick(n);
     int64_t now = n->w.now_ms(n->w.ctx);
@@ -398,7 +414,7 @@ struct local_get {
 static const struct local_get local_gets[] = {
     { "/v1/key/", ask_key },
     { "/v1/cert/", ask_cert },
-    { "/v1/session/", session_on_get },
+    { "/v1/session/", session_on_get }, /* ID, ID/state */
     { "/v1/bundle/", ask_bundle },
     { "/v1/policy/proposal/", govern_on_get_proposal },
 };
@@ -413,6 +429,8 @@ static void on_get(struct node *n, uint64_t call, const char *path)
         govern_on_policies(n, call);
     else if (strcmp(path, "/v1/fork") == 0)
         gossip_on_fork(n, call);
+    else if (strcmp(path, "/v1/sessions") == 0)
+        session_on_list(n, call);
     else {
         for (size_t i = 0; i < sizeof(local_gets) / sizeof(*local_gets); i++) {
             size_t len = strlen(local_gets[i].prefix);
@@ -462,6 +480,8 @@ enum rc node_on_peer(struct node *n, uint32_t from, const char *path,
         return follow_on_round2(n, id, body, len, reply, reply_len);
     if (strcmp(path, "/v1/head") == 0)
         return gossip_on_peer(n, id, body, len, reply, reply_len);
+    if (strcmp(path, "/v1/session/put") == 0)
+        return session_on_put(n, id, body, len, reply, reply_len);
     if (strncmp(path, "/v1/epoch/", 10) == 0)
         return epoch_on_peer(n, path + 10, body, len, reply, reply_len);
     return rc_raise(RC_UNKNOWN, "no such path");

@@ -240,8 +240,20 @@ static enum rc finish_shot(bool *others, struct node *n, struct round *r,
     return RC_OK;
 }
 
+/* A signer that answered with a share has marked; who did not answer may. */
+static void note_marks(struct round *r)
+{
+    for (unsigned s = 0; s < r->n_shots; s++)
+        for (unsigned i = 0; r->shot[s].job && i < r->n_signers; i++) {
+            const char *code = r->shot[s].results[i].code;
+            if (!*code || rc_from_slug(code) == RC_OK)
+                r->shot[s].job->marked = true;
+        }
+}
+
 void round_finish(struct node *n, struct round *r)
 {
+    note_marks(r);
     if (r->failed) {
         round_abandon(n, r);
         return;

@@ -12,6 +12,7 @@
 
 #define MAX_SIGN   (WIRE_MESSAGE_MAX + 8192)
 #define MAX_HEAD   (2 * WIRE_NOTE_MAX)
+#define MAX_PUT    (1024 * 1024)
 #define MAX_ROUND2 (WIRE_MESSAGE_MAX + 4u * 1024 * 1024)
 
 /* ---- local callers ------------------------------------------------------------------ */
@@ -168,6 +169,7 @@ const struct http_route sidecar_local_routes[] = {
     { "GET",  "/v1/cert/*",     HTTP_LOCAL, 0,               on_local },
     { "GET",  "/v1/bundle/*",   HTTP_LOCAL, 0,               on_local },
     { "GET",  "/v1/session/*",  HTTP_LOCAL, 0,               on_local },
+    { "GET",  "/v1/sessions",   HTTP_LOCAL, 0,               on_local },
     { "POST", "/add-checkpoint", HTTP_LOCAL, TLOG_ADD_CHECKPOINT_MAX,
       on_local_witness },
     { "GET",  "/*",             HTTP_LOCAL, 0,               on_local_witness },
@@ -232,6 +234,7 @@ const struct http_route sidecar_peer_routes[] = {
     { "POST", "/v1/frost/commit",   HTTP_PEER, 4096,        on_peer },
     { "POST", "/v1/frost/round2",   HTTP_PEER, MAX_ROUND2,  on_peer },
     { "POST", "/v1/head",           HTTP_PEER, MAX_HEAD,    on_peer },
+    { "POST", "/v1/session/put",    HTTP_PEER, MAX_PUT,     on_peer },
     { "POST", "/v1/epoch/start",    HTTP_PEER, 512 * 1024,  on_peer },
     { "POST", "/v1/epoch/deal",     HTTP_PEER, 4096 * 1024, on_peer },
     { "POST", "/v1/epoch/finish",   HTTP_PEER, 64 * 1024,   on_peer },

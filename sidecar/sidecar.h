@@ -3,10 +3,10 @@
  * The sidecar: leads or follows a signing round, and judges approvals, log
  * proofs and peers by itself. Two kinds of file live here.
  *
- * Decide (node session lead gather round* follow epoch drive govern* ask) is
- * pure: an event and a struct world in, messages and answers out. Do (main
- * routes peers store*) carries them out. A whole cluster runs in one test
- * process (tests/sidecar/sim.c) on the decide files alone.
+ * Decide (node session* spread* lifecycle lead gather round* follow epoch drive
+ * govern* ask) is pure: an event and a struct world in, messages and answers
+ * out. Do (main routes peers store*) carries them out. A whole cluster runs in
+ * one test process (tests/sidecar/sim.c) on the decide files alone.
  *
  * node_on_peer, node_on_add_checkpoint, node_witness_head, node_allowed,
  * node_policy_head, node_keys and node_log_later may be called from any
@@ -80,11 +80,46 @@ MUST_CHECK enum rc store_epoch_newest(struct store *s, const char *key,
                                       uint64_t *epoch);
 
 /* Sessions as wire_session JSON, kept until they expire. */
-MUST_CHECK enum rc store_session_put(struct store *s, const uint8_t id[32],
-                                     const char *json, size_t len,
-                                     int64_t expires);
+struct store_session {
+    uint8_t id[32];
+    const char *requester;
+    int64_t created;
+    int64_t expires;
+    const char *json;
+    size_t json_len;
+    const char *noes; /* a wire_session of denials and revocations alone */
+    size_t noes_len;  /* 0: there are none */
+};
+MUST_CHECK enum rc store_session_put(struct store *s,
+                                     const struct store_session *in);
+/* Something that goes with a session when it expires; read like one. */
+MUST_CHECK enum rc store_session_beside(struct store *s, const uint8_t at[32],
+                                        const char *json, size_t len,
+                                        int64_t expires);
 MUST_CHECK enum rc store_session_get(struct store *s, const uint8_t id[32],
                                      uint8_t **json, size_t *len);
+/* RC_OK with *json NULL where there are none, or no such session. */
+MUST_CHECK enum rc store_session_noes(struct store *s, const uint8_t id[32],
+                                      uint8_t **json, size_t *len);
+MUST_CHECK enum rc store_session_any_noes(struct store *s, bool *any);
+/* How many of this requester are kept, and of those how many not expired. */
+MUST_CHECK enum rc store_sessions_of(struct store *s, const char *requester,
+                                     int64_t now_s, unsigned *live,
+                                     unsigned *all);
+/* Rows "session", expires, id, JSON of what expires later; newest first. */
+MUST_CHECK enum rc store_sessions(struct store *s, int64_t after_s,
+                                  unsigned max, store_row *row, void *ctx);
+
+/* What this node knows of one slot. */
+struct store_slot {
+    bool marked; /* by this node's own marks */
+    uint8_t message[32];
+    uint64_t attempts;
+    bool used; /* it led, and the caller has the signature */
+    bool burnt;
+};
+MUST_CHECK enum rc store_slot_get(struct store *s, const uint8_t session[32],
+                                  const char *slot, struct store_slot *out);
 
 /* What one signature marks before the vault computes. */
 struct store_mark {
@@ -95,7 +130,8 @@ struct store_mark {
     uint8_t request[32]; /* digest of the whole item, for repeats */
     int64_t expires;
     unsigned max_attempts;
-    enum rc rc; /* out: RC_OK, or why this one was not marked */
+    enum rc rc;         /* out: RC_OK, or why this one was not marked */
+    bool other_message; /* out: RC_CONFLICT, and not only another request */
 };
 /*
  * Marks all in one durable transaction; each mark's own rc tells.
@@ -137,8 +173,12 @@ MUST_CHECK enum rc store_intents_orphans(struct store *s, unsigned max,
                                          store_row *row, void *ctx);
 /* A job has ended: signed (reason NULL), or its intents are orphans. */
 struct store_end {
-    uint64_t job;
+    uint64_t job;       /* 0: none */
     const char *reason; /* static */
+    bool slot_ended;    /* used when signed, else burnt */
+    uint8_t session[32];
+    char slot[8];
+    int64_t expires;
 };
 /* One transaction: what is owed to the log, and what has ended. */
 MUST_CHECK enum rc store_settle(struct store *s, const char *const *texts,
@@ -188,6 +228,8 @@ struct world {
     /* The birth index a TBSCertificate names; RC_UNKNOWN: a root. */
     enum rc (*tbs_birth)(void *ctx, uint64_t *index, const uint8_t *tbs,
                          size_t tbs_len);
+    /* This node's hardware is simulated. NULL: it is not. */
+    bool (*simulated)(void *ctx);
     struct store *store;
     struct vault *vault;
     void *ctx;

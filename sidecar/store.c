@@ -25,6 +25,16 @@ static const char schema[] =
         " PRIMARY KEY(key, epoch));"
         "CREATE TABLE IF NOT EXISTS session(id BLOB PRIMARY KEY,"
         " json BLOB NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID;"
+        "CREATE TABLE IF NOT EXISTS session_more(id BLOB PRIMARY KEY,"
+        " requester TEXT NOT NULL, created INTEGER NOT NULL,"
+        " expires INTEGER NOT NULL, noes BLOB NOT NULL) WITHOUT ROWID;"
+        "CREATE INDEX IF NOT EXISTS session_requester"
+        " ON session_more(requester, expires);"
+        "CREATE INDEX IF NOT EXISTS session_created ON session_more(created);"
+        "CREATE TABLE IF NOT EXISTS slot_end(session BLOB NOT NULL,"
+        " slot TEXT NOT NULL, used INTEGER NOT NULL,"
+        " expires INTEGER NOT NULL, PRIMARY KEY(session, slot))"
+        " WITHOUT ROWID;"
         "CREATE TABLE IF NOT EXISTS slot(session BLOB NOT NULL,"
         " slot TEXT NOT NULL, message BLOB NOT NULL, expires INTEGER NOT NULL,"
         " PRIMARY KEY(session, slot)) WITHOUT ROWID;"
@@ -97,7 +107,7 @@ enum rc store_end(struct store *s, enum rc rc)
     return rc;
 }
 
-static enum rc copy_blob(uint8_t **out, size_t *len, sqlite3_stmt *st, int col)
+enum rc store_copy_blob(uint8_t **out, size_t *len, sqlite3_stmt *st, int col)
 {
     size_t n = (size_t)sqlite3_column_bytes(st, col);
     uint8_t *p = malloc(n + 1);
@@ -111,16 +121,15 @@ static enum rc copy_blob(uint8_t **out, size_t *len, sqlite3_stmt *st, int col)
     return RC_OK;
 }
 
-/* One blob of one row; RC_UNKNOWN when there is none. */
-static enum rc one_blob(struct store *s, sqlite3_stmt *st, uint8_t **out,
-                        size_t *len, const char *what)
+enum rc store_one_blob(struct store *s, sqlite3_stmt *st, uint8_t **out,
+                       size_t *len, const char *what)
 {
     int step = sqlite3_step(st);
     if (step == SQLITE_DONE)
         return rc_raise(RC_UNKNOWN, "%s: not in state.db", what);
     if (step != SQLITE_ROW)
         return store_broken(s, "read");
-    return copy_blob(out, len, st, 0);
+    return store_copy_blob(out, len, st, 0);
 }
 
 /* ---- life --------------------------------------------------------------------------- */
@@ -211,7 +220,7 @@ enum rc store_get(struct store *s, const char *name, uint8_t **out, size_t *len)
     STATEMENT *st = NULL;
     TRY(store_prepare(&st, s, "SELECT value FROM kv WHERE name=?1"));
     store_bind_text(st, 1, name);
-    return one_blob(s, st, out, len, name);
+    return store_one_blob(s, st, out, len, name);
 }
 
 enum rc store_put_once(struct store *s, const char *name, const void *p,
@@ -232,7 +241,7 @@ enum rc store_put_once(struct store *s, const char *name, const void *p,
         return RC_OK;
     TRY(store_prepare(&get, s, "SELECT value FROM kv WHERE name=?1"));
     store_bind_text(get, 1, name);
-    TRY(one_blob(s, get, &have, &have_len, name));
+    TRY(store_one_blob(s, get, &have, &have_len, name));
     return have_len == len && (len == 0 || memcmp(have, p, len) == 0)
                    ? RC_OK
                    : rc_raise(RC_CONFLICT, "%s: set before, to another value",
@@ -288,8 +297,8 @@ static enum rc keep_row(struct kept *k, sqlite3_stmt *st)
              (const char *)sqlite3_column_text(st, 0));
     row->number = (uint64_t)sqlite3_column_int64(st, 1);
     k->n++;
-    TRY(copy_blob(&row->a, &row->a_len, st, 2));
-    return copy_blob(&row->b, &row->b_len, st, 3);
+    TRY(store_copy_blob(&row->a, &row->a_len, st, 2));
+    return store_copy_blob(&row->b, &row->b_len, st, 3);
 }
 
 static enum rc keep_rows(struct kept *k, struct store *s, const char *sql)
@@ -367,7 +376,7 @@ enum rc store_epoch_sealed(struct store *s, const uint8_t session[32],
                       "SELECT sealed FROM epoch WHERE session=?1"
                       " AND sealed IS NOT NULL"));
     store_bind_blob(st, 1, session, 32);
-    return one_blob(s, st, sealed, len, "sealed share");
+    return store_one_blob(s, st, sealed, len, "sealed share");
 }
 
 enum rc store_epoch_activate(struct store *s, const char *key, uint64_t epoch,
@@ -415,30 +424,4 @@ enum rc store_epoch_newest(struct store *s, const char *key, uint64_t *epoch)
         return store_broken(s, "read");
     *epoch = (uint64_t)sqlite3_column_int64(st, 0);
     return RC_OK;
-}
-
-/* ---- sessions -------------------------------------------------------------------------------------- */
-
-enum rc store_session_put(struct store *s, const uint8_t id[32],
-                          const char *json, size_t len, int64_t expires)
-{
-    LOCKED(s);
-    STATEMENT *st = NULL;
-    TRY(store_prepare(&st, s,
-                      "INSERT INTO session VALUES(?1,?2,?3)"
-                      " ON CONFLICT(id) DO UPDATE SET json=?2"));
-    store_bind_blob(st, 1, id, 32);
-    store_bind_blob(st, 2, json, len);
-    sqlite3_bind_int64(st, 3, expires);
-    return store_run(s, st, NULL);
-}
-
-enum rc store_session_get(struct store *s, const uint8_t id[32], uint8_t **json,
-                          size_t *len)
-{
-    LOCKED(s);
-    STATEMENT *st = NULL;
-    TRY(store_prepare(&st, s, "SELECT json FROM session WHERE id=?1"));
-    store_bind_blob(st, 1, id, 32);
-    return one_blob(s, st, json, len, "session");
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Inside the store: what its files share. store.c holds values, policies,
- * epochs and sessions; store_marks.c marks and outbox; store_intents.c what
- * went to the log and has not ended.
+ * and epochs; store_sessions.c sessions; store_marks.c marks and outbox;
+ * store_intents.c what went to the log and has not ended.
  */
 #ifndef SIDECAR_STORE_H
 #define SIDECAR_STORE_H
@@ -42,6 +42,12 @@ void store_bind_text(sqlite3_stmt *st, int at, const char *text);
 void store_bind_u64(sqlite3_stmt *st, int at, uint64_t v);
 /* Runs a statement that returns no row. *changed (may be NULL): rows. */
 MUST_CHECK enum rc store_run(struct store *s, sqlite3_stmt *st, int *changed);
+/* heap, with a NUL behind it */
+MUST_CHECK enum rc store_copy_blob(uint8_t **out, size_t *len, sqlite3_stmt *st,
+                                   int col);
+/* One blob of one row; RC_UNKNOWN when there is none. */
+MUST_CHECK enum rc store_one_blob(struct store *s, sqlite3_stmt *st,
+                                  uint8_t **out, size_t *len, const char *what);
 MUST_CHECK enum rc store_exec(struct store *s, const char *sql);
 /* Each row of "name, number, a, b", outside the lock. */
 MUST_CHECK enum rc store_each(struct store *s, const char *sql, store_row *row,

@@ -60,8 +60,26 @@ enum rc store_intents_orphans(struct store *s, unsigned max, store_row *row,
 
 /* ---- what ends ------------------------------------------------------------- */
 
+/* Used is for good; burnt can still become it. */
+static enum rc end_slot(struct store *s, const struct store_end *e)
+{
+    STATEMENT *st = NULL;
+    TRY(store_prepare(&st, s,
+                      "INSERT INTO slot_end VALUES(?1,?2,?3,?4)"
+                      " ON CONFLICT DO UPDATE SET used=max(used,?3)"));
+    store_bind_blob(st, 1, e->session, 32);
+    store_bind_text(st, 2, e->slot);
+    store_bind_u64(st, 3, e->reason == NULL);
+    sqlite3_bind_int64(st, 4, e->expires);
+    return store_run(s, st, NULL);
+}
+
 static enum rc end_one(struct store *s, const struct store_end *e)
 {
+    if (e->slot_ended)
+        TRY(end_slot(s, e));
+    if (e->job == 0)
+        return RC_OK;
     STATEMENT *st = NULL;
     TRY(store_prepare(&st, s,
                       e->reason ? "UPDATE intent SET job=0, reason=?2"

@@ -45,7 +45,9 @@ static enum rc mark_slot(struct store *s, struct store_mark *m)
                       " AND slot=?2"));
     store_bind_blob(get, 1, m->session, 32);
     store_bind_text(get, 2, m->slot);
-    return same_as(m, s, get, m->message);
+    TRY(same_as(m, s, get, m->message));
+    m->other_message = m->rc == RC_CONFLICT;
+    return RC_OK;
 }
 
 static enum rc mark_attempt(struct store *s, struct store_mark *m)
@@ -75,6 +77,7 @@ static enum rc mark_attempt(struct store *s, struct store_mark *m)
 static enum rc mark_one(struct store *s, struct store_mark *m)
 {
     m->rc = RC_OK;
+    m->other_message = false;
     if (m->attempt == 0 || m->attempt > m->max_attempts) {
         m->rc = RC_SLOT_BURNT;
         return RC_OK;
@@ -99,7 +102,9 @@ enum rc store_expire(struct store *s, int64_t before)
         "DELETE FROM mark WHERE (session, slot) IN"
         " (SELECT session, slot FROM slot WHERE expires < ?1)",
         "DELETE FROM slot WHERE expires < ?1",
+        "DELETE FROM slot_end WHERE expires < ?1",
         "DELETE FROM session WHERE expires < ?1",
+        "DELETE FROM session_more WHERE expires < ?1",
     };
     LOCKED(s);
     TRY(store_exec(s, "BEGIN IMMEDIATE"));

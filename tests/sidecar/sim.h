@@ -77,6 +77,7 @@ struct sim_log {
 
 /* What a signer released, as seen on the wire. */
 struct sim_share {
+    uint16_t signer;
     uint8_t session[32];
     char slot[8];
     uint8_t commitment[32];

@@ -204,6 +204,7 @@ static void watch_share(struct sim *s, uint16_t signer,
     }
     assert_true(s->n_shares < SIM_SHARES);
     struct sim_share *h = &s->share[s->n_shares++];
+    h->signer = signer;
     memcpy(h->session, in.session, 32);
     memcpy(h->commitment, in.commitment, 32);
     snprintf(h->slot, sizeof(h->slot), "%s", in.slot);

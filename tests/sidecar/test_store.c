@@ -272,14 +272,28 @@ static void active_epochs_are_listed_with_birth_and_share(void **state)
 
 /* ---- sessions ----------------------------------------------------------- */
 
+static enum rc put_session(struct fixture *f, uint8_t id, const char *json,
+                           const char *noes, int64_t expires)
+{
+    struct store_session in = { .requester = id == 2 ? "dev" : "alice",
+                                .created = id,
+                                .expires = expires,
+                                .json = json,
+                                .json_len = strlen(json),
+                                .noes = noes,
+                                .noes_len = strlen(noes) };
+    memcpy(in.id, id_of(id), 32);
+    return store_session_put(f->s, &in);
+}
+
 static void sessions_are_kept_until_they_expire(void **state)
 {
     struct fixture *f = *state;
     uint8_t *json = NULL;
     size_t len = 0;
-    assert_ok(store_session_put(f->s, id_of(1), "{a}", 3, 100));
-    assert_ok(store_session_put(f->s, id_of(2), "{b}", 3, 200));
-    assert_ok(store_session_put(f->s, id_of(1), "{more}", 6, 100));
+    assert_ok(put_session(f, 1, "{a}", "", 100));
+    assert_ok(put_session(f, 2, "{b}", "", 200));
+    assert_ok(put_session(f, 1, "{more}", "", 100));
     reopen(f);
     assert_ok(store_session_get(f->s, id_of(1), &json, &len));
     assert_string_equal((char *)json, "{more}");
@@ -291,7 +305,83 @@ static void sessions_are_kept_until_they_expire(void **state)
     free(json);
 }
 
+static void what_was_taken_back_is_read_by_itself(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t *json = NULL;
+    size_t len = 1;
+    bool any = true;
+    assert_ok(store_session_any_noes(f->s, &any));
+    assert_false(any);
+    assert_ok(put_session(f, 1, "{a}", "", 100));
+    assert_ok(store_session_noes(f->s, id_of(1), &json, &len));
+    assert_null(json);
+    assert_int_equal(len, 0);
+    assert_ok(put_session(f, 1, "{more}", "{no}", 100));
+    reopen(f);
+    assert_ok(store_session_any_noes(f->s, &any));
+    assert_true(any);
+    assert_ok(store_session_noes(f->s, id_of(1), &json, &len));
+    assert_string_equal((char *)json, "{no}");
+    free(json);
+    assert_ok(store_expire(f->s, 150));
+    assert_ok(store_session_any_noes(f->s, &any));
+    assert_false(any);
+}
+
+static void sessions_are_counted_by_who_asked(void **state)
+{
+    struct fixture *f = *state;
+    unsigned live, all;
+    struct rows r = { 0 };
+    assert_ok(put_session(f, 1, "{a}", "", 100));
+    assert_ok(put_session(f, 3, "{c}", "", 300));
+    assert_ok(put_session(f, 2, "{b}", "", 200)); /* dev's */
+    assert_ok(store_sessions_of(f->s, "alice", 150, &live, &all));
+    assert_int_equal(live, 1);
+    assert_int_equal(all, 2);
+    assert_ok(store_sessions_of(f->s, "nobody", 150, &live, &all));
+    assert_int_equal(all, 0);
+    assert_ok(store_sessions(f->s, 150, 10, take_row, &r));
+    assert_int_equal(r.n, 2);
+    assert_int_equal(r.number[0], 300); /* newest first */
+    assert_string_equal(r.b[0], "{c}");
+    assert_string_equal(r.b[1], "{b}");
+}
+
 /* ---- marks -------------------------------------------------------------- */
+
+static void a_slot_says_what_became_of_it(void **state)
+{
+    struct fixture *f = *state;
+    struct store_slot slot;
+    struct store_end failed = {
+        .reason = "timeout", .slot_ended = true, .slot = "raw", .expires = 100
+    };
+    struct store_end done = { .slot_ended = true,
+                              .slot = "raw",
+                              .expires = 100 };
+    memcpy(failed.session, id_of(1), 32);
+    memcpy(done.session, id_of(1), 32);
+    assert_ok(store_slot_get(f->s, id_of(1), "raw", &slot));
+    assert_false(slot.marked || slot.used || slot.burnt);
+    assert_int_equal(mark(f, mark_of(1, "raw", 1, 0xA, 1)), RC_OK);
+    assert_int_equal(mark(f, mark_of(1, "raw", 2, 0xA, 2)), RC_OK);
+    assert_ok(store_slot_get(f->s, id_of(1), "raw", &slot));
+    assert_true(slot.marked && !slot.used && !slot.burnt);
+    assert_int_equal(slot.attempts, 2);
+    assert_ok(store_settle(f->s, NULL, 0, &failed, 1));
+    assert_ok(store_slot_get(f->s, id_of(1), "raw", &slot));
+    assert_true(slot.burnt && !slot.used);
+    /* a share that came after all: used, and that for good */
+    assert_ok(store_settle(f->s, NULL, 0, &done, 1));
+    assert_ok(store_settle(f->s, NULL, 0, &failed, 1));
+    reopen(f);
+    assert_ok(store_slot_get(f->s, id_of(1), "raw", &slot));
+    assert_true(slot.used && !slot.burnt);
+    assert_ok(store_slot_get(f->s, id_of(1), "cms", &slot));
+    assert_false(slot.marked || slot.used);
+}
 
 static void a_slot_is_good_for_one_message(void **state)
 {
@@ -518,7 +608,7 @@ static void intents_stay_until_they_are_signed_or_aborted(void **state)
     assert_ok(store_intents_add(f->s, in, 3)); /* again is fine */
     assert_int_equal(orphans(f->s).n, 0);      /* their jobs have not ended */
     /* one job fails; the other one's stays what it is */
-    const struct store_end failed = { 7, "timeout" };
+    const struct store_end failed = { .job = 7, .reason = "timeout" };
     assert_ok(store_settle(f->s, NULL, 0, &failed, 1));
     struct seen_orphans o = orphans(f->s);
     assert_int_equal(o.n, 2);
@@ -537,7 +627,7 @@ static void intents_stay_until_they_are_signed_or_aborted(void **state)
     assert_int_equal(orphans(f->s).n, 2);
     /* signed: gone without a word */
     const struct store_intent last = { { 9 }, 9, "entry z" };
-    const struct store_end done = { 9, NULL };
+    const struct store_end done = { .job = 9 };
     assert_ok(store_intents_add(f->s, &last, 1));
     assert_ok(store_settle(f->s, &text, 1, &done, 1));
     assert_ok(store_intents_orphan(f->s, "restarted", &any));
@@ -557,6 +647,9 @@ int main(void)
         T(a_prepared_share_reads_back),
         T(active_epochs_are_listed_with_birth_and_share),
         T(sessions_are_kept_until_they_expire),
+        T(what_was_taken_back_is_read_by_itself),
+        T(sessions_are_counted_by_who_asked),
+        T(a_slot_says_what_became_of_it),
         T(a_slot_is_good_for_one_message),
         T(one_refused_mark_does_not_hold_back_the_others),
         T(marks_go_only_when_they_expired),

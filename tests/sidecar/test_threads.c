@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 
+#include "base/enc.h"
 #include "sim.h"
 #include "witness.h"
 
@@ -26,6 +27,8 @@ struct peer {
     size_t len[KEPT];
     unsigned n;
     unsigned served, answered, cosigned; /* the thread's own */
+    char *put;                           /* a session with bob's approval */
+    size_t put_len;
 };
 
 static void keep_round2(struct sim *s, uint32_t from, uint32_t to,
@@ -110,6 +113,7 @@ static void *peer_thread(void *arg)
         call(p, 3, "/v1/policy", NULL, 0);
         call(p, 3, "/v1/epoch/start", "{}", 2);
         call(p, 3, "/v1/head", "{\"head\":\"\"}", 11);
+        call(p, 3, "/v1/session/put", p->put, p->put_len);
         if (!witness_one(p))
             return NULL;
         node_policy_head(p->node, &head);
@@ -130,6 +134,45 @@ static void find_key(struct sim *s, uint8_t key[32])
     crypto_hash_sha256(key, k.group_key, 32);
 }
 
+/* A session that everyone decides on at once. */
+static void make_session(struct sim *s, struct peer *p, uint8_t id[32])
+{
+    static const char *const bob[] = { "bob", NULL };
+    struct policy_session session = sim_session(s, POLICY_S_KEY_CREATE,
+                                                "small");
+    WIRE(session_put) put = { 0 };
+    assert_ok(wire_list_new(&put.sessions, 1));
+    sim_session_wire(s, &put.sessions.at[0], &session, "steward", bob);
+    memcpy(id, session.id, 32);
+    assert_ok(wire_session_put_encode(&p->put, &p->put_len, &put));
+}
+
+static unsigned decide(struct sim *s, const uint8_t id[32],
+                       enum policy_decision decision, const char *role,
+                       const char *person)
+{
+    WIRE(approval) a = { 0 };
+    OWNED_MEM char *json = NULL;
+    size_t len;
+    memcpy(a.session, id, 32);
+    sim_record(&a.record, id, decision, role, person);
+    assert_ok(wire_approval_encode(&json, &len, &a));
+    return sim_ask(s, 2, "/v1/approval", json, len);
+}
+
+/* Nothing that one thread was told is lost to what the other was. */
+static void all_of_it_is_kept(struct sim *s, const uint8_t id[32])
+{
+    char path[128], hex[65];
+    WIRE(session_state) st = { 0 };
+    snprintf(path, sizeof(path), "/v1/session/%s/state", enc_hex(hex, id, 32));
+    unsigned get = sim_ask(s, 2, path, NULL, 0);
+    sim_want_ok(s, get);
+    assert_ok(wire_session_state_decode(&st, s->call[get].json,
+                                        s->call[get].len));
+    assert_int_equal(st.records.n, 4);
+}
+
 static void leading_and_following_at_once(void **state)
 {
     (void)state;
@@ -140,7 +183,9 @@ static void leading_and_following_at_once(void **state)
                       .lock = PTHREAD_MUTEX_INITIALIZER };
     pthread_t thread;
     void *ended = NULL;
+    uint8_t id[32];
     find_key(s, p.key);
+    make_session(s, &p, id);
     s->tamper = keep_round2;
     s->tamper_ctx = &p;
     assert_int_equal(pthread_create(&thread, NULL, peer_thread, &p), 0);
@@ -151,6 +196,14 @@ static void leading_and_following_at_once(void **state)
         unsigned c = sim_sign(s, i % 2 + 1, keys[i % 3 == 0], "", msg,
                               strlen(msg), 10000);
         sim_run(s, 20);
+        if (i == 5)
+            (void)decide(s, id, POLICY_D_APPROVE, "engineer", "alice");
+        if (i == 7)
+            (void)decide(s, id, POLICY_D_DENY, "steward", "carol");
+        if (i == 9)
+            (void)decide(s, id, POLICY_D_REVOKE, "engineer", "alice");
+        if (i == 12)
+            all_of_it_is_kept(s, id);
         if (i == 20)
             change = sim_policy_next(s, 2, NULL, NULL);
         if (i == 40)
@@ -167,6 +220,7 @@ static void leading_and_following_at_once(void **state)
     assert_true(p.served > 0 && p.answered > 0 && p.cosigned > 0);
     for (unsigned i = 0; i < KEPT; i++)
         free(p.body[i]);
+    free(p.put);
     sim_check(s);
     /* what it had cosigned is what it comes back with */
     sim_crash(s, 2);
