@@ -124,6 +124,7 @@ static enum rc submit(struct node *n, const uint8_t *body, size_t len)
     TRY(wire_policy_decode(&g->policy, (const char *)body, len));
     if (g->policy.proof.n != 0)
         return rc_raise(RC_ARG, "proof: must be empty, this node logs it");
+    TRY(session_add_noes(&g->policy.session, n));
     char text[TLOG_ENTRY_MAX + 1];
     size_t text_len;
     node_lock(n);

@@ -64,6 +64,29 @@ enum rc session_judge(struct judged *out, struct node *n,
                                n->w.now_s(n->w.ctx), &raise);
 }
 
+enum rc session_add_noes(struct wire_session *s, struct node *n)
+{
+    WIRE(session) noes = { 0 };
+    WIRE(session) both = { 0 };
+    struct records r = { .n = 0 };
+    uint8_t id[32];
+    policy_session_id(id, s->descriptor.p, s->descriptor.len);
+    TRY(session_noes(&noes, n, id));
+    if (noes.approvals.n == 0)
+        return RC_OK;
+    TRY(add_records(&r, &noes));
+    TRY(add_records(&r, s));
+    TRY(wire_list_new(&both.approvals, r.n));
+    for (unsigned i = 0; i < r.n; i++)
+        TRY(wire_blob_set(&both.approvals.at[i], r.at[i].p, r.at[i].len));
+    TRY(wire_blob_set(&both.descriptor, s->descriptor.p, s->descriptor.len));
+    TRY(wire_blob_set(&both.requester, s->requester.p, s->requester.len));
+    wire_session_free(s);
+    *s = both;
+    memset(&both, 0, sizeof(both)); /* moved */
+    return RC_OK;
+}
+
 enum rc session_open(struct wire_session *out, struct judged *j, struct node *n,
                      const struct policy_profile *profile,
                      enum policy_kind kind, uid_t uid, const uint8_t *msg,

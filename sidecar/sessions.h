@@ -64,6 +64,8 @@ struct judged {
  */
 MUST_CHECK enum rc session_judge(struct judged *out, struct node *n,
                                  const struct wire_session *in);
+/* Every denial and revocation that this node holds, beside what it brings. */
+MUST_CHECK enum rc session_add_noes(struct wire_session *s, struct node *n);
 /* Under lock. Opens a 0/0 session for a socket peer and this message. */
 MUST_CHECK enum rc session_open(struct wire_session *out, struct judged *j,
                                 struct node *n,

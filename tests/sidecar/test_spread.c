@@ -351,6 +351,80 @@ static void a_revocation_takes_the_approval_back_everywhere(void **state)
     done(s);
 }
 
+/* Enough without dave, but this lead's intent counts him. */
+static void an_intent_that_counts_a_revoked_approval_gets_no_share(void **state)
+{
+    (void)state;
+    struct sim *s = cluster(guarded);
+    char hex[65];
+    request(s, 1, hex, "app");
+    approve_all(s, 1, hex);
+    sim_want_ok(s, decide(s, 1, hex, POLICY_D_APPROVE, "engineer", "dave"));
+    sim_run(s, 100);
+    s->tamper = keep_from_node1;
+    want_decided(s, decide(s, 2, hex, POLICY_D_REVOKE, "engineer", "dave"), 2,
+                 true);
+    unsigned call = sign_as(s, 1, hex, "app", 5000);
+    sim_want(s, call, RC_SLOT_BURNT); /* it had marked for itself */
+    says(s, call, "was one revoked?");
+    assert_int_equal(s->n_shares, 0);
+    s->tamper = NULL;
+    sim_want_ok(s, sign_as(s, 2, hex, "app", 5000)); /* who knows, can */
+    done(s);
+}
+
+static void a_denied_key_is_not_made(void **state)
+{
+    (void)state;
+    struct sim *s = cluster(guarded);
+    struct policy_session session = sim_session(s, POLICY_S_KEY_CREATE,
+                                                "release");
+    WIRE(session) wire = { 0 };
+    OWNED_MEM char *json = NULL;
+    size_t len;
+    char hex[65];
+    sim_session_wire(s, &wire, &session, "steward", sim_stewards);
+    sim_want_ok(s, people_put(s, 1, &wire, hex));
+    sim_run(s, 100);
+    want_decided(s, deny(s, 1, hex), 3, true); /* all: any of them could */
+    assert_ok(wire_session_encode(&json, &len, &wire));
+    for (unsigned id = 1; id <= 3; id++)
+        sim_want(s, sim_ask(s, id, "/v1/key/create", json, len), RC_DENIED);
+    done(s);
+}
+
+static void a_denied_policy_is_not_logged(void **state)
+{
+    (void)state;
+    struct sim *s = cluster(guarded);
+    WIRE(policy) put = { 0 };
+    OWNED_MEM char *json = NULL;
+    size_t len;
+    char hex[65];
+    /* a version that would be in force at once */
+    char *text = strdup(s->policy);
+    assert_non_null(text);
+    char *at = strstr(text, "\"version\":2");
+    assert_non_null(at);
+    at[10] = '3';
+    at = strstr(text, "\"prev\":\"");
+    assert_non_null(at);
+    memcpy(at + 8, enc_hex(hex, s->policy_sha256, 32), 64);
+    struct policy_session session = sim_session(s, POLICY_S_POLICY, NULL);
+    policy_session_artifact(&session, "policy.json", text, strlen(text));
+    session.has_artifact = true;
+    assert_ok(wire_blob_set(&put.policy, text, strlen(text)));
+    free(text);
+    sim_session_wire(s, &put.session, &session, "steward", sim_stewards);
+    sim_want_ok(s, people_put(s, 1, &put.session, hex));
+    sim_run(s, 100);
+    want_decided(s, deny(s, 3, hex), 3, true);
+    assert_ok(wire_policy_encode(&json, &len, &put));
+    for (unsigned id = 1; id <= 3; id++)
+        sim_want(s, sim_ask(s, id, "/v1/policy", json, len), RC_DENIED);
+    done(s);
+}
+
 static void what_was_taken_back_survives_restarts(void **state)
 {
     (void)state;
@@ -588,6 +662,9 @@ int main(void)
         T(a_denial_says_so_while_it_does_not_stand_yet),
         T(a_lead_that_does_not_know_of_a_denial_gets_no_share),
         T(a_revocation_takes_the_approval_back_everywhere),
+        T(an_intent_that_counts_a_revoked_approval_gets_no_share),
+        T(a_denied_key_is_not_made),
+        T(a_denied_policy_is_not_logged),
         T(what_was_taken_back_survives_restarts),
         T(a_full_disk_refuses_and_loses_nothing),
         T(a_slot_takes_no_second_message),
