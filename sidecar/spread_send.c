@@ -175,6 +175,18 @@ static int64_t pause_ms(unsigned *tries)
     return ms < LAST_MS ? ms : LAST_MS;
 }
 
+/* Of what this call brought it; more may have come since. */
+static bool lacks(const struct spread *e, const struct spread_peer *p,
+                  const struct flight *f, unsigned i)
+{
+    for (unsigned k = 0; k < f->at[i].n; k++) {
+        unsigned at = spread_place(e, f->at[i].hash[k]);
+        if (at < e->n && !(p->held >> at & 1))
+            return true;
+    }
+    return false;
+}
+
 /* Under lock. Not taken, or not all of it: later again, until it expires. */
 static void take_known(struct node *n, const struct flight *f, unsigned i,
                        const struct wire_session_known *in, int64_t now_ms)
@@ -186,7 +198,7 @@ static void take_known(struct node *n, const struct flight *f, unsigned i,
     for (size_t k = 0; strcmp(in->code, rc_slug(RC_OK)) == 0 && k < in->known.n;
          k++)
         spread_learn(e, f->to, in->known.at[k].b);
-    if (p->want & ~p->held)
+    if (lacks(e, p, f, i))
         p->after_ms = now_ms + pause_ms(&p->tries);
     else
         p->tries = 0;

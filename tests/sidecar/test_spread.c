@@ -235,6 +235,52 @@ static void one_persons_sessions_leave_room_for_others(void **state)
     done(s);
 }
 
+/* p0 to p15, each of them engineer and steward: two records each. */
+static void crowd(struct sim *s, unsigned n)
+{
+    char persons[16 * 160] = "\"persons\":[";
+    for (unsigned i = 0; i < n; i++) {
+        uint8_t seed[32], pk[32], sk[64];
+        char name[8], key[ENC_B64_SIZE(32)];
+        size_t at = strlen(persons);
+        snprintf(name, sizeof(name), "p%u", i);
+        crypto_hash_sha256(seed, (const uint8_t *)name, strlen(name));
+        crypto_sign_seed_keypair(pk, sk, seed);
+        snprintf(persons + at, sizeof(persons) - at,
+                 "{\"id\":\"%s\",\"roles\":[\"engineer\",\"steward\"],"
+                 "\"credentials\":[{\"kind\":\"sshsig\",\"key\":\"%s\"}]},",
+                 name, enc_b64u(key, pk, 32));
+    }
+    sim_want_ok(s, sim_policy_next(s, 1, "\"persons\":[", persons));
+    sim_run(s, 500);
+}
+
+static void a_denial_has_room_where_an_approval_has_none(void **state)
+{
+    (void)state;
+    struct sim *s = cluster(guarded);
+    char hex[65], name[8];
+    crowd(s, 16);
+    request(s, 1, hex, "app");
+    for (unsigned i = 0; i < 32; i++) {
+        snprintf(name, sizeof(name), "p%u", i / 2);
+        sim_want_ok(s, decide(s, 1, hex, POLICY_D_APPROVE,
+                              i % 2 ? "steward" : "engineer", name));
+    }
+    unsigned call = decide(s, 1, hex, POLICY_D_APPROVE, "engineer", "alice");
+    sim_want(s, call, RC_TOO_LARGE);
+    says(s, call, "more than 32 records");
+    sim_run(s, 500);
+    want_state(s, 3, hex, "approved");
+    want_decided(s, deny(s, 1, hex), 2, true);
+    sim_run(s, 500);
+    for (unsigned id = 1; id <= 3; id++) {
+        want_state(s, id, hex, "denied");
+        sim_want(s, sign_as(s, id, hex, "app", 5000), RC_DENIED);
+    }
+    done(s);
+}
+
 /* ---- taking back ------------------------------------------------------------------ */
 
 static void a_denial_stands_when_enough_nodes_hold_it(void **state)
@@ -658,6 +704,7 @@ int main(void)
         T(each_record_crosses_once_and_nobody_echoes),
         T(junk_of_a_peer_is_neither_kept_nor_spread),
         T(one_persons_sessions_leave_room_for_others),
+        T(a_denial_has_room_where_an_approval_has_none),
         T(a_denial_stands_when_enough_nodes_hold_it),
         T(a_denial_says_so_while_it_does_not_stand_yet),
         T(a_lead_that_does_not_know_of_a_denial_gets_no_share),
