@@ -51,6 +51,19 @@ static enum rc check_life(struct node *n, const struct policy_session *s,
     return rc;
 }
 
+/* It must be able to count: by its way, its credential, and its maker. */
+static enum rc check_arrival(struct policy_record *out, struct node *n,
+                             const struct policy_session *s,
+                             const struct wire_blob *record)
+{
+    node_lock(n);
+    enum rc rc = policy_approval_check(out, policy_chain_head(n->chain), s,
+                                       record->p, record->len,
+                                       n->w.now_s(n->w.ctx));
+    node_unlock(n);
+    return rc;
+}
+
 static enum rc accept_approval(struct node *n, const struct wire_approval *in,
                                struct session_known *known, bool *back)
 {
@@ -59,7 +72,7 @@ static enum rc accept_approval(struct node *n, const struct wire_approval *in,
     struct policy_record r;
     TRY(session_load(&have, n, in->session));
     TRY(policy_session_parse(&s, have.descriptor.p, have.descriptor.len));
-    TRY(session_record(&r, n, &s, &in->record));
+    TRY(check_arrival(&r, n, &s, &in->record));
     TRY(check_life(n, &s, &have, r.decision));
     struct wire_session one = { .descriptor = have.descriptor };
     struct wire_blob record = in->record; /* lent, both */

@@ -50,7 +50,7 @@ static enum life_state life(struct node *n, const struct policy_session *s,
         .marked = slots->any_marked,
         .used = slots->all_used,
         .burnt = slots->all_ended && !slots->all_used,
-        .denied = t->denied,
+        .denied = t->m.denied,
         .expired = n->w.now_s(n->w.ctx) >= s->expires,
         .outdated = outdated,
     };
@@ -97,15 +97,14 @@ static enum rc fill_artifact(struct wire_artifact **at, size_t *n,
     return RC_OK;
 }
 
-static void fill_said(struct wire_said *out, const struct policy_record *r)
+static void fill_said(struct wire_said *out, const struct policy_said *r)
 {
     snprintf(out->person, sizeof(out->person), "%s", r->person);
     snprintf(out->role, sizeof(out->role), "%s", r->role);
     snprintf(out->decision, sizeof(out->decision), "%s",
              decisions[r->decision]);
     snprintf(out->kind, sizeof(out->kind), "%s", r->kind);
-    snprintf(out->way, sizeof(out->way), "%s",
-             strncmp(r->kind, "sshsig", 6) == 0 ? "ssh" : "");
+    snprintf(out->way, sizeof(out->way), "%s", policy_way_name(r->way));
 }
 
 /* Under lock. */
@@ -115,14 +114,14 @@ static enum rc fill_records(struct wire_session_state *out, struct node *n,
 {
     const uint8_t none[32] = { 0 };
     uint64_t nodes;
-    TRY(wire_list_new(&out->records, t->n));
+    TRY(wire_list_new(&out->records, t->m.n_said));
     spread_count(n, s->id, none, &nodes, &out->acks.need);
-    for (unsigned i = 0; i < t->n; i++) {
+    for (unsigned i = 0; i < t->m.n_said; i++) {
         struct wire_said *said = &out->records.at[i];
         uint64_t need;
-        fill_said(said, &t->said[i]);
+        fill_said(said, &t->m.said[i]);
         spread_count(n, s->id, t->hash[i], &said->nodes, &need);
-        if (t->said[i].decision == POLICY_D_DENY &&
+        if (t->m.said[i].decision == POLICY_D_DENY &&
             said->nodes > out->acks.deny)
             out->acks.deny = said->nodes;
     }
@@ -170,12 +169,14 @@ static enum rc fill_state(struct wire_session_state *out, struct node *n,
     TRY(fill_artifact(&out->artifact.at, &out->artifact.n, s));
     out->created = (uint64_t)s->created;
     out->expires = (uint64_t)s->expires;
-    out->required = (struct wire_places){ t.need_engineers, t.need_stewards };
-    out->have = (struct wire_places){ t.have_engineers, t.have_stewards };
+    out->required = (struct wire_places){ t.m.need_engineers,
+                                          t.m.need_stewards };
+    out->have = (struct wire_places){ t.m.have_engineers, t.m.have_stewards };
     node_lock(n);
     enum rc rc = fill_records(out, n, s, &t);
     node_unlock(n);
     TRY(rc);
+    out->break_glass = t.break_glass;
     out->simulated = n->w.simulated && n->w.simulated(n->w.ctx);
     return fill_slots(out, s, &slots);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who has said what in a session and who is missing, as people are told. The
- * judge counts for itself (policy/judge.c).
+ * Who has said what in a session and who is missing, as people are told: the
+ * policy's own count (policy/missing.c), over what this node keeps.
  */
 #include "sidecar/inner.h"
 
@@ -13,65 +13,19 @@
 
 #define NAMES_MAX 160 /* of persons who may still approve, in one text */
 
-/* ---- who has said what --------------------------------------------------------- */
-
-static bool revoked(const struct tally *t, const char *person)
+/* Of those that hold, in their order. */
+static void hash_said(struct tally *t, const struct policy *p,
+                      const struct policy_session *s,
+                      const struct wire_session *in)
 {
-    for (unsigned i = 0; i < t->n; i++)
-        if (t->said[i].decision == POLICY_D_REVOKE &&
-            strcmp(t->said[i].person, person) == 0)
-            return true;
-    return false;
-}
-
-static bool approved_as(const struct tally *t, const char *person,
-                        const char *role)
-{
-    for (unsigned i = 0; i < t->n; i++)
-        if (t->said[i].decision == POLICY_D_APPROVE &&
-            strcmp(t->said[i].person, person) == 0 &&
-            strcmp(t->said[i].role, role) == 0)
-            return true;
-    return false;
-}
-
-/* Persons, as the judge counts them: who could stand in both roles, last. */
-static void count(struct tally *t, const struct policy *p,
-                  const struct policy_session *s)
-{
-    unsigned either = 0;
-    for (unsigned i = 0; i < p->n_persons; i++) {
-        const char *id = p->person[i].id;
-        bool e = approved_as(t, id, "engineer");
-        bool w = approved_as(t, id, "steward");
-        if (strcmp(id, s->requester) == 0 || revoked(t, id))
+    unsigned at = 0;
+    for (size_t i = 0; i < in->approvals.n && at < t->m.n_said; i++) {
+        const struct wire_blob *b = &in->approvals.at[i];
+        struct policy_record r;
+        if (t->m.n_bad &&
+            policy_record_check(&r, p, s->id, b->p, b->len) != RC_OK)
             continue;
-        either += e && w;
-        t->have_engineers += e && !w;
-        t->have_stewards += w && !e;
-    }
-    while (either-- > 0)
-        *(t->have_engineers < t->need_engineers ? &t->have_engineers
-                                                : &t->have_stewards) += 1;
-}
-
-static unsigned larger(unsigned a, unsigned b)
-{
-    return a > b ? a : b;
-}
-
-static void places(struct tally *t, const struct node *n,
-                   const struct policy *p, const struct policy_session *s)
-{
-    const struct policy_raise floor = node_raise(n);
-    const struct policy_profile *f = s->has_profile ? policy_profile_find(
-                                                              p, s->profile)
-                                                    : NULL;
-    if (s->type != POLICY_S_SIGN) {
-        t->need_stewards = p->steward_rule;
-    } else if (f) {
-        t->need_engineers = larger(f->engineers, floor.engineers);
-        t->need_stewards = larger(f->stewards, floor.stewards);
+        hash256(t->hash[at++], b->p, b->len);
     }
 }
 
@@ -80,36 +34,36 @@ void session_tally(struct tally *out, struct node *n,
                    const struct wire_session *in)
 {
     const struct policy *p = policy_chain_head(n->chain);
-    struct tally t = { .n = 0 };
-    places(&t, n, p, s);
-    for (size_t i = 0; i < in->approvals.n && t.n < POLICY_MAX_APPROVALS; i++) {
-        const struct wire_blob *b = &in->approvals.at[i];
-        if (policy_record_check(&t.said[t.n], p, s->id, b->p, b->len) != RC_OK)
-            continue;
-        t.denied = t.denied || t.said[t.n].decision == POLICY_D_DENY;
-        hash256(t.hash[t.n++], b->p, b->len);
-    }
-    count(&t, p, s);
-    t.enough = t.have_engineers >= t.need_engineers &&
-               t.have_stewards >= t.need_stewards;
-    *out = t;
+    const struct policy_raise floor = node_raise(n);
+    const struct policy_profile *f = s->has_profile ? policy_profile_find(
+                                                              p, s->profile)
+                                                    : NULL;
+    struct tlog_blob records[POLICY_MAX_APPROVALS];
+    struct tlog_blob requester = { in->requester.p, in->requester.len };
+    unsigned count = 0;
+    memset(out, 0, sizeof(*out));
+    for (size_t i = 0; i < in->approvals.n && count < POLICY_MAX_APPROVALS; i++)
+        records[count++] = (struct tlog_blob){ in->approvals.at[i].p,
+                                               in->approvals.at[i].len };
+    if (policy_required(&out->m, p, s, requester.len ? &requester : NULL,
+                        records, count, n->w.now_s(n->w.ctx), &floor) != RC_OK)
+        return; /* it does not fit the policy in force: nothing is enough */
+    hash_said(out, p, s, in);
+    out->enough = out->m.have_engineers >= out->m.need_engineers &&
+                  out->m.have_stewards >= out->m.need_stewards;
+    out->break_glass = f && f->break_glass;
 }
 
 /* ---- who is missing ------------------------------------------------------------- */
 
 /* "alice, dave": who may still approve in this role. */
-static void names(char out[NAMES_MAX], const struct policy *p,
-                  const struct policy_session *s, const struct tally *t,
-                  bool stewards)
+static void names(char out[NAMES_MAX], const struct tally *t, bool stewards)
 {
     size_t at = 0;
     out[0] = '\0';
-    for (unsigned i = 0; i < p->n_persons && at + 1 < NAMES_MAX; i++) {
-        const struct policy_person *who = &p->person[i];
-        if (!(stewards ? who->steward : who->engineer) ||
-            strcmp(who->id, s->requester) == 0 || revoked(t, who->id) ||
-            approved_as(t, who->id, "engineer") ||
-            approved_as(t, who->id, "steward"))
+    for (unsigned i = 0; i < t->m.n_may && at + 1 < NAMES_MAX; i++) {
+        const struct policy_person *who = t->m.may[i];
+        if (!(stewards ? who->steward : who->engineer))
             continue;
         int n = snprintf(out + at, NAMES_MAX - at, "%s%s", at ? ", " : "",
                          who->id);
@@ -136,21 +90,21 @@ enum rc session_missing(struct node *n, const struct policy_session *s,
     char id[ENC_HEX_SIZE(32)];
     char who[NAMES_MAX];
     char text[2 * NAMES_MAX + 64] = "";
-    const struct policy *p = policy_chain_head(n->chain);
     session_tally(&t, n, s, in);
-    names(who, p, s, &t, false);
-    missing_role(text, sizeof(text), t.need_engineers, t.have_engineers,
+    const struct policy_missing *m = &t.m;
+    names(who, &t, false);
+    missing_role(text, sizeof(text), m->need_engineers, m->have_engineers,
                  "engineer", who);
-    names(who, p, s, &t, true);
-    missing_role(text, sizeof(text), t.need_stewards, t.have_stewards,
+    names(who, &t, true);
+    missing_role(text, sizeof(text), m->need_stewards, m->have_stewards,
                  "steward", who);
     enum rc rc = rc_raise(RC_NOT_APPROVED,
                           "session %s for %s: needs %u engineers and %u "
                           "stewards, has %u and %u; missing%s",
-                          enc_hex(id, s->id, 32), s->profile, t.need_engineers,
-                          t.need_stewards, t.have_engineers, t.have_stewards,
+                          enc_hex(id, s->id, 32), s->profile, m->need_engineers,
+                          m->need_stewards, m->have_engineers, m->have_stewards,
                           text);
     rc_hint("mpcsign approve %s --as PERSON --role %s", id,
-            t.have_engineers < t.need_engineers ? "engineer" : "steward");
+            m->have_engineers < m->need_engineers ? "engineer" : "steward");
     return rc;
 }

@@ -117,15 +117,10 @@ MUST_CHECK enum rc session_on_put(struct node *n, uint16_t from,
 
 /* session_tally.c: who has said what, and who is missing */
 struct tally {
-    unsigned need_engineers;
-    unsigned need_stewards;
-    unsigned have_engineers;
-    unsigned have_stewards;
-    bool denied;
+    struct policy_missing m;
+    uint8_t hash[POLICY_MAX_APPROVALS][32]; /* of m.said */
     bool enough;
-    struct policy_record said[POLICY_MAX_APPROVALS];
-    uint8_t hash[POLICY_MAX_APPROVALS][32];
-    unsigned n;
+    bool break_glass;
 };
 /* Under lock. */
 void session_tally(struct tally *out, struct node *n,
