@@ -36,10 +36,11 @@ static enum rc fill_key(struct wire_key *out, const struct key *k,
 /* Under lock. */
 static enum rc find_key(struct wire_key *out, struct node *n, const char *name)
 {
-    const struct policy_profile *p = policy_profile_find(
-            policy_chain_head(n->chain), name);
-    struct key *k = node_key_by_name(n, name);
-    if (p && k)
+    const struct policy *policy = policy_chain_head(n->chain);
+    const struct policy_profile *p = policy_profile_find(policy, name);
+    struct key *k = p ? node_key_by_name(n, policy_profile_key(policy, p)->name)
+                      : NULL;
+    if (k)
         return fill_key(out, k, p);
     enum rc rc = rc_raise(RC_UNKNOWN, "key %s: %s", name,
                           !p             ? "no such profile"
@@ -70,7 +71,9 @@ static enum rc fill_keys(struct wire_keys *out, struct node *n)
     const struct policy *p = policy_chain_head(n->chain);
     TRY(wire_list_new(&out->keys, p->n_profiles));
     for (unsigned i = 0; i < p->n_profiles; i++)
-        TRY(fill_key(&out->keys.at[i], node_key_by_name(n, p->profile[i].name),
+        TRY(fill_key(&out->keys.at[i],
+                     node_key_by_name(
+                             n, policy_profile_key(p, &p->profile[i])->name),
                      &p->profile[i]));
     return RC_OK;
 }

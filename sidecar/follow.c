@@ -87,15 +87,18 @@ static enum rc check_key(struct verdict *v, struct node *n,
         return rc_raise(RC_EPOCH_MOVED, "epoch: asked for %llu, in force %llu",
                         (unsigned long long)item->epoch,
                         (unsigned long long)v->key->epoch);
-    *profile = policy_profile_find(policy_chain_head(n->chain), v->key->name);
-    if (!*profile)
-        return rc_raise(RC_POLICY, "profile %s is not in the policy in force",
-                        v->key->name);
+    const struct policy *p = policy_chain_head(n->chain);
     const struct policy_session *s = &v->j.s;
+    const char *name = s->has_profile ? s->profile : v->key->name;
     if (s->type != POLICY_S_SIGN && s->type != POLICY_S_ROOT)
         return rc_raise(RC_POLICY, "session: its type signs nothing");
-    if (s->has_profile && strcmp(s->profile, v->key->name) != 0)
-        return rc_raise(RC_POLICY, "session is for %s, not for %s", s->profile,
+    *profile = policy_profile_find(p, name);
+    if (!*profile)
+        return rc_raise(RC_POLICY, "profile %s is not in the policy in force",
+                        name);
+    /* break-glass: another profile's numbers, and its key */
+    if (strcmp(policy_profile_key(p, *profile)->name, v->key->name) != 0)
+        return rc_raise(RC_POLICY, "session is for %s, not for %s", name,
                         v->key->name);
     if (s->has_key && memcmp(s->key, v->key->id, 32) != 0)
         return rc_raise(RC_POLICY, "session names another key");

@@ -102,7 +102,8 @@ static enum rc find_key(struct job *job, const struct policy_profile **profile,
         rc_hint("mpcsign key list shows the keys there are");
         return rc;
     }
-    job->key = node_key_by_name(n, name);
+    job->key = node_key_by_name(
+            n, policy_profile_key(policy_chain_head(n->chain), *profile)->name);
     if ((*profile)->ephemeral)
         return rc_raise(RC_UNKNOWN,
                         "key %s: ephemeral keys are not made yet "
@@ -214,10 +215,10 @@ static enum rc find_session(struct job *job, struct node *n, uid_t uid,
 static enum rc reopen(struct node *n, struct job *job)
 {
     const struct policy_profile *profile = policy_profile_find(
-            policy_chain_head(n->chain), job->key->name);
+            policy_chain_head(n->chain), job->parsed.profile);
     if (!profile)
         return rc_raise(RC_POLICY_CHANGED, "key %s: its profile is gone",
-                        job->key->name);
+                        job->parsed.profile);
     wire_session_free(&job->session);
     job->attempt = 0; /* another session, another slot */
     job->n_refused = 0;

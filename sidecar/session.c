@@ -98,7 +98,7 @@ enum rc session_open(struct wire_session *out, struct judged *j, struct node *n,
     memcpy(s.policy, p->sha256, 32);
     s.has_profile = true;
     snprintf(s.profile, sizeof(s.profile), "%s", profile->name);
-    struct key *k = node_key_by_name(n, profile->name);
+    struct key *k = node_key_by_name(n, policy_profile_key(p, profile)->name);
     if (k) {
         s.has_key = true;
         memcpy(s.key, k->id, 32);

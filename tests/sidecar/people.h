@@ -11,11 +11,13 @@
 
 static const char *const guarded[] = { "guarded", NULL };
 
-/* A session for `guarded` and these bytes, requested by dev. */
-static inline void people_session(struct sim *s, struct wire_session *out,
-                                  const char *msg)
+/* A session for this profile and these bytes, requested by dev. */
+static inline void people_session_for(struct sim *s, struct wire_session *out,
+                                      const char *profile, const char *msg,
+                                      const char *reason)
 {
-    struct policy_session session = sim_session(s, POLICY_S_SIGN, "guarded");
+    struct policy_session session = sim_session(s, POLICY_S_SIGN, profile);
+    snprintf(session.reason, sizeof(session.reason), "%s", reason);
     WIRE(key) key = { 0 };
     unsigned up = 1;
     while (!s->node[up].up)
@@ -29,6 +31,12 @@ static inline void people_session(struct sim *s, struct wire_session *out,
     session.has_artifact = true;
     policy_session_artifact(&session, "app", msg, strlen(msg));
     sim_session_wire(s, out, &session, "steward", NULL);
+}
+
+static inline void people_session(struct sim *s, struct wire_session *out,
+                                  const char *msg)
+{
+    people_session_for(s, out, "guarded", msg, "simulated");
 }
 
 static inline unsigned people_put(struct sim *s, unsigned id,
