@@ -59,7 +59,11 @@ static enum rc parse_person(struct policy_person *p, const json_t *v, size_t i)
     TRY(parse_roles(p, &o));
     const json_t *list = NULL;
     TRY(policy_obj_array(&list, &o, "credentials", POLICY_MAX_CREDENTIALS));
-    for (size_t j = 0; j < json_array_size(list); j++)
+    size_t n = json_array_size(list);
+    p->credential = calloc(n + 1, sizeof(*p->credential));
+    if (!p->credential)
+        return rc_raise(RC_NOMEM, "policy: %zu credentials", n);
+    for (size_t j = 0; j < n; j++)
         TRY(read_credential(&p->credential[p->n_credentials++],
                             json_array_get(list, j), &o, j));
     return RC_OK;
@@ -308,6 +312,8 @@ void policy_free(struct policy *p)
 {
     if (!p)
         return;
+    for (unsigned i = 0; i < p->n_persons; i++)
+        free(p->person[i].credential);
     free(p->bytes);
     free(p);
 }

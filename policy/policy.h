@@ -137,7 +137,7 @@ struct policy_person {
     char id[POLICY_NAME_MAX];
     bool engineer;
     bool steward;
-    struct policy_credential credential[POLICY_MAX_CREDENTIALS];
+    struct policy_credential *credential; /* [n_credentials]; the policy's */
     unsigned n_credentials;
 };
 struct policy_node {

@@ -19,6 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         p->person[0].steward = true;
         static const char *const kinds[] = { POLICY_SSHSIG, POLICY_SSHSIG_SK,
                                              POLICY_WEBAUTHN };
+        p->person[0].credential = calloc(3, sizeof(struct policy_credential));
+        assert(p->person[0].credential);
         for (unsigned i = 0; i < 3; i++) {
             struct policy_credential *c = &p->person[0].credential[i];
             strcpy(c->kind, kinds[i]);
