@@ -14,11 +14,11 @@ bad=0
 [ ! -e $build/bin/mpc-snpsim ] || { echo "mpc-snpsim was built"; bad=1; }
 for f in $build/bin/mpc-sidecar $build/bin/mpc-ca $build/bin/mpc-log \
     $build/bin/mpcsign; do
-    nm "$f" 2>/dev/null | grep -iE '\b(attest_backend_sim|sim_open|sim_report|sim_derive|ask_simulator|snpsim)' && {
+    nm "$f" 2>/dev/null | grep -iE '\b(attest_backend_sim|sim_open|sim_report|sim_derive|ask_simulator|snpsim|fido_soft)' && {
         echo "$f: simulator symbols"
         bad=1
     }
-    strings -a "$f" | grep -E 'MPCSIM1' && {
+    strings -a "$f" | grep -E 'MPCSIM1|mpcsign soft key' && {
         echo "$f: the simulator's protocol"
         bad=1
     }
@@ -28,6 +28,10 @@ nm -D --defined-only $build/lib/ossl-modules/mpc.so | awk '{print $3}' |
 # and the same test must be able to fail: the dev build has them
 [ "$(nm build/bin/mpc-sidecar | grep -c sim_report)" -gt 0 ] || {
     echo "the dev build has no simulator: this test proves nothing"
+    bad=1
+}
+[ "$(nm build/bin/mpcsign | grep -c fido_soft)" -gt 0 ] || {
+    echo "the dev build has no software security key: this test proves nothing"
     bad=1
 }
 exit $bad
