@@ -10,6 +10,7 @@
 #include "base/enc.h"
 #include "base/file.h"
 #include "cli/cms.h"
+#include "cli/session.h"
 
 #define WAIT_MS   10000
 #define CERT_MS   10000
@@ -23,6 +24,9 @@ struct options {
     const char *cms;
     const char *cert;
     const char *bundle;
+    const char *timeout;
+    bool no_wait;
+    struct request ask; /* where approvals are missing */
 };
 
 /* ---- certificates ------------------------------------------------------- */
@@ -193,6 +197,47 @@ static enum rc sign(const struct options *o)
     return say_signed(plain ? &s : &c, plain ? sig : NULL, o);
 }
 
+/* ---- approvals ---------------------------------------------------------- */
+
+/* A session for what was asked, and the wait for those who decide. */
+static enum rc get_approved(char id[65], const struct options *o)
+{
+    struct request ask = o->ask;
+    struct policy_session s;
+    struct wait w = { .id = id };
+    if (o->timeout)
+        TRY(cli_number(&w.timeout_s, "--timeout", o->timeout, 1,
+                       POLICY_SESSION_MAX_S));
+    ask.file = o->file;
+    ask.profile = o->profile;
+    ask.slots = o->cms ? "raw,cms" : "raw";
+    TRY(request_make(&s, &ask));
+    enc_hex(id, s.id, 32);
+    cli_note("%s wants approvals, asked for them: session %s", o->profile, id);
+    TRY(request_show(&s, &ask));
+    return wait_for(&w);
+}
+
+/*
+ * The signers say whether approvals are needed: their own floor may be higher
+ * than the policy's. Nothing is marked or written by a try that lacks them.
+ */
+static enum rc sign_or_ask(struct options *o)
+{
+    char id[65];
+    enum rc rc = sign(o);
+    if (rc != RC_NOT_APPROVED || o->session || o->no_wait)
+        return rc;
+    TRY(get_approved(id, o));
+    o->session = id;
+    rc = sign(o);
+    if (rc != RC_OK)
+        rc_hint("the session is approved: mpcsign sign --session %s tries "
+                "again",
+                id);
+    return rc;
+}
+
 enum rc cmd_sign(int argc, char **argv)
 {
     struct options o = { 0 };
@@ -214,6 +259,25 @@ enum rc cmd_sign(int argc, char **argv)
           .help = "also a CMS signature out, DER, detached" },
         { .name = "--cert", .text = &o.cert, .help = "certificates out, PEM" },
         { .name = "--bundle", .text = &o.bundle, .help = "all evidence out" },
+        { .name = "--reason",
+          .text = &o.ask.reason,
+          .help = "for those who approve" },
+        { .name = "--ttl",
+          .text = &o.ask.ttl,
+          .help = "seconds that they have [600]" },
+        { .name = "--timeout",
+          .text = &o.timeout,
+          .help = "seconds to wait for them; exit 3 after them" },
+        { .name = "--no-wait",
+          .flag = &o.no_wait,
+          .help = "fail where approvals are missing, exit 3" },
+        { .name = "--as",
+          .text = &o.ask.who,
+          .help = "the person who asks [dev in MPC_DEV, else whose key is "
+                  "found]" },
+        { .name = "--ssh-key",
+          .text = &o.ask.ssh_key,
+          .help = "their key file [theirs in MPC_DEV, else the agent's]" },
         { 0 },
     };
     bool done;
@@ -223,5 +287,5 @@ enum rc cmd_sign(int argc, char **argv)
     if (!o.profile)
         o.profile = "release";
     o.session = cli_session_or_env(o.session);
-    return sign(&o);
+    return sign_or_ask(&o);
 }

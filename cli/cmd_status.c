@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mpcsign status: what this machine's sidecar says of itself and its peers. */
-#include "cli/inner.h"
-
+/*
+ * mpcsign status: what this machine's sidecar says of itself and its peers, or
+ * of one session.
+ */
 #include <stdio.h>
 #include <string.h>
+
+#include "base/clock.h"
+#include "base/enc.h"
+#include "cli/session.h"
 
 static const char *text_of(const json_t *o, const char *key)
 {
@@ -83,22 +88,109 @@ static enum rc say_attested(const json_t *attested)
     return RC_OK;
 }
 
-enum rc cmd_status(int argc, char **argv)
+/* ---- sessions ----------------------------------------------------------- */
+
+static enum rc say_session(const struct wire_session_row *v)
 {
-    static const struct cli_arg rows[] = { { 0 } };
-    bool done;
-    OWNED(json_t) *o = NULL;
-    TRY(cli_args(&done, rows, argc, argv));
-    if (done)
-        return RC_OK;
-    TRY(cli_ask_json(&o, NULL, "/v1/status"));
+    char id[65];
+    char name[256];
+    char who[WIRE_NAME_MAX];
+    char left[STATE_WORDS];
+    enc_hex(id, v->session, 32);
+    return cli_say("session      %.8s %s: %s by %s%s%s, ends %s\n", id,
+                   v->state, *v->profile ? v->profile : v->type,
+                   state_plain(who, sizeof(who), v->requester),
+                   v->artifact.n ? ", " : "",
+                   v->artifact.n ? state_plain(name, sizeof(name),
+                                               v->artifact.at[0].name)
+                                 : "",
+                   state_left(left, (int64_t)v->expires, clock_now_s()));
+}
+
+static bool is_open(const struct wire_session_row *v)
+{
+    return strcmp(v->state, "open") == 0 || strcmp(v->state, "approved") == 0 ||
+           strcmp(v->state, "signing") == 0;
+}
+
+static enum rc say_sessions(void)
+{
+    WIRE(sessions) all = { 0 };
+    TRY(state_sessions(&all));
+    for (size_t i = 0; i < all.sessions.n; i++)
+        if (is_open(&all.sessions.at[i]))
+            TRY(say_session(&all.sessions.at[i]));
+    return RC_OK;
+}
+
+static enum rc page_of(const char *id)
+{
+    WIRE(session_state) s = { 0 };
+    OWNED_MEM char *text = NULL;
+    TRY(state_ask(&s, &text, id));
     if (cli_json())
+        return cli_say("%s\n", text);
+    if (s.simulated)
+        cli_banner(false);
+    state_page(stdout, &s, clock_now_s());
+    return RC_OK;
+}
+
+/* A terminal sees the page once, then what changes. */
+static enum rc watch(const char *id)
+{
+    struct wait w = { .id = id, .json_lines = cli_json() };
+    if (!cli_json())
+        TRY(page_of(id));
+    fflush(stdout);
+    return wait_for(&w);
+}
+
+/* ---- the node ----------------------------------------------------------- */
+
+static enum rc node(void)
+{
+    OWNED(json_t) *o = NULL;
+    OWNED(json_t) *open = NULL;
+    TRY(cli_ask_json(&o, NULL, "/v1/status"));
+    if (cli_json()) {
+        TRY(cli_ask_json(&open, NULL, "/v1/sessions"));
+        json_object_update(o, open); /* its one member, sessions */
         return cli_say_json(TAKE(o));
+    }
     if (json_is_true(json_object_get(o, "simulated")))
         cli_banner(false);
     TRY(say_self(o));
     TRY(say_problems(o));
     TRY(say_keys(json_object_get(o, "keys")));
     TRY(say_peers(json_object_get(o, "peers")));
-    return say_attested(json_object_get(o, "attested"));
+    TRY(say_attested(json_object_get(o, "attested")));
+    return say_sessions();
+}
+
+enum rc cmd_status(int argc, char **argv)
+{
+    const char *given = NULL;
+    bool live = false;
+    const struct cli_arg rows[] = {
+        { .name = "ID",
+          .text = &given,
+          .help = "a session, or its first 8 digits [the node]" },
+        { .name = "--watch",
+          .brief = "-w",
+          .flag = &live,
+          .help = "follow it until it is approved, or never will be" },
+        { 0 },
+    };
+    bool done;
+    char id[65];
+    TRY(cli_args(&done, rows, argc, argv));
+    if (done)
+        return RC_OK;
+    if (live && !given)
+        return rc_raise(RC_ARG, "--watch: which session? ID is missing");
+    if (!given)
+        return node();
+    TRY(state_find(id, given));
+    return live ? watch(id) : page_of(id);
 }

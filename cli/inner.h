@@ -168,6 +168,11 @@ void cli_content_free(struct cli_content *c);
 MUST_CHECK enum rc cli_child(char *out, size_t cap, int *status,
                              const char *program, const char *const *argv,
                              int timeout_ms);
+/* The same with `len` <= PIPE_BUF bytes of input; its errors are ours. */
+MUST_CHECK enum rc cli_child_with(char *out, size_t cap, int *status,
+                                  const char *program, const char *const *argv,
+                                  const void *input, size_t len,
+                                  int timeout_ms);
 
 /* ---- many small verdicts (checks.c) ------------------------------------- */
 
@@ -203,7 +208,6 @@ MUST_CHECK enum rc cli_ask_key(struct wire_key *out, const char *name);
 /* GET a JSON object. */
 MUST_CHECK enum rc cli_ask_json(json_t **out, const char *socket,
                                 const char *path);
-
 /* What sessions need to know of a cluster, from /v1/status. */
 struct cli_cluster {
     uint8_t genesis[32];

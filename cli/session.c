@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Sessions made here: the descriptor, its requester's signature and the
- * approvals of persons whose key files are at hand. A person's secret key is
- * in this process from reading its file until its one signature, then wiped.
+ * approvals of persons whose key files are at hand.
  */
-#include "cli/inner.h"
+#include "cli/session.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,13 +11,10 @@
 
 #include "base/clock.h"
 #include "base/enc.h"
-#include "base/file.h"
 #include "base/rand.h"
 
-#define KEY_FILE_MAX 4096
-#define SSHSIG_MAX   1024
-#define CREATE_MS    30000
-#define ASK_MS       5000
+#define CREATE_MS 30000
+#define ASK_MS    5000
 
 /* ---- persons ------------------------------------------------------------ */
 
@@ -35,41 +31,27 @@ enum rc cli_person_file(char out[CLI_PATH], const char *dir, const char *name)
     return RC_OK;
 }
 
-static enum rc read_key(uint8_t sk[64], const char *path)
-{
-    OWNED_MEM uint8_t *pem = NULL;
-    size_t len;
-    TRY(file_read(&pem, &len, path, KEY_FILE_MAX));
-    enum rc rc = policy_ssh_key_read(sk, (const char *)pem, len);
-    sodium_memzero(pem, len);
-    return rc == RC_OK ? RC_OK : rc_prefix(rc, "%s: ", path);
-}
-
 enum rc cli_person_public(uint8_t key[32], const char *dir, const char *name)
 {
     char path[CLI_PATH];
-    WIPED_BYTES(sk, 64);
     TRY(cli_person_file(path, dir, name));
-    TRY(read_key(sk, path));
-    memcpy(key, sk + 32, 32);
-    return RC_OK;
+    return ssh_public(key, path);
 }
 
 enum rc cli_record(struct wire_blob *out, const char *key_file,
                    const uint8_t session[32], enum policy_decision decision,
                    const char *role, const char *person)
 {
-    WIPED_BYTES(sk, 64);
     uint8_t challenge[32];
-    uint8_t sig[SSHSIG_MAX];
+    uint8_t key[32];
+    char sig[SSH_SIG_MAX];
     size_t sig_len;
     char text[POLICY_RECORD_MAX];
     size_t len;
-    TRY(read_key(sk, key_file));
     policy_challenge(challenge, session, decision, role, person);
-    TRY(policy_sshsig_make(sig, sizeof(sig), &sig_len, challenge, sk));
-    TRY(policy_record_sshsig(text, &len, session, decision, role, person,
-                             sk + 32, (const char *)sig, sig_len));
+    TRY(ssh_sign(sig, &sig_len, key, key_file, challenge));
+    TRY(policy_record_sshsig(text, &len, session, decision, role, person, key,
+                             sig, sig_len));
     return wire_blob_set(out, text, len);
 }
 

@@ -196,7 +196,7 @@ static void a_guarded_key_wants_an_engineer_and_two_stewards(void **state)
     (void)state;
     char id[65];
     struct run r;
-    RUN(&r, "sign", at.file, "--profile", "guarded");
+    RUN(&r, "sign", at.file, "--profile", "guarded", "--no-wait");
     assert_code(&r, 3);
     run_free(&r);
     request(id);

@@ -6,8 +6,8 @@ up "$tmp/dev"
 echo hello >"$tmp/f"
 refuse 'not_approved|approval' openssl pkeyutl -sign -provider mpc \
     -provider default -inkey mpc:guarded -rawin -in "$tmp/f" -out "$tmp/x"
-if "$mpcsign" sign "$tmp/f" --profile guarded -s "$tmp/x" >"$tmp/out" 2>&1
-then
+if "$mpcsign" sign "$tmp/f" --profile guarded -s "$tmp/x" --no-wait \
+    >"$tmp/out" 2>&1; then
     fail "guarded signed without approval"
 else
     same $? 3 "exit code for not_approved"
