@@ -76,6 +76,9 @@ MUST_CHECK enum rc dev_who_find(struct dev_who *out, const struct dev *d,
 MUST_CHECK enum rc dev_pki(const struct dev *d);
 /* dev_policy.c: persons/, genesis.json. */
 MUST_CHECK enum rc dev_people(const struct dev *d);
+/* A security key of software for that person; its row of the policy. */
+MUST_CHECK enum rc dev_fido(json_t **row, const struct dev *d,
+                            const char *name);
 MUST_CHECK enum rc dev_genesis(const struct dev *d);
 /* Version 2 from version 1 and what was born inside: bytes, heap. */
 struct dev_born {

@@ -154,22 +154,35 @@ enum rc dev_people(const struct dev *d)
 
 /* ---- the document ------------------------------------------------------- */
 
+static enum rc person_json(json_t **out, const struct dev *d, const char *dir,
+                           const struct person *who)
+{
+    uint8_t key[32];
+    char b64[ENC_B64_SIZE(32)];
+    json_t *fido = NULL;
+    TRY(cli_person_public(key, dir, who->name));
+    OWNED(json_t) *roles = json_array();
+    OWNED(json_t) *credentials = json_pack("[{s:s, s:s}]", "kind",
+                                           POLICY_SSHSIG, "key",
+                                           enc_b64u(b64, key, sizeof(key)));
+    if (who->role) {
+        TRY(dev_fido(&fido, d, who->name));
+        json_array_append_new(credentials, fido);
+        json_array_append_new(roles, json_string(who->role));
+    }
+    *out = json_pack("{s:s, s:O, s:O}", "id", who->name, "roles", roles,
+                     "credentials", credentials);
+    return *out ? RC_OK : rc_raise(RC_NOMEM, "policy: out of memory");
+}
+
 static enum rc persons_json(json_t *list, const struct dev *d)
 {
     char dir[DEV_PATH];
     TRY(dev_path(dir, d, "persons", NULL));
     for (size_t i = 0; i < N_PERSONS; i++) {
-        uint8_t key[32];
-        char b64[ENC_B64_SIZE(32)];
-        TRY(cli_person_public(key, dir, persons[i].name));
-        json_t *roles = json_array();
-        if (persons[i].role)
-            json_array_append_new(roles, json_string(persons[i].role));
-        json_array_append_new(list,
-                              json_pack("{s:s, s:o, s:[{s:s, s:s}]}", "id",
-                                        persons[i].name, "roles", roles,
-                                        "credentials", "kind", "sshsig", "key",
-                                        enc_b64u(b64, key, sizeof(key))));
+        json_t *person = NULL;
+        TRY(person_json(&person, d, dir, &persons[i]));
+        json_array_append_new(list, person);
     }
     return RC_OK;
 }
