@@ -177,8 +177,9 @@ enum rc conf_int(int64_t *out, const struct conf *c, const char *key,
     char *end;
     long long n = strtoll(v, &end, 10);
     if (end == v || *end || n < min || n > max)
-        return rc_raise(RC_PARSE, "config: %s: want %lld..%lld", key,
-                        (long long)min, (long long)max);
+        return rc_raise(RC_PARSE,
+                        "config: %s: %.40s: want a number, %lld to %lld", key,
+                        v, (long long)min, (long long)max);
     *out = n;
     return RC_OK;
 }

@@ -183,18 +183,44 @@ static json_t *peers_json(struct node *n)
         struct peer *peer = node_peer(n, p->node[i].id);
         if (p->node[i].id == n->id || !peer)
             continue;
-        json_array_append_new(list, json_pack("{s:i, s:s, s:b, s:s}", "node",
-                                              (int)p->node[i].id, "uri",
-                                              p->node[i].uri, "usable",
-                                              (int)(peer->down_until_ms <= now),
-                                              "why", peer->why));
+        json_array_append_new(
+                list,
+                json_pack("{s:i, s:s, s:b, s:b, s:s}", "node",
+                          (int)p->node[i].id, "uri", p->node[i].uri, "usable",
+                          (int)(peer->down_until_ms <= now), "leaving",
+                          (int)p->node[i].leaving, "why", peer->why));
     }
     return list;
+}
+
+/* Numbers that the policy's persons cannot meet: nothing is ever approved. */
+static void add_unmet(json_t *list, const struct node *n)
+{
+    const struct policy *p = policy_chain_head(n->chain);
+    const struct policy_raise raise = node_raise(n);
+    unsigned engineers = 0;
+    unsigned stewards = 0;
+    for (unsigned i = 0; i < p->n_persons; i++) {
+        engineers += p->person[i].engineer;
+        stewards += p->person[i].steward;
+    }
+    if (raise.engineers > engineers || raise.stewards > stewards)
+        json_array_append_new(
+                list, json_sprintf("REQUIRED_ENGINEERS and REQUIRED_STEWARDS "
+                                   "ask for %u and %u, the policy has %u and "
+                                   "%u: this node approves nothing",
+                                   raise.engineers, raise.stewards, engineers,
+                                   stewards));
 }
 
 static json_t *problems_json(const struct node *n)
 {
     json_t *list = json_array();
+    add_unmet(list, n);
+    if (store_audit_waiting(n->w.store) >= STORE_AUDIT_STUCK)
+        json_array_append_new(list,
+                              json_string("audit: state.db refuses its rows; "
+                                          "no share is released meanwhile"));
     if (n->forked)
         json_array_append_new(
                 list, json_sprintf("log %s has forked: both checkpoints are in "
@@ -218,9 +244,30 @@ static json_t *fork_json(const struct node *n)
                                     : "GET /v1/fork; the disk refused it");
 }
 
+/* How far the record goes; note it, and compare with mpcsign audit --head. */
+static json_t *audit_json(struct node *n)
+{
+    uint64_t seq;
+    uint8_t hash[32];
+    store_audit_head(n->w.store, &seq, hash);
+    return json_pack("{s:I, s:o, s:i}", "rows", (json_int_t)seq, "head",
+                     hex_json(hash, 32), "waiting",
+                     (int)store_audit_waiting(n->w.store));
+}
+
+/* REQUIRED_ENGINEERS and REQUIRED_STEWARDS of this node. */
+static json_t *required_json(const struct node *n)
+{
+    const struct policy_raise raise = node_raise(n);
+    return json_pack("{s:i, s:i}", "engineers", (int)raise.engineers,
+                     "stewards", (int)raise.stewards);
+}
+
 enum rc node_status(struct node *n, char **out, size_t *len)
 {
     char vkey[TLOG_VKEY_MAX];
+    json_t *audit = audit_json(n);
+    json_t *glass = glass_json(n);
     node_lock(n);
     const struct policy *p = policy_chain_head(n->chain);
     json_t *log = n->has_log
@@ -230,13 +277,14 @@ enum rc node_status(struct node *n, char **out, size_t *len)
                           : json_null();
     json_t *o = json_pack(
             "{s:i, s:s, s:o, s:o, s:{s:I, s:o, s:o}, s:o, s:o, "
-            "s:o, s:o}",
+            "s:o, s:o, s:o, s:o, s:o}",
             "node", (int)n->id, "deployment", n->deployment, "identity",
             hex_json(n->keys.identity, 32), "box", hex_json(n->keys.box, 32),
             "policy", "version", (json_int_t)p->version, "sha256",
             hex_json(p->sha256, 32), "genesis",
             hex_json(policy_chain_genesis(n->chain), 32), "log", log, "keys",
-            keys_json(n), "peers", peers_json(n), "problems", problems_json(n));
+            keys_json(n), "peers", peers_json(n), "problems", problems_json(n),
+            "required", required_json(n), "audit", audit, "break_glass", glass);
     node_unlock(n);
     char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
     json_decref(o);

@@ -12,6 +12,8 @@
 #include "attest/attest.h"
 #include "daemon/daemon.h"
 #include "http/http.h"
+#include "sidecar/authoriser.h"
+#include "sidecar/callers.h"
 #include "sidecar/sidecar.h"
 
 /* A send that the loop will start. */
@@ -23,7 +25,7 @@ struct outgoing {
     int64_t deadline_ms;
     bool later; /* no send: the ticket's turn comes at the second look */
     bool looked_at;
-    char path[64];
+    char path[256];
     void *body; /* NULL: GET */
     size_t len;
 };
@@ -34,7 +36,7 @@ struct heard {
     struct wire_policy_head head;
 };
 struct reach {
-    uint32_t id; /* node id, WORLD_LOG or WORLD_CA */
+    uint32_t id; /* node id, WORLD_LOG, WORLD_CA or WORLD_AUTHORISER */
     struct http_peer *peer;
     enum rc last; /* of the last call: a change is worth an event */
 };
@@ -49,12 +51,15 @@ struct sidecar {
     struct http_client *client;
     struct http_server *local;
     struct http_loop *loop;
-    struct reach reach[POLICY_MAX_NODES + 2];
+    struct reach reach[POLICY_MAX_NODES + 3];
     unsigned n_reach;
     pthread_mutex_t lock; /* outgoing and heard */
     struct outgoing *first, *last;
     struct heard *heard;
     char own_hash[65]; /* hex, for MPC-Policy-Want */
+    struct callers callers;
+    struct authoriser *authoriser; /* NULL: none */
+    bool audit_stuck;              /* and it was said */
 };
 
 /* peers.c */
@@ -76,5 +81,8 @@ void routes_answer(void *ctx, uint64_t call, enum rc rc, const char *json,
 /* The id of an attested caller: node id, WORLD_LOG or WORLD_CA. */
 MUST_CHECK enum rc routes_caller(uint32_t *from, struct sidecar *sc,
                                  const char *uri);
+/* The channel refused a caller: a row of it. */
+void routes_refused(void *ctx, const char *uri, const char *method,
+                    const char *path, enum rc rc, const char *why);
 
 #endif

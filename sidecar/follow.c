@@ -8,6 +8,7 @@
 #include "sidecar/inner.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -68,6 +69,8 @@ struct verdict {
     struct tlog_intent intent;
     struct tlog_proof proof;
     struct store_mark mark;
+    struct wire_audit_row row;
+    bool glass; /* its profile is a break-glass one */
 };
 
 unsigned max_attempts(const struct key *key)
@@ -87,19 +90,10 @@ static enum rc check_key(struct verdict *v, struct node *n,
         return rc_raise(RC_EPOCH_MOVED, "epoch: asked for %llu, in force %llu",
                         (unsigned long long)item->epoch,
                         (unsigned long long)v->key->epoch);
-    const struct policy *p = policy_chain_head(n->chain);
     const struct policy_session *s = &v->j.s;
-    const char *name = s->has_profile ? s->profile : v->key->name;
+    TRY(glass_profile(profile, n, v->key, s));
     if (s->type != POLICY_S_SIGN && s->type != POLICY_S_ROOT)
         return rc_raise(RC_POLICY, "session: its type signs nothing");
-    *profile = policy_profile_find(p, name);
-    if (!*profile)
-        return rc_raise(RC_POLICY, "profile %s is not in the policy in force",
-                        name);
-    /* break-glass: another profile's numbers, and its key */
-    if (strcmp(policy_profile_key(p, *profile)->name, v->key->name) != 0)
-        return rc_raise(RC_POLICY, "session is for %s, not for %s", name,
-                        v->key->name);
     if (s->has_key && memcmp(s->key, v->key->id, 32) != 0)
         return rc_raise(RC_POLICY, "session names another key");
     return RC_OK;
@@ -146,6 +140,11 @@ static enum rc check_signers(const struct verdict *v, struct node *n,
                                                  : NULL;
         if (!node || !node->has_keys)
             return rc_raise(RC_POLICY, "signers: node %llu is not in force",
+                            (unsigned long long)id);
+        if (node->leaving)
+            return rc_raise(RC_POLICY,
+                            "signers: node%llu is leaving: it deals, and "
+                            "signs no more",
                             (unsigned long long)id);
         if (i && item->signers.at[i - 1].node >= id)
             return rc_raise(RC_PARSE, "signers: not ascending");
@@ -234,6 +233,7 @@ static enum rc judge_item(struct verdict *v, struct node *n,
     TRY(check_payload(v, n, item, profile));
     TRY(check_intent(v, n, item, profile));
     TRY(check_signers(v, n, item));
+    v->glass = profile->break_glass;
     v->mark = (struct store_mark){ .attempt = item->attempt,
                                    .expires = v->j.s.expires,
                                    .max_attempts = max_attempts(v->key) };
@@ -242,6 +242,12 @@ static enum rc judge_item(struct verdict *v, struct node *n,
     memcpy(v->mark.message, v->intent.commitment, 32);
     digest_item(v->mark.request, item, v->intent.commitment);
     return RC_OK;
+}
+
+static void say_why(struct verdict *v)
+{
+    if (v->rc != RC_OK)
+        snprintf(v->why, sizeof(v->why), "%s", rc_text());
 }
 
 static void judge_all(struct verdict *v, struct node *n, uint16_t from,
@@ -260,8 +266,7 @@ static void judge_all(struct verdict *v, struct node *n, uint16_t from,
             raw_len -= item->message_len;
             v[i].rc = judge_item(&v[i], n, item);
         }
-        if (v[i].rc != RC_OK)
-            snprintf(v[i].why, sizeof(v[i].why), "%s", rc_text());
+        say_why(&v[i]);
     }
     node_unlock(n);
     /* another history, or a wrong proof of ours? the log is to say */
@@ -271,7 +276,135 @@ static void judge_all(struct verdict *v, struct node *n, uint16_t from,
                         in->items.at[i].intent.checkpoint.len, false);
 }
 
-/* One transaction for all that were accepted. */
+/* ---- the authoriser ---------------------------------------------------------------- */
+
+enum rc follow_questions(struct follow_question *out, struct node *n,
+                         uint16_t lead, const struct wire_round2 *in,
+                         const uint8_t *raw, size_t raw_len)
+{
+    OWNED_MEM struct verdict *v = calloc(in->items.n + 1, sizeof(*v));
+    if (!v)
+        return rc_raise(RC_NOMEM, "round 2: out of memory");
+    judge_all(v, n, lead, in, raw, raw_len);
+    enum rc rc = RC_OK;
+    node_lock(n);
+    for (size_t i = 0; rc == RC_OK && i < in->items.n; i++)
+        if (v[i].rc == RC_OK)
+            rc = authorise_question(&out[i].json, &out[i].len, n, &v[i].j,
+                                    v[i].key, lead, &in->items.at[i]);
+    node_unlock(n);
+    return rc;
+}
+
+/* On a peer's thread: one budget for the whole call, as its lead waits. */
+static void ask_each(struct authorised *said, struct node *n,
+                     const struct follow_question *q, size_t n_items)
+{
+    int64_t until = n->w.now_ms(n->w.ctx) + n->w.authorise_ms;
+    for (size_t i = 0; i < n_items; i++) {
+        OWNED_MEM uint8_t *body = NULL;
+        size_t len = 0;
+        said[i].rc = RC_DENIED; /* what we refuse is not asked */
+        if (!q[i].json)
+            continue;
+        enum rc rc = n->w.authorise(n->w.ctx, q[i].json, q[i].len, until, &body,
+                                    &len);
+        said[i].rc = authorise_answer(rc, body, len);
+        if (said[i].rc != RC_OK)
+            snprintf(said[i].why, sizeof(said[i].why), "%.399s", rc_text());
+    }
+}
+
+static enum rc ask_authoriser(struct authorised *said, struct node *n,
+                              uint16_t lead, const struct wire_round2 *in,
+                              const uint8_t *raw, size_t raw_len)
+{
+    struct follow_question q[WIRE_MAX_BATCH] = { 0 };
+    if (in->items.n > WIRE_MAX_BATCH)
+        return RC_OK; /* refused as it is */
+    enum rc rc = follow_questions(q, n, lead, in, raw, raw_len);
+    if (rc == RC_OK)
+        ask_each(said, n, q, in->items.n);
+    for (size_t i = 0; i < WIRE_MAX_BATCH; i++)
+        free(q[i].json);
+    return rc;
+}
+
+/* It is asked before we judge: what we judge by is never older than its yes. */
+static void heed_authoriser(struct verdict *v, const struct node *n,
+                            const struct wire_round2 *in,
+                            const struct authorised *said)
+{
+    for (size_t i = 0; n->w.authorise && i < in->items.n; i++) {
+        if (v[i].rc != RC_OK || (said && said[i].rc == RC_OK))
+            continue;
+        v[i].rc = RC_DENIED;
+        snprintf(v[i].why, sizeof(v[i].why), "%s",
+                 said && said[i].why[0] ? said[i].why
+                                        : "authoriser: was not asked");
+    }
+}
+
+/* ---- audit -------------------------------------------------------------------------- */
+
+/* What is said of one share: before it is made, or why it is not. */
+static void fill_row(struct verdict *v, struct node *n,
+                     const struct wire_audit_row *call,
+                     const struct wire_round2_item *item)
+{
+    struct wire_audit_row *r = &v->row;
+    uint8_t id[32];
+    *r = *call;
+    r->at = (uint64_t)n->w.now_s(n->w.ctx);
+    policy_session_id(id, item->session.descriptor.p,
+                      item->session.descriptor.len);
+    audit_session(r, id);
+    if (v->rc == RC_OK)
+        snprintf(r->detail, sizeof(r->detail),
+                 "%sshare of %s, %s, attempt %llu, epoch %llu, intent %llu, "
+                 "requested by %s",
+                 v->glass ? AUDIT_GLASS : "", v->key->name, item->slot,
+                 (unsigned long long)item->attempt,
+                 (unsigned long long)item->epoch,
+                 (unsigned long long)item->intent.index, v->j.s.requester);
+    v->mark.row = r;
+}
+
+/* A refusal, behind what was noted before; its mark, if any, stands. */
+static void note_refusal(struct verdict *v, struct node *n)
+{
+    audit_result(&v->row, v->rc, v->why);
+    node_audit(n, &v->row);
+}
+
+static void fill_rows(struct verdict *v, struct node *n,
+                      const struct node_from *from,
+                      const struct wire_round2 *in)
+{
+    struct wire_audit_row call = { 0 };
+    audit_peer(&call, n, from, true, FOLLOW_ROUND2);
+    for (size_t i = 0; i < in->items.n; i++) {
+        fill_row(&v[i], n, &call, &in->items.at[i]);
+        if (v[i].rc != RC_OK)
+            note_refusal(&v[i], n);
+    }
+}
+
+/*
+ * Refusals are at rest before they are answered; but a lead that only has to
+ * show more of the log asks again at once, and its row goes with the next.
+ */
+static void settle_refusals(const struct verdict *v, struct node *n,
+                            size_t n_items)
+{
+    for (size_t i = 0; i < n_items; i++)
+        if (v[i].rc != RC_OK && v[i].rc != RC_HEAD_BEHIND) {
+            audit_tick(n);
+            return;
+        }
+}
+
+/* One transaction for all that were accepted, and what is said of them. */
 static enum rc mark_all(struct verdict *v, struct node *n, size_t n_items)
 {
     struct store_mark marks[WIRE_MAX_BATCH];
@@ -289,16 +422,10 @@ static enum rc mark_all(struct verdict *v, struct node *n, size_t n_items)
     for (unsigned i = 0; i < n_marks; i++) {
         struct verdict *w = &v[at[i]];
         w->rc = marks[i].rc;
-        if (marks[i].other_message) {
+        if (marks[i].other_message)
             w->rc = RC_SLOT_BURNT;
-            snprintf(w->why, sizeof(w->why),
-                     "slot %s: taken by another message, it is good for one",
-                     marks[i].slot);
-        } else if (w->rc == RC_CONFLICT)
-            snprintf(w->why, sizeof(w->why),
-                     "slot: this attempt is taken by another request");
-        else if (w->rc != RC_OK)
-            snprintf(w->why, sizeof(w->why), "slot: no attempts left");
+        if (w->rc != RC_OK)
+            snprintf(w->why, sizeof(w->why), "%s", marks[i].why);
     }
     return RC_OK;
 }
@@ -341,6 +468,8 @@ static enum rc sign_item(struct wire_round2_result *out, struct node *n,
 {
     struct vault_sign_reply made;
     TRY(session_root_once(n, &v->j.s, v->key, v->msg, v->msg_len));
+    if (v->glass)
+        TRY(glass_note(n, &v->j.s));
     TRY(ask_vault(&made, n, lead, v, item));
     if (made.cosigned) {
         TRY(head_keep(n, v->proof.checkpoint, strlen(v->proof.checkpoint),
@@ -370,30 +499,43 @@ static enum rc fill_result(struct wire_round2_result *out, struct node *n,
     return set;
 }
 
-/* Nothing that was taken back comes between the judging and the last share. */
-static enum rc judge_and_sign(struct wire_round2_reply *out, struct verdict *v,
-                              struct node *n, uint16_t from,
-                              const struct wire_round2 *in, const uint8_t *raw,
-                              size_t raw_len)
+static enum rc sign_all(struct wire_round2_reply *out, struct verdict *v,
+                        struct node *n, uint16_t from,
+                        const struct wire_round2 *in)
 {
-    judge_all(v, n, from, in, raw, raw_len);
-    TRY(mark_all(v, n, in->items.n));
     for (size_t i = 0; i < in->items.n; i++) {
         struct wire_round2_result *r = &out->items.at[i];
         if (v[i].rc == RC_OK) {
             v[i].rc = sign_item(r, n, from, &v[i], &in->items.at[i]);
+            say_why(&v[i]);
             if (v[i].rc != RC_OK)
-                snprintf(v[i].why, sizeof(v[i].why), "%s", rc_text());
+                note_refusal(&v[i], n);
         }
         TRY(fill_result(r, n, v[i].rc, v[i].why));
     }
     return RC_OK;
 }
 
-enum rc follow_round2(struct node *n, uint16_t from,
-                      const struct wire_round2 *in, const uint8_t *raw,
-                      size_t raw_len, struct wire_round2_reply *out)
+/* Nothing that was taken back comes between the judging and the last share. */
+static enum rc judge_and_sign(struct wire_round2_reply *out, struct verdict *v,
+                              struct node *n, const struct node_from *who,
+                              const struct wire_round2 *in, const uint8_t *raw,
+                              size_t raw_len, const struct authorised *said)
 {
+    uint16_t from = (uint16_t)who->id;
+    judge_all(v, n, from, in, raw, raw_len);
+    heed_authoriser(v, n, in, said);
+    fill_rows(v, n, who, in);
+    TRY(mark_all(v, n, in->items.n));
+    return sign_all(out, v, n, from, in);
+}
+
+enum rc follow_round2(struct node *n, const struct node_from *who,
+                      const struct wire_round2 *in, const uint8_t *raw,
+                      size_t raw_len, const struct authorised *said,
+                      struct wire_round2_reply *out)
+{
+    uint16_t from = (uint16_t)who->id;
     if (in->items.n == 0 || in->items.n > WIRE_MAX_BATCH)
         return rc_raise(RC_PARSE, "items: %zu, want 1..%d", in->items.n,
                         WIRE_MAX_BATCH);
@@ -404,9 +546,10 @@ enum rc follow_round2(struct node *n, uint16_t from,
         return rc_raise(RC_NOMEM, "round 2: out of memory");
     TRY(wire_list_new(&out->items, in->items.n));
     pthread_rwlock_rdlock(&n->release_lock);
-    enum rc rc = judge_and_sign(out, v, n, from, in, raw, raw_len);
+    enum rc rc = judge_and_sign(out, v, n, who, in, raw, raw_len, said);
     pthread_rwlock_unlock(&n->release_lock);
     TRY(rc);
+    settle_refusals(v, n, in->items.n);
     node_lock(n);
     out->head = n->head;
     node_unlock(n);
@@ -432,8 +575,9 @@ static enum rc split_frame(const char **json, size_t *json_len,
     return RC_OK;
 }
 
-enum rc follow_on_round2(struct node *n, uint16_t from, const uint8_t *body,
-                         size_t len, char **reply, size_t *reply_len)
+enum rc follow_on_round2(struct node *n, const struct node_from *from,
+                         const uint8_t *body, size_t len, char **reply,
+                         size_t *reply_len)
 {
     const char *json;
     const uint8_t *raw;
@@ -443,6 +587,9 @@ enum rc follow_on_round2(struct node *n, uint16_t from, const uint8_t *body,
     WIRE(round2) in = { 0 };
     TRY(wire_round2_decode(&in, json, json_len));
     WIRE(round2_reply) out = { 0 };
-    TRY(follow_round2(n, from, &in, raw, raw_len, &out));
+    struct authorised said[WIRE_MAX_BATCH] = { 0 };
+    if (n->w.authorise)
+        TRY(ask_authoriser(said, n, (uint16_t)from->id, &in, raw, raw_len));
+    TRY(follow_round2(n, from, &in, raw, raw_len, said, &out));
     return wire_round2_reply_encode(reply, reply_len, &out);
 }

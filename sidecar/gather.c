@@ -91,6 +91,8 @@ static void see_boot(struct peer *p, const uint8_t boot[16])
 
 static bool usable(struct node *n, const struct key *k, unsigned i, int64_t now)
 {
+    if (node_is_leaving(n, k->node[i]))
+        return false;
     if (k->node[i] == n->id)
         return k->have_share;
     const struct peer *p = node_peer(n, k->node[i]);
@@ -115,12 +117,13 @@ static bool has_refused(const struct job *job, uint16_t node)
     return false;
 }
 
-unsigned job_signers_left(const struct node *n, const struct job *job)
+unsigned job_signers_left(struct node *n, const struct job *job)
 {
     const struct key *k = job->key;
     unsigned left = 0;
     for (unsigned i = 0; i < k->n; i++)
         left += !has_refused(job, k->node[i]) &&
+                !node_is_leaving(n, k->node[i]) &&
                 (k->node[i] != n->id || k->have_share);
     return left;
 }
@@ -159,7 +162,9 @@ static void say_nobody(struct node *n, struct key *k, struct job *job,
             has_refused(job, k->node[i]))
             continue;
         at += snprintf(why + at, cap - (size_t)at, "; node%u: %s", k->node[i],
-                       node_peer(n, k->node[i])->why);
+                       node_is_leaving(n, k->node[i])
+                               ? "leaving: it signs no more"
+                               : node_peer(n, k->node[i])->why);
     }
     job->last_rc = RC_NODES;
     snprintf(job->last_hint, sizeof(job->last_hint),

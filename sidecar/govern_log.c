@@ -73,8 +73,10 @@ static enum rc receipt_text(char text[TLOG_ENTRY_MAX + 1],
 void node_settle(struct node *n)
 {
     const char *texts[RECEIPTS_MAX];
-    if (n->n_receipts == 0 && n->n_ended == 0)
+    if (n->n_receipts == 0 && n->n_ended == 0) {
+        audit_settle(n);
         return;
+    }
     OWNED_MEM char *all = malloc(n->n_receipts * (size_t)RECEIPT_TEXT_MAX + 1);
     enum rc rc = all ? RC_OK : rc_raise(RC_NOMEM, "receipts: out of memory");
     for (unsigned i = 0; rc == RC_OK && i < n->n_receipts; i++) {

@@ -268,6 +268,9 @@ struct node {
     int64_t abort_after_ms;
     struct seen seen[SEEN_MAX];
     unsigned next_seen;
+    struct audit_call *calls; /* not answered yet; owned */
+    int64_t audit_keep_s;
+    bool simulated;
 };
 
 static inline void node_lock(struct node *n)
@@ -289,7 +292,9 @@ static inline struct policy_raise node_raise(const struct node *n)
 }
 
 /* node.c */
-uint64_t node_head(struct node *n);   /* newest size, under lock */
+uint64_t node_head(struct node *n); /* newest size, under lock */
+/* Takes the lock. It deals, and signs no more. */
+bool node_is_leaving(struct node *n, uint16_t id);
 unsigned node_n_keys(struct node *n); /* keys are added, never removed */
 void node_send(struct node *n, uint32_t to, const char *path, const char *body,
                size_t len, int64_t deadline_ms, reply_fn *fn, void *arg,
@@ -330,8 +335,8 @@ MUST_CHECK enum rc cert_terms(struct tlog_epoch_terms *terms,
 /* lead.c: jobs; gather.c and round*.c: rounds */
 /* A session we opened ourselves follows the policy; others are refused. */
 MUST_CHECK enum rc lead_job_current(struct node *n, struct job *job);
-void lead_on_sign(struct node *n, uint64_t call, uid_t uid, const uint8_t *body,
-                  size_t len);
+void lead_on_sign(struct node *n, uint64_t call, const struct node_caller *who,
+                  const uint8_t *body, size_t len);
 void lead_pump(struct node *n);
 void lead_tick(struct node *n);
 void lead_job_failed(struct node *n, struct job *job, enum rc rc,
@@ -350,7 +355,7 @@ void round_fail(struct round *r, enum rc rc); /* with the thread's text */
 void round_fail_by_peer(struct round *r, enum rc rc);
 bool round_worth_another(enum rc rc);
 /* How many of the key's signers have not refused this job for good. */
-unsigned job_signers_left(const struct node *n, const struct job *job);
+unsigned job_signers_left(struct node *n, const struct job *job);
 void round_log(struct node *n, struct round *r); /* append the intents */
 /* The same entries once more: a newer checkpoint for signers ahead of it. */
 void round_log_again(struct node *n, struct round *r);
@@ -368,17 +373,33 @@ MUST_CHECK enum rc peer_pool_fill(struct pool *pool, uint16_t id,
                                   const struct wire_commitment *next, size_t n);
 
 /* follow.c */
+#define FOLLOW_ROUND2 "/v1/frost/round2"
 MUST_CHECK enum rc follow_commit(struct node *n, uint16_t from,
                                  const uint8_t *body, size_t len, char **reply,
                                  size_t *reply_len);
 /* raw: the messages one after another. */
-MUST_CHECK enum rc follow_round2(struct node *n, uint16_t from,
+/* said: what the authoriser said of each item; NULL: it was not asked. */
+struct authorised {
+    enum rc rc;
+    char why[400];
+};
+MUST_CHECK enum rc follow_round2(struct node *n, const struct node_from *from,
                                  const struct wire_round2 *in,
                                  const uint8_t *raw, size_t raw_len,
+                                 const struct authorised *said,
                                  struct wire_round2_reply *out);
-MUST_CHECK enum rc follow_on_round2(struct node *n, uint16_t from,
+MUST_CHECK enum rc follow_on_round2(struct node *n,
+                                    const struct node_from *from,
                                     const uint8_t *body, size_t len,
                                     char **reply, size_t *reply_len);
+/* What the authoriser is to be asked of each item; NULL: we refuse it. */
+struct follow_question {
+    char *json; /* owned */
+    size_t len;
+};
+MUST_CHECK enum rc follow_questions(struct follow_question *out, struct node *n,
+                                    uint16_t lead, const struct wire_round2 *in,
+                                    const uint8_t *raw, size_t raw_len);
 unsigned max_attempts(const struct key *key);
 
 /* head.c: the heads of the log this node relies on, and its part as witness */
@@ -487,6 +508,44 @@ void abort_job(struct node *n, struct job *job, enum rc rc);
 MUST_CHECK enum rc abort_load(struct node *n);
 void abort_tick(struct node *n);
 void abort_free(struct node *n);
+
+/* audit.c: rows of the audit chain */
+void audit_result(struct wire_audit_row *row, enum rc rc, const char *why);
+void audit_session(struct wire_audit_row *row, const uint8_t id[32]);
+void audit_call_open(struct node *n, uint64_t call,
+                     const struct node_caller *who, bool post,
+                     const char *path);
+void audit_call_session(struct node *n, uint64_t call, const uint8_t id[32]);
+/* rc_text() says why; it is left as it is. */
+void audit_call_end(struct node *n, uint64_t call, enum rc rc);
+/* Actor, attestation and method of a peer's row. */
+void audit_peer(struct wire_audit_row *row, struct node *n,
+                const struct node_from *from, bool post, const char *path);
+void audit_tick(struct node *n);
+void audit_settle(struct node *n);
+void audit_expire(struct node *n);
+void audit_free(struct node *n);
+
+/* glass.c: profiles that sign with another's key, and break-glass sessions */
+/* Under lock. The profile that a session signs by; RC_POLICY: not this key. */
+MUST_CHECK enum rc glass_profile(const struct policy_profile **out,
+                                 const struct node *n, const struct key *key,
+                                 const struct policy_session *s);
+/* Kept for 30 days, before the share is made. */
+MUST_CHECK enum rc glass_note(struct node *n, const struct policy_session *s);
+struct json_t *glass_json(struct node *n);
+void glass_expire(struct node *n);
+
+/* authorise.c: the external authoriser's question and answer */
+/* Under lock. */
+MUST_CHECK enum rc authorise_question(char **json, size_t *len, struct node *n,
+                                      const struct judged *j,
+                                      const struct key *key, uint16_t lead,
+                                      const struct wire_round2_item *item);
+/* RC_OK: it said yes. Else RC_DENIED with its reason, or what went wrong;
+ * rc not RC_OK: there was no answer, and rc_text() says why. */
+MUST_CHECK enum rc authorise_answer(enum rc rc, const uint8_t *body,
+                                    size_t len);
 
 /* ask.c: answers that only read */
 void ask_key(struct node *n, uint64_t call, const char *name);

@@ -178,14 +178,34 @@ static enum rc load_session(struct job *job, struct judged *j, struct node *n,
 {
     uint8_t id[32];
     TRY(enc_unhex(id, 32, hex, strlen(hex)));
+    audit_call_session(n, job->call, id);
     TRY(session_load(&job->session, n, id));
     enum rc rc = session_judge(j, n, &job->session);
     return rc == RC_NOT_APPROVED ? session_missing(n, &j->s, &job->session)
                                  : rc;
 }
 
+/* Where callers are named, what was approved for one is not another's. */
+static enum rc may_use(const struct node *n, const struct node_caller *who,
+                       const struct policy_session *s)
+{
+    char uid[32];
+    char hex[65];
+    snprintf(uid, sizeof(uid), "uid.%u.node%u", (unsigned)who->uid, n->id);
+    if (!who->own_sessions || strcmp(s->requester, uid) == 0 ||
+        (who->name && strcmp(s->requester, who->name) == 0))
+        return RC_OK;
+    enum rc rc = rc_raise(
+            RC_AUTH, "session %.8s: requested by %s; this caller is %s",
+            enc_hex(hex, s->id, 32), s->requester, who->name ? who->name : uid);
+    rc_hint("callers and session_users in the sidecar's configuration say who "
+            "may use it");
+    return rc;
+}
+
 /* Under lock. */
-static enum rc find_session(struct job *job, struct node *n, uid_t uid,
+static enum rc find_session(struct job *job, struct node *n,
+                            const struct node_caller *who,
                             const struct policy_profile *profile,
                             const char *session_hex)
 {
@@ -195,12 +215,13 @@ static enum rc find_session(struct job *job, struct node *n, uid_t uid,
         if (profile->engineers || profile->stewards ||
             n->required_engineers > 0 || n->required_stewards > 0)
             return needs_session(n, profile);
-        TRY(session_open(&job->session, &j, n, profile, job->kind, uid,
+        TRY(session_open(&job->session, &j, n, profile, job->kind, who->uid,
                          job->msg, job->msg_len));
         job->opened = true;
-        job->uid = uid;
+        job->uid = who->uid;
     } else {
         TRY(load_session(job, &j, n, session_hex));
+        TRY(may_use(n, who, &j.s));
     }
     job->parsed = j.s;
     job->approved = j.approved;
@@ -223,7 +244,8 @@ static enum rc reopen(struct node *n, struct job *job)
     job->attempt = 0; /* another session, another slot */
     job->n_refused = 0;
     job->refused_why[0] = '\0';
-    return find_session(job, n, job->uid, profile, "");
+    const struct node_caller who = { .uid = job->uid };
+    return find_session(job, n, &who, profile, "");
 }
 
 /*
@@ -307,8 +329,9 @@ static enum rc read_request(struct job *job, struct wire_sign *in,
     return RC_OK;
 }
 
-static enum rc fill_job(struct job *job, struct node *n, uid_t uid,
-                        const uint8_t *body, size_t len)
+static enum rc fill_job(struct job *job, struct node *n,
+                        const struct node_caller *who, const uint8_t *body,
+                        size_t len)
 {
     WIRE(sign) in = { 0 };
     const struct policy_profile *profile;
@@ -320,7 +343,7 @@ static enum rc fill_job(struct job *job, struct node *n, uid_t uid,
     node_lock(n);
     enum rc rc = find_key(job, &profile, n, in.key);
     if (rc == RC_OK)
-        rc = find_session(job, n, uid, profile, in.session);
+        rc = find_session(job, n, who, profile, in.session);
     if (rc == RC_OK)
         rc = find_birth(job, n, profile);
     node_unlock(n);
@@ -335,8 +358,8 @@ static void queue_job(struct job *job)
     *at = job;
 }
 
-void lead_on_sign(struct node *n, uint64_t call, uid_t uid, const uint8_t *body,
-                  size_t len)
+void lead_on_sign(struct node *n, uint64_t call, const struct node_caller *who,
+                  const uint8_t *body, size_t len)
 {
     struct job *job = calloc(1, sizeof(*job));
     if (!job) {
@@ -345,12 +368,13 @@ void lead_on_sign(struct node *n, uint64_t call, uid_t uid, const uint8_t *body,
     }
     job->call = call;
     job->serial = ++n->last_job;
-    enum rc rc = fill_job(job, n, uid, body, len);
+    enum rc rc = fill_job(job, n, who, body, len);
     if (rc != RC_OK) {
         node_answer(n, call, rc, NULL, 0);
         job_free(job);
         return;
     }
+    audit_call_session(n, call, job->parsed.id);
     queue_job(job);
     lead_pump(n);
 }

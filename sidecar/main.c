@@ -18,9 +18,12 @@
 #include "base/log.h"
 #include "base/rand.h"
 #include "ca/ca.h"
+#include "sidecar/audit_line.h"
 
-#define PEER_THREADS 4
-#define TICK_MS      200
+#define PEER_THREADS      4
+#define TICK_MS           200
+/* Its lead waits ROUND_MS for the whole call. */
+#define AUTHORISER_MS_MAX 2000
 
 /* clang-format off */
 static const struct conf_option options[] = {
@@ -34,6 +37,13 @@ static const struct conf_option options[] = {
     { "REQUIRED_ENGINEERS", "REQUIRED_ENGINEERS", "-1",
       "raises what profiles ask; never lowers" },
     { "REQUIRED_STEWARDS", "REQUIRED_STEWARDS", "-1", "the same" },
+    { "audit_keep_days", NULL, "400", "age of the oldest audit rows; 0: all" },
+    { "callers", NULL, NULL, "UID=NAME of local callers, comma separated" },
+    { "session_users", NULL, NULL,
+      "callers who may use sessions that others requested" },
+    { "authoriser", NULL, NULL,
+      "unix:/PATH[:/URI] or http://127.0.0.1:PORT/URI, asked before a share" },
+    { "authoriser_timeout_ms", NULL, "1000", "no answer by then is a no" },
     { 0 },
 };
 static const struct daemon_program program = {
@@ -110,6 +120,24 @@ static enum rc tbs_birth(void *ctx, uint64_t *index, const uint8_t *tbs,
     return ca_tbs_birth(index, tbs, tbs_len);
 }
 
+/* A peer's thread; the loop has its own way, through peers_send(). */
+static enum rc authorise(void *ctx, const char *json, size_t len,
+                         int64_t deadline_ms, uint8_t **body, size_t *body_len)
+{
+    struct sidecar *sc = ctx;
+    return authoriser_ask(sc->authoriser, json, len, deadline_ms, body,
+                          body_len);
+}
+
+static void tell_audit(void *ctx, const struct wire_audit_row *row)
+{
+    const struct sidecar *sc = ctx;
+    audit_line_write(row, sc->d.guest_simulated);
+    if (strncmp(row->detail, AUDIT_GLASS, strlen(AUDIT_GLASS)) == 0)
+        log_warn("break_glass", "session=%s lead=%s why=\"%s\"", row->session,
+                 row->actor, row->detail);
+}
+
 /* ---- what the channel asks ------------------------------------------------------------------ */
 
 static enum rc allowed(void *ctx, const char *uri, uint8_t (*hashes)[32],
@@ -166,6 +194,12 @@ static enum rc open_node(struct sidecar *sc)
     char path[512];
     snprintf(path, sizeof(path), "%s/state.db", sc->d.state_dir);
     TRY(store_open(&sc->store, path));
+    store_audit_watch(sc->store, tell_audit, sc);
+    int64_t keep_days;
+    int64_t authorise_ms;
+    TRY(conf_int(&keep_days, sc->d.conf, "audit_keep_days", 0, 36500));
+    TRY(conf_int(&authorise_ms, sc->d.conf, "authoriser_timeout_ms", 10,
+                 AUTHORISER_MS_MAX));
     struct world w = {
         .now_s = now_s,
         .now_ms = now_ms,
@@ -178,6 +212,8 @@ static enum rc open_node(struct sidecar *sc)
         .policy_changed = policy_changed,
         .tbs_check = tbs_check,
         .tbs_birth = tbs_birth,
+        .authorise = sc->authoriser ? authorise : NULL,
+        .authorise_ms = authorise_ms,
         .simulated = is_simulated,
         .store = sc->store,
         .vault = sc->vault,
@@ -192,7 +228,9 @@ static enum rc open_node(struct sidecar *sc)
                              .genesis = sc->d.genesis,
                              .genesis_len = sc->d.genesis_len,
                              .required_engineers = (int)engineers,
-                             .required_stewards = (int)stewards };
+                             .required_stewards = (int)stewards,
+                             .audit_keep_s = keep_days * 86400,
+                             .simulated = sc->d.guest_simulated };
     memcpy(c.genesis_sha256, sc->d.genesis_sha256, 32);
     return node_new(&sc->node, &c, &w);
 }
@@ -272,8 +310,18 @@ static enum rc announce(struct sidecar *sc)
     return node_log_later(sc->node, text);
 }
 
+/* What a wrong word in the configuration stops, before anything runs. */
+static enum rc read_callers(struct sidecar *sc)
+{
+    const char *where = conf_get(sc->d.conf, "authoriser");
+    TRY(callers_parse(&sc->callers, conf_get(sc->d.conf, "callers"),
+                      conf_get(sc->d.conf, "session_users")));
+    return where ? authoriser_new(&sc->authoriser, where) : RC_OK;
+}
+
 static enum rc start(struct sidecar *sc)
 {
+    TRY(read_callers(sc));
     TRY(fork_vault(sc));
     TRY(open_node(sc));
     TRY(open_channel(sc));
@@ -294,6 +342,21 @@ static enum rc vault_lives(const struct sidecar *sc)
     return RC_OK;
 }
 
+/* After a tick nothing waits, unless the disk refuses it: said once. */
+static void watch_audit(struct sidecar *sc)
+{
+    unsigned waiting = store_audit_waiting(sc->store);
+    bool stuck = waiting >= STORE_AUDIT_STUCK;
+    if (stuck && !sc->audit_stuck)
+        log_error("audit.stuck",
+                  "rows=%u why=\"state.db refuses them; no share "
+                  "is released meanwhile\"",
+                  waiting);
+    if (!stuck && sc->audit_stuck)
+        log_info("audit.back", "rows=%u", waiting);
+    sc->audit_stuck = stuck;
+}
+
 static enum rc serve(struct sidecar *sc)
 {
     int64_t next_tick = 0;
@@ -302,6 +365,7 @@ static enum rc serve(struct sidecar *sc)
         if (now >= next_tick) {
             TRY(vault_lives(sc));
             node_tick(sc->node);
+            watch_audit(sc);
             next_tick = now + TICK_MS;
         }
         int64_t left = next_tick - clock_mono_ms();
@@ -320,9 +384,12 @@ static void stop(struct sidecar *sc)
     http_loop_free(sc->loop);
     if (sc->node)
         node_settle(sc->node);
+    if (sc->store && store_audit_flush(sc->store) != RC_OK)
+        log_rc(LOG_ERROR, "audit.stuck", RC_STORE);
     node_free(sc->node);
     store_free(sc->store);
     vault_free(sc->vault);
+    authoriser_free(sc->authoriser);
 }
 
 int main(int argc, char **argv)

@@ -46,6 +46,16 @@ uint64_t node_head(struct node *n)
     return head;
 }
 
+bool node_is_leaving(struct node *n, uint16_t id)
+{
+    node_lock(n);
+    const struct policy_node *node = policy_node_find(
+            policy_chain_head(n->chain), id);
+    bool leaving = node && node->leaving;
+    node_unlock(n);
+    return leaving;
+}
+
 unsigned node_n_keys(struct node *n)
 {
     node_lock(n);
@@ -124,6 +134,7 @@ void node_on_reply(struct node *n, uint64_t id, enum rc rc, const uint8_t *body,
 void node_answer(struct node *n, uint64_t call, enum rc rc, char *json,
                  size_t len)
 {
+    audit_call_end(n, call, rc);
     n->w.answer(n->w.ctx, call, rc, json, len);
     free(json);
 }
@@ -326,6 +337,8 @@ enum rc node_new(struct node **out, const struct node_config *c,
     snprintf(n->deployment, sizeof(n->deployment), "%s", c->deployment);
     n->required_engineers = c->required_engineers;
     n->required_stewards = c->required_stewards;
+    n->audit_keep_s = c->audit_keep_s;
+    n->simulated = c->simulated;
     enum rc rc = policy_chain_new(&n->chain, c->genesis, c->genesis_len,
                                   c->genesis_sha256);
     if (rc == RC_OK)
@@ -377,6 +390,7 @@ void node_free(struct node *n)
     epoch_answers_free(n);
     gossip_free(n);
     abort_free(n);
+    audit_free(n);
     spread_free(n);
     free(n->unstored);
     pthread_mutex_destroy(&n->lock);
@@ -389,6 +403,7 @@ void node_free(struct node *n)
 void node_tick(struct node *n)
 {
     node_settle(n);
+    audit_tick(n);
     govern_tick(n);
     gossip_tick(n);
     abort_tick(n);
@@ -403,6 +418,8 @@ void node_tick(struct node *n)
     if (store_expire(n->w.store, n->w.now_s(n->w.ctx) - KEEP_EXPIRED_S) !=
         RC_OK)
         n->expire_after_ms = now + EXPIRE_EVERY_MS / 10;
+    audit_expire(n);
+    glass_expire(n);
 }
 
 /* ---- events ---------------------------------------------------------------------------- */
@@ -443,13 +460,15 @@ static void on_get(struct node *n, uint64_t call, const char *path)
     }
 }
 
-void node_on_local(struct node *n, uint64_t call, uid_t uid, const char *path,
-                   const uint8_t *body, size_t len)
+void node_on_local_as(struct node *n, uint64_t call,
+                      const struct node_caller *who, const char *path,
+                      const uint8_t *body, size_t len)
 {
+    audit_call_open(n, call, who, body != NULL, path);
     if (!body)
         on_get(n, call, path);
     else if (strcmp(path, "/v1/sign") == 0)
-        lead_on_sign(n, call, uid, body, len);
+        lead_on_sign(n, call, who, body, len);
     else if (strcmp(path, "/v1/session") == 0)
         session_on_local(n, call, body, len);
     else if (strcmp(path, "/v1/approval") == 0)
@@ -464,20 +483,27 @@ void node_on_local(struct node *n, uint64_t call, uid_t uid, const char *path,
         node_answer(n, call, rc_raise(RC_UNKNOWN, "no such path"), NULL, 0);
 }
 
-enum rc node_on_peer(struct node *n, uint32_t from, const char *path,
-                     const uint8_t *body, size_t len, char **reply,
-                     size_t *reply_len)
+void node_on_local(struct node *n, uint64_t call, uid_t uid, const char *path,
+                   const uint8_t *body, size_t len)
+{
+    const struct node_caller who = { .uid = uid };
+    node_on_local_as(n, call, &who, path, body, len);
+}
+
+static enum rc on_peer(struct node *n, const struct node_from *from,
+                       const char *path, const uint8_t *body, size_t len,
+                       char **reply, size_t *reply_len)
 {
     if (strcmp(path, "/v1/policy") == 0)
         return body ? govern_take(n, body, len, reply, reply_len)
                     : govern_chain(n, reply, reply_len);
-    if (from > UINT16_MAX)
+    if (from->id > UINT16_MAX)
         return rc_raise(RC_AUTH, "%s: only sidecars may call this", path);
-    uint16_t id = (uint16_t)from;
+    uint16_t id = (uint16_t)from->id;
     if (strcmp(path, "/v1/frost/commit") == 0)
         return follow_commit(n, id, body, len, reply, reply_len);
-    if (strcmp(path, "/v1/frost/round2") == 0)
-        return follow_on_round2(n, id, body, len, reply, reply_len);
+    if (strcmp(path, FOLLOW_ROUND2) == 0)
+        return follow_on_round2(n, from, body, len, reply, reply_len);
     if (strcmp(path, "/v1/head") == 0)
         return gossip_on_peer(n, id, body, len, reply, reply_len);
     if (strcmp(path, "/v1/session/put") == 0)
@@ -485,6 +511,28 @@ enum rc node_on_peer(struct node *n, uint32_t from, const char *path,
     if (strncmp(path, "/v1/epoch/", 10) == 0)
         return epoch_on_peer(n, path + 10, body, len, reply, reply_len);
     return rc_raise(RC_UNKNOWN, "no such path");
+}
+
+enum rc node_on_peer_as(struct node *n, const struct node_from *from,
+                        const char *path, const uint8_t *body, size_t len,
+                        char **reply, size_t *reply_len)
+{
+    enum rc rc = on_peer(n, from, path, body, len, reply, reply_len);
+    if (rc == RC_OK && strcmp(path, FOLLOW_ROUND2) == 0)
+        return rc; /* a row for each share says it */
+    struct wire_audit_row row = { 0 };
+    audit_peer(&row, n, from, body != NULL, path);
+    audit_result(&row, rc, rc_text());
+    node_audit(n, &row);
+    return rc;
+}
+
+enum rc node_on_peer(struct node *n, uint32_t from, const char *path,
+                     const uint8_t *body, size_t len, char **reply,
+                     size_t *reply_len)
+{
+    const struct node_from who = { .id = from };
+    return node_on_peer_as(n, &who, path, body, len, reply, reply_len);
 }
 
 /* ---- looking in ---------------------------------------------------------------------------- */

@@ -72,6 +72,9 @@ enum rc peers_open(struct sidecar *sc)
     if (rc == RC_OK)
         rc = add_reach(sc, WORLD_CA, ca, p->service[POLICY_CA]);
     policy_free(p);
+    if (rc == RC_OK && sc->authoriser)
+        rc = add_reach(sc, WORLD_AUTHORISER, authoriser_base(sc->authoriser),
+                       NULL);
     return rc;
 }
 
@@ -127,6 +130,8 @@ void peers_send(void *ctx, uint32_t to, const char *path, const void *body,
     o->to = to;
     o->deadline_ms = deadline_ms;
     o->len = len;
+    if (to == WORLD_AUTHORISER) /* its path is its own business */
+        path = authoriser_path(((struct sidecar *)ctx)->authoriser);
     snprintf(o->path, sizeof(o->path), "%s", path);
     if (body) {
         o->body = malloc(len + 1);
@@ -162,26 +167,45 @@ static void note_change(struct sidecar *sc, uint32_t to, const char *path,
     if (!r || r->last == rc)
         return;
     r->last = rc;
+    const char *uri = http_peer_uri(r->peer);
+    if (!uri)
+        uri = "authoriser";
     if (rc == RC_OK)
-        log_info("peer.back", "peer=%s", http_peer_uri(r->peer));
+        log_info("peer.back", "peer=%s", uri);
     else
-        log_warn("peer.failed", "peer=%s path=%s code=%s why=\"%s\"",
-                 http_peer_uri(r->peer), path, rc_slug(rc), rc_text());
+        log_warn("peer.failed", "peer=%s path=%s code=%s why=\"%s\"", uri, path,
+                 rc_slug(rc), rc_text());
+}
+
+/* The authoriser speaks no problem+json: its status is all there is. */
+static enum rc authoriser_status(const struct http_reply_view *reply)
+{
+    return reply->status == 200
+                   ? RC_OK
+                   : rc_raise(RC_IO, "status %d, want 200", reply->status);
+}
+
+static enum rc peer_status(const struct http_reply_view *reply)
+{
+    enum rc rc = reply->rc;
+    if (rc == RC_OK && reply->status / 100 != 2)
+        rc = reply->problem != RC_OK ? reply->problem : RC_IO;
+    if (rc == RC_OK)
+        return RC_OK;
+    (void)rc_raise(rc, "%s",
+                   reply->why && *reply->why ? reply->why
+                                             : "no readable answer");
+    if (reply->hint && *reply->hint)
+        rc_hint("%s", reply->hint);
+    return rc;
 }
 
 static void came_back(const struct http_reply_view *reply, void *arg)
 {
     struct outgoing *o = arg;
-    enum rc rc = reply->rc;
-    if (rc == RC_OK && reply->status / 100 != 2)
-        rc = reply->problem != RC_OK ? reply->problem : RC_IO;
-    if (rc != RC_OK) {
-        (void)rc_raise(rc, "%s",
-                       reply->why && *reply->why ? reply->why
-                                                 : "no readable answer");
-        if (reply->hint && *reply->hint)
-            rc_hint("%s", reply->hint);
-    }
+    enum rc rc = o->to == WORLD_AUTHORISER && reply->rc == RC_OK
+                         ? authoriser_status(reply)
+                         : peer_status(reply);
     note_change(o->sc, o->to, o->path, rc);
     node_on_reply(o->sc->node, o->ticket, rc, reply->body, reply->body_len);
     free(o);

@@ -7,6 +7,7 @@
  */
 #include "sidecar/inner.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -197,22 +198,105 @@ static enum rc join_messages(uint8_t **out, size_t *out_len,
 }
 
 /* Our own part: judged, marked and signed like anybody's. */
-static enum rc sign_ourselves(struct node *n, struct round *r)
+static enum rc own_items(struct wire_round2 *m, uint8_t **raw, size_t *raw_len,
+                         const struct round *r)
 {
-    struct wire_round2_item items[WIRE_MAX_BATCH];
-    struct wire_round2 m = { .want_next = 0 };
-    OWNED_MEM uint8_t *raw = NULL;
-    size_t raw_len;
-    WIRE(round2_reply) out = { 0 };
     for (unsigned s = 0; s < r->n_shots; s++)
         if (!r->shot[s].job)
             return rc_raise(RC_TIMEOUT, "round 2: a caller's time is over");
-    TRY(join_messages(&raw, &raw_len, r));
-    lend(items, r);
-    m.items.at = items;
-    m.items.n = r->n_shots;
-    TRY(follow_round2(n, n->id, &m, raw, raw_len, &out));
+    lend(m->items.at, r);
+    m->items.n = r->n_shots;
+    return join_messages(raw, raw_len, r);
+}
+
+static enum rc sign_ourselves(struct node *n, struct round *r,
+                              const struct authorised *said)
+{
+    struct wire_round2_item items[WIRE_MAX_BATCH];
+    struct wire_round2 m = { .items.at = items };
+    const struct node_from who = { .id = n->id };
+    OWNED_MEM uint8_t *raw = NULL;
+    size_t raw_len;
+    WIRE(round2_reply) out = { 0 };
+    TRY(own_items(&m, &raw, &raw_len, r));
+    TRY(follow_round2(n, &who, &m, raw, raw_len, said, &out));
     return take_results(n, r, n->id, &out);
+}
+
+static void own_end(struct node *n, struct round *r, enum rc rc,
+                    const struct authorised *said)
+{
+    if (rc == RC_OK)
+        rc = sign_ourselves(n, r, said);
+    if (rc != RC_OK) {
+        (void)rc_prefix(rc, "node%u (leading): ", n->id);
+        round_fail(r, rc);
+    }
+    if (--r->waiting == 0)
+        round_finish(n, r);
+}
+
+/* The authoriser is asked of each of our shares; the loop goes on meanwhile. */
+struct asked {
+    struct round *r;
+    unsigned waiting;
+    struct authorised said[WIRE_MAX_BATCH];
+};
+
+static void one_said(struct node *n, struct asked *a)
+{
+    if (--a->waiting)
+        return;
+    own_end(n, a->r, RC_OK, a->said);
+    free(a);
+}
+
+static void said(struct node *n, void *arg, uint32_t at, enum rc rc,
+                 const uint8_t *body, size_t len)
+{
+    struct asked *a = arg;
+    struct authorised *to = &a->said[at];
+    to->rc = authorise_answer(rc, body, len);
+    snprintf(to->why, sizeof(to->why), "%s", to->rc == RC_OK ? "" : rc_text());
+    one_said(n, a);
+}
+
+static enum rc questions(struct follow_question *q, struct node *n,
+                         const struct round *r)
+{
+    struct wire_round2_item items[WIRE_MAX_BATCH];
+    struct wire_round2 m = { .items.at = items };
+    OWNED_MEM uint8_t *raw = NULL;
+    size_t raw_len;
+    TRY(own_items(&m, &raw, &raw_len, r));
+    return follow_questions(q, n, n->id, &m, raw, raw_len);
+}
+
+static void ask_authoriser(struct node *n, struct round *r)
+{
+    struct follow_question q[WIRE_MAX_BATCH] = { 0 };
+    struct asked *a = calloc(1, sizeof(*a));
+    enum rc rc = a ? questions(q, n, r)
+                   : rc_raise(RC_NOMEM, "authoriser: out of memory");
+    if (rc == RC_OK) {
+        int64_t until = n->w.now_ms(n->w.ctx) + n->w.authorise_ms;
+        a->r = r;
+        a->waiting = 1; /* none ends it before all are asked */
+        for (unsigned s = 0; s < r->n_shots; s++) {
+            a->said[s].rc = RC_DENIED; /* what we refuse is not asked */
+            if (!q[s].json)
+                continue;
+            a->waiting++;
+            node_send(n, WORLD_AUTHORISER, "", q[s].json, q[s].len, until, said,
+                      a, s);
+        }
+        one_said(n, a);
+    } else {
+        free(a);
+        own_end(n, r, rc, NULL);
+    }
+    for (unsigned s = 0; s < WIRE_MAX_BATCH; s++)
+        free(q[s].json);
 }
 
 /* The others have their request: now our share, while they make theirs. */
@@ -223,14 +307,10 @@ static void own_turn(struct node *n, void *arg, uint32_t at, enum rc rc,
     (void)at;
     (void)body;
     (void)len;
-    if (rc == RC_OK)
-        rc = sign_ourselves(n, r);
-    if (rc != RC_OK) {
-        (void)rc_prefix(rc, "node%u (leading): ", n->id);
-        round_fail(r, rc);
-    }
-    if (--r->waiting == 0)
-        round_finish(n, r);
+    if (rc == RC_OK && n->w.authorise)
+        ask_authoriser(n, r);
+    else
+        own_end(n, r, rc, NULL);
 }
 
 void round_sign(struct node *n, struct round *r, const struct wire_appended *in)

@@ -2,6 +2,7 @@
 /* Rows: who may call what, how large; each handler hands over to the node. */
 #include "sidecar/do.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,21 +32,50 @@ static enum rc check_wanted(struct sidecar *sc, struct http_call *call)
     return rc;
 }
 
+static bool is_post(const struct http_call *call)
+{
+    return strcmp(http_call_method(call), "POST") == 0;
+}
+
+static enum rc caller_of(struct node_caller *out, const struct sidecar *sc,
+                         const struct http_call *call)
+{
+    struct sock_peer peer;
+    TRY(http_call_peer(&peer, call));
+    callers_find(out, &sc->callers, &peer);
+    return RC_OK;
+}
+
+/* A call that the node itself has not seen; rc_text() is left as it is. */
+static enum rc audited(struct sidecar *sc, struct http_call *call,
+                       const struct node_caller *who, enum rc rc)
+{
+    struct wire_audit_row row = { 0 };
+    node_audit_caller(&row, who, is_post(call), http_call_path(call));
+    snprintf(row.result, sizeof(row.result), "%s", rc_slug(rc));
+    if (rc != RC_OK)
+        snprintf(row.detail, sizeof(row.detail), "%s", rc_text());
+    node_audit(sc->node, &row);
+    return rc;
+}
+
 static enum rc on_local(struct http_call *call, void *ctx)
 {
     struct sidecar *sc = ctx;
-    struct sock_peer peer;
-    TRY(check_wanted(sc, call));
-    TRY(http_call_peer(&peer, call));
+    struct node_caller who;
+    TRY(caller_of(&who, sc, call));
+    enum rc rc = check_wanted(sc, call);
+    if (rc != RC_OK)
+        return audited(sc, call, &who, rc);
     size_t len = 0;
     const uint8_t *body = NULL;
-    if (strcmp(http_call_method(call), "POST") == 0) {
+    if (is_post(call)) {
         body = http_call_body(call, &len);
         if (!body)
             body = (const uint8_t *)"";
     }
-    node_on_local(sc->node, (uint64_t)(uintptr_t)call, peer.uid,
-                  http_call_path(call), body, len);
+    node_on_local_as(sc->node, (uint64_t)(uintptr_t)call, &who,
+                     http_call_path(call), body, len);
     http_defer(call); /* no wait for what was answered at once */
     return RC_OK;
 }
@@ -87,10 +117,16 @@ static void put_device(json_t *o, const struct sidecar *sc)
                                           "this node when their window ends"));
 }
 
-/* The node's status and what the channel knows, in one object. */
-static enum rc on_status(struct http_call *call, void *ctx)
+static json_t *caller_json(const struct node_caller *who)
 {
-    struct sidecar *sc = ctx;
+    return json_pack("{s:I, s:s?, s:b}", "uid", (json_int_t)who->uid, "name",
+                     who->name, "own_sessions", (int)who->own_sessions);
+}
+
+/* The node's status and what the channel knows, in one object. */
+static enum rc tell_status(struct sidecar *sc, struct http_call *call,
+                           const struct node_caller *who)
+{
     TRY(check_wanted(sc, call));
     OWNED_MEM char *json = NULL;
     size_t len;
@@ -117,6 +153,7 @@ static enum rc on_status(struct http_call *call, void *ctx)
     for (unsigned i = 0; i < n; i++)
         json_array_append_new(attested, peer_json(&peers[i]));
     json_object_set_new(o, "attested", attested);
+    json_object_set_new(o, "caller", caller_json(who));
     char *text = json_dumps(o, JSON_COMPACT);
     json_decref(o);
     if (!text)
@@ -126,9 +163,76 @@ static enum rc on_status(struct http_call *call, void *ctx)
     return rc;
 }
 
+static enum rc on_status(struct http_call *call, void *ctx)
+{
+    struct sidecar *sc = ctx;
+    struct node_caller who;
+    TRY(caller_of(&who, sc, call));
+    return audited(sc, call, &who, tell_status(sc, call, &who));
+}
+
+/* ---- audit ---------------------------------------------------------------------- */
+
+static enum rc since_of(uint64_t *out, const struct http_call *call)
+{
+    const char *text = http_call_query(call, "since");
+    char *end;
+    *out = 0;
+    if (!text)
+        return RC_OK;
+    size_t digits = strspn(text, "0123456789");
+    *out = strtoull(text, &end, 10);
+    if (digits == 0 || digits > 18 || *end)
+        return rc_raise(RC_ARG, "since: %.20s: want the number of a row", text);
+    return RC_OK;
+}
+
+static enum rc tell_rows(struct sidecar *sc, struct http_call *call)
+{
+    OWNED_MEM char *json = NULL;
+    uint64_t since;
+    size_t len;
+    TRY(check_wanted(sc, call));
+    TRY(since_of(&since, call));
+    TRY(node_audit_rows(sc->node, since, &json, &len));
+    return http_reply(call, 200, NULL, json, len);
+}
+
+static enum rc on_audit(struct http_call *call, void *ctx)
+{
+    struct sidecar *sc = ctx;
+    struct node_caller who;
+    TRY(caller_of(&who, sc, call));
+    return audited(sc, call, &who, tell_rows(sc, call));
+}
+
 /* ---- the witness: the log's own callers, and whoever may open the socket ----- */
 
-static enum rc witnessed(struct http_call *call, struct sidecar *sc)
+/* A witness' statuses are not all our codes. */
+static enum rc rc_of_status(int status)
+{
+    return status == 200   ? RC_OK
+           : status == 404 ? RC_UNKNOWN
+           : status == 409 ? RC_CONFLICT
+           : status == 422 ? RC_LOG
+           : status == 403 ? RC_AUTH
+           : status == 400 ? RC_PARSE
+                           : RC_INTERNAL;
+}
+
+static void audit_witness(struct sidecar *sc, const struct node_witnessed *w,
+                          struct wire_audit_row *row)
+{
+    enum rc rc = rc_of_status(w->status);
+    snprintf(row->result, sizeof(row->result), "%s", rc_slug(rc));
+    if (rc != RC_OK)
+        snprintf(row->detail, sizeof(row->detail), "%d: %s", w->status,
+                 w->status == 404 || w->status == 409 ? "" : rc_text());
+    node_audit(sc->node, row);
+}
+
+static enum rc witnessed(struct http_call *call, struct sidecar *sc,
+                         struct wire_audit_row *row)
 {
     struct node_witnessed w;
     if (strcmp(http_call_method(call), "POST") == 0) {
@@ -142,14 +246,21 @@ static enum rc witnessed(struct http_call *call, struct sidecar *sc)
     if (w.status != 200 && w.status != 404 && w.status != 409)
         log_info("witness.refused", "status=%d why=\"%s\"", w.status,
                  rc_text());
+    audit_witness(sc, &w, row);
     return http_reply(call, w.status, w.type, w.body, w.len);
 }
 
 static enum rc on_local_witness(struct http_call *call, void *ctx)
 {
     struct sidecar *sc = ctx;
-    TRY(check_wanted(sc, call));
-    return witnessed(call, sc);
+    struct wire_audit_row row = { 0 };
+    struct node_caller who;
+    TRY(caller_of(&who, sc, call));
+    enum rc rc = check_wanted(sc, call);
+    if (rc != RC_OK)
+        return audited(sc, call, &who, rc);
+    node_audit_caller(&row, &who, is_post(call), http_call_path(call));
+    return witnessed(call, sc, &row);
 }
 
 /* clang-format off */
@@ -165,6 +276,7 @@ const struct http_route sidecar_local_routes[] = {
     { "GET",  "/v1/policy/proposal/*", HTTP_LOCAL, 0,           on_local },
     { "GET",  "/v1/fork",       HTTP_LOCAL, 0,               on_local },
     { "GET",  "/v1/status",     HTTP_LOCAL, 0,               on_status },
+    { "GET",  "/v1/audit",      HTTP_LOCAL, 0,               on_audit },
     { "GET",  "/v1/key/*",      HTTP_LOCAL, 0,               on_local },
     { "GET",  "/v1/cert/*",     HTTP_LOCAL, 0,               on_local },
     { "GET",  "/v1/bundle/*",   HTTP_LOCAL, 0,               on_local },
@@ -190,24 +302,73 @@ enum rc routes_caller(uint32_t *from, struct sidecar *sc, const char *uri)
     return RC_OK;
 }
 
+/* "POLICY_HASH/AK", what the channel holds of this connection's peer. */
+#define ATTESTATION_SIZE 130
+static const char *attestation_text(char out[ATTESTATION_SIZE],
+                                    const struct attest_peer *p)
+{
+    enc_hex(out, p->hash, 32);
+    out[64] = '/';
+    enc_hex(out + 65, p->ak, 32);
+    return out;
+}
+
+static void peer_row(struct wire_audit_row *row, const struct attest_peer *p,
+                     const struct http_call *call)
+{
+    char text[ATTESTATION_SIZE];
+    snprintf(row->actor, sizeof(row->actor), "%s", p->uri);
+    snprintf(row->attestation, sizeof(row->attestation), "%s",
+             attestation_text(text, p));
+    snprintf(row->method, sizeof(row->method), "%s %s", http_call_method(call),
+             http_call_path(call));
+}
+
+static enum rc peer_refused(struct sidecar *sc, const struct http_call *call,
+                            const struct attest_peer *p, enum rc rc)
+{
+    struct wire_audit_row row = { 0 };
+    peer_row(&row, p, call);
+    snprintf(row.result, sizeof(row.result), "%s", rc_slug(rc));
+    snprintf(row.detail, sizeof(row.detail), "%s", rc_text());
+    node_audit(sc->node, &row);
+    return rc;
+}
+
+void routes_refused(void *ctx, const char *uri, const char *method,
+                    const char *path, enum rc rc, const char *why)
+{
+    struct sidecar *sc = ctx;
+    struct wire_audit_row row = { 0 };
+    snprintf(row.actor, sizeof(row.actor), "%s", uri ? uri : "");
+    snprintf(row.method, sizeof(row.method), "%s %s", method, path);
+    snprintf(row.result, sizeof(row.result), "%s", rc_slug(rc));
+    snprintf(row.detail, sizeof(row.detail), "%s", why ? why : "");
+    node_audit(sc->node, &row);
+}
+
 static enum rc on_peer(struct http_call *call, void *ctx)
 {
     struct sidecar *sc = ctx;
     struct attest_peer peer;
-    uint32_t from;
+    char attestation[ATTESTATION_SIZE];
+    struct node_from from = { .uri = peer.uri };
     TRY(attest_channel_peer(&peer, call));
-    TRY(routes_caller(&from, sc, peer.uri));
+    enum rc rc = routes_caller(&from.id, sc, peer.uri);
+    if (rc != RC_OK)
+        return peer_refused(sc, call, &peer, rc);
+    from.attestation = attestation_text(attestation, &peer);
     size_t len = 0;
     const uint8_t *body = NULL;
-    if (strcmp(http_call_method(call), "POST") == 0) {
+    if (is_post(call)) {
         body = http_call_body(call, &len);
         if (!body)
             body = (const uint8_t *)"";
     }
     OWNED_MEM char *json = NULL;
     size_t json_len = 0;
-    enum rc rc = node_on_peer(sc->node, from, http_call_path(call), body, len,
-                              &json, &json_len);
+    rc = node_on_peer_as(sc->node, &from, http_call_path(call), body, len,
+                         &json, &json_len);
     if (rc != RC_OK) {
         log_rc(LOG_INFO, "peer.refused", rc);
         return rc;
@@ -220,12 +381,16 @@ static enum rc on_peer_witness(struct http_call *call, void *ctx)
 {
     struct sidecar *sc = ctx;
     struct attest_peer peer;
+    struct wire_audit_row row = { 0 };
     uint32_t from;
     TRY(attest_channel_peer(&peer, call));
-    TRY(routes_caller(&from, sc, peer.uri));
-    if (from == WORLD_CA)
-        return rc_raise(RC_AUTH, "witness: only the log and sidecars may call");
-    return witnessed(call, sc);
+    enum rc rc = routes_caller(&from, sc, peer.uri);
+    if (rc == RC_OK && from == WORLD_CA)
+        rc = rc_raise(RC_AUTH, "witness: only the log and sidecars may call");
+    if (rc != RC_OK)
+        return peer_refused(sc, call, &peer, rc);
+    peer_row(&row, &peer, call);
+    return witnessed(call, sc, &row);
 }
 
 /* clang-format off */

@@ -29,6 +29,8 @@ void session_on_local(struct node *n, uint64_t call, const uint8_t *body,
     size_t json_len = 0;
     enum rc rc = accept_session(n, body, len, &id);
     if (rc == RC_OK)
+        audit_call_session(n, call, id.session);
+    if (rc == RC_OK)
         rc = wire_session_id_encode(&json, &json_len, &id);
     node_answer(n, call, rc, json, json_len);
     if (rc == RC_OK)
@@ -90,6 +92,8 @@ void session_on_approval(struct node *n, uint64_t call, const uint8_t *body,
     struct session_known known = { .n = 0 };
     bool back = false;
     enum rc rc = wire_approval_decode(&in, (const char *)body, len);
+    if (rc == RC_OK)
+        audit_call_session(n, call, in.session);
     if (rc == RC_OK)
         rc = accept_approval(n, &in, &known, &back);
     if (rc != RC_OK)

@@ -46,6 +46,16 @@ MUST_CHECK enum rc store_put(struct store *s, const char *name, const void *p,
 MUST_CHECK enum rc store_get(struct store *s, const char *name, uint8_t **out,
                              size_t *len);
 
+/* Rows of the values whose names begin with prefix, ascending: name, 0, value.
+ * And drops those of them whose names sort before `before`. */
+typedef enum rc store_row(void *ctx, const char *name, uint64_t number,
+                          const uint8_t *a, size_t a_len, const uint8_t *b,
+                          size_t b_len);
+MUST_CHECK enum rc store_values(struct store *s, const char *prefix,
+                                store_row *row, void *ctx);
+MUST_CHECK enum rc store_drop(struct store *s, const char *prefix,
+                              const char *before);
+
 /* Policy versions as wire_policy JSON. */
 MUST_CHECK enum rc store_policy_add(struct store *s, uint64_t version,
                                     const char *json, size_t len);
@@ -130,7 +140,9 @@ struct store_mark {
     uint8_t request[32]; /* digest of the whole item, for repeats */
     int64_t expires;
     unsigned max_attempts;
+    const struct wire_audit_row *row; /* kept with it; NULL: none */
     enum rc rc;         /* out: RC_OK, or why this one was not marked */
+    const char *why;    /* out: its words, static; when it was not */
     bool other_message; /* out: RC_CONFLICT, and not only another request */
 };
 /*
@@ -189,10 +201,34 @@ MUST_CHECK enum rc store_intents_aborted(struct store *s,
                                          const uint8_t (*leaves)[32],
                                          const char *const *texts, unsigned n);
 
+/*
+ * The audit chain (docs/AUDIT.md). A noted row is in memory; it is durable
+ * with the next of store_marks(), store_settle(), store_audit_flush(), in the
+ * order noted. Any thread. Rows that the disk keeps refusing are counted, and
+ * a row says how many were lost.
+ */
+void store_audit_note(struct store *s, const struct wire_audit_row *row);
+unsigned store_audit_waiting(struct store *s);
+#define STORE_AUDIT_STUCK 64 /* so many wait only when the disk refuses them */
+MUST_CHECK enum rc store_audit_flush(struct store *s);
+/* Drops the oldest rows from before this time; a new row says which. */
+MUST_CHECK enum rc store_audit_prune(struct store *s, int64_t before,
+                                     int64_t now_s);
+/* Rows at rest after seq `since`, at most WIRE_MAX_AUDIT, and the head. */
+MUST_CHECK enum rc store_audit_rows(struct store *s, struct wire_audit *out,
+                                    uint64_t since);
+void store_audit_head(struct store *s, uint64_t *seq, uint8_t hash[32]);
+/* fn is told each row once it is at rest, outside every lock; any thread. */
+void store_audit_watch(struct store *s,
+                       void (*fn)(void *ctx, const struct wire_audit_row *row),
+                       void *ctx);
+
 /* ---- the world a node lives in ------------------------------------------- */
 
-#define WORLD_LOG 0xFFFF0001u
-#define WORLD_CA  0xFFFF0002u
+#define WORLD_LOG        0xFFFF0001u
+#define WORLD_CA         0xFFFF0002u
+/* The external authoriser; a place to send to, not one that calls. */
+#define WORLD_AUTHORISER 0xFFFF0003u
 
 struct world {
     int64_t (*now_s)(void *ctx);
@@ -228,6 +264,15 @@ struct world {
     /* The birth index a TBSCertificate names; RC_UNKNOWN: a root. */
     enum rc (*tbs_birth)(void *ctx, uint64_t *index, const uint8_t *tbs,
                          size_t tbs_len);
+    /*
+     * The external authoriser, NULL where there is none: asked before each
+     * share. Blocks until the deadline, on a peer's thread; gives what
+     * authorise_answer() wants. When we lead, the question goes to
+     * WORLD_AUTHORISER through send, and its reply comes as any other.
+     */
+    enum rc (*authorise)(void *ctx, const char *json, size_t len,
+                         int64_t deadline_ms, uint8_t **body, size_t *body_len);
+    int64_t authorise_ms; /* how long it may take */
     /* This node's hardware is simulated. NULL: it is not. */
     bool (*simulated)(void *ctx);
     struct store *store;
@@ -244,6 +289,8 @@ struct node_config {
     uint8_t genesis_sha256[32]; /* pinned */
     int required_engineers;     /* environment; raises, never lowers; -1 */
     int required_stewards;
+    int64_t audit_keep_s; /* 0: for ever */
+    bool simulated;       /* the authoriser is told */
 };
 
 /* Opens the vault's keys, reads state back, activates shares. */
@@ -261,7 +308,26 @@ void node_settle(struct node *n);
 
 /* ---- events ----------------------------------------------------------------- */
 
+/* Who calls by the Unix socket, as the kernel and `callers` say. */
+#define NODE_STRANGER ((uid_t)-1) /* whoever looks at the approval page */
+struct node_caller {
+    uid_t uid;
+    pid_t pid;         /* 0: not known */
+    const char *name;  /* a person, or workload:NAME; NULL: not mapped */
+    bool own_sessions; /* uses sessions it requested, and no others */
+};
+/* An attested peer, as the channel says. NULL members: not known. */
+struct node_from {
+    uint32_t id; /* node id, WORLD_LOG or WORLD_CA */
+    const char *uri;
+    const char *attestation; /* POLICY_HASH/AK, hex */
+};
+
 /* A local caller: POST (body) or GET (NULL). world.answer answers `call`. */
+void node_on_local_as(struct node *n, uint64_t call,
+                      const struct node_caller *who, const char *path,
+                      const uint8_t *body, size_t len);
+/* The same for a caller of whom the uid is all that is known. */
 void node_on_local(struct node *n, uint64_t call, uid_t uid, const char *path,
                    const uint8_t *body, size_t len);
 /*
@@ -271,6 +337,9 @@ void node_on_local(struct node *n, uint64_t call, uid_t uid, const char *path,
 MUST_CHECK enum rc node_on_peer(struct node *n, uint32_t from, const char *path,
                                 const uint8_t *body, size_t len, char **reply,
                                 size_t *reply_len);
+MUST_CHECK enum rc node_on_peer_as(struct node *n, const struct node_from *from,
+                                   const char *path, const uint8_t *body,
+                                   size_t len, char **reply, size_t *reply_len);
 /* The reply to a send. rc RC_OK with a 2xx body; else the reply's problem. */
 void node_on_reply(struct node *n, uint64_t ticket, enum rc rc,
                    const uint8_t *body, size_t len);
@@ -308,6 +377,18 @@ void node_peer_head(struct node *n, uint32_t from,
 void node_keys(struct node *n, struct vault_keys *out);
 /* Adds text entry to the outbox: evidence at boot. */
 MUST_CHECK enum rc node_log_later(struct node *n, const char *entry);
+#define AUDIT_GLASS "BREAK GLASS: " /* how the detail of such a share begins */
+/* ---- audit ----------------------------------------------------------------------- */
+
+/* A row of a call that was served outside the node; any thread. */
+void node_audit(struct node *n, const struct wire_audit_row *row);
+/* Actor and method of a socket caller's row. */
+void node_audit_caller(struct wire_audit_row *row,
+                       const struct node_caller *who, bool post,
+                       const char *path);
+/* wire_audit JSON of the rows after `since`, everything noted included. */
+MUST_CHECK enum rc node_audit_rows(struct node *n, uint64_t since, char **json,
+                                   size_t *len);
 /* JSON object for `status`; heap. */
 MUST_CHECK enum rc node_status(struct node *n, char **json, size_t *len);
 

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 
 #define APPLICATION_ID 0x4d504373 /* "MPCs" */
-#define SCHEMA         1
+#define SCHEMA         2          /* 2: audit */
 
 static const char schema[] =
         "CREATE TABLE IF NOT EXISTS kv(name TEXT PRIMARY KEY, value BLOB)"
@@ -46,7 +46,12 @@ static const char schema[] =
         " AUTOINCREMENT, entry TEXT NOT NULL);"
         "CREATE TABLE IF NOT EXISTS intent(leaf BLOB PRIMARY KEY,"
         " job INTEGER NOT NULL, reason TEXT NOT NULL, entry TEXT NOT NULL)"
-        " WITHOUT ROWID;";
+        " WITHOUT ROWID;"
+        "CREATE TABLE IF NOT EXISTS audit(seq INTEGER PRIMARY KEY,"
+        " at INTEGER NOT NULL, actor TEXT NOT NULL, method TEXT NOT NULL,"
+        " attestation TEXT NOT NULL, session TEXT NOT NULL,"
+        " result TEXT NOT NULL, detail TEXT NOT NULL, prev BLOB NOT NULL,"
+        " hash BLOB NOT NULL);";
 
 /* ---- statements ------------------------------------------------------------------ */
 
@@ -168,7 +173,8 @@ static enum rc set_up(struct store *s)
     snprintf(sql, sizeof(sql),
              "PRAGMA application_id=%d; PRAGMA user_version=%d;",
              APPLICATION_ID, SCHEMA);
-    return store_exec(s, sql);
+    TRY(store_exec(s, sql));
+    return store_audit_open(s);
 }
 
 enum rc store_open(struct store **out, const char *path)
@@ -177,6 +183,8 @@ enum rc store_open(struct store **out, const char *path)
     if (!s)
         return rc_raise(RC_NOMEM, "state.db: out of memory");
     pthread_mutex_init(&s->lock, NULL);
+    pthread_mutex_init(&s->note_lock, NULL);
+    s->noted_end = &s->noted;
     mode_t old = umask(0077);
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
                 SQLITE_OPEN_NOMUTEX;
@@ -195,8 +203,10 @@ void store_free(struct store *s)
 {
     if (!s)
         return;
+    store_audit_close(s);
     sqlite3_close(s->db);
     pthread_mutex_destroy(&s->lock);
+    pthread_mutex_destroy(&s->note_lock);
     free(s);
 }
 
@@ -320,6 +330,28 @@ enum rc store_each(struct store *s, const char *sql, store_row *row, void *ctx)
         TRY(row(ctx, k.at[i].name, k.at[i].number, k.at[i].a, k.at[i].a_len,
                 k.at[i].b, k.at[i].b_len));
     return RC_OK;
+}
+
+/* Prefixes are our own words: nothing to escape, and '~' sorts behind. */
+enum rc store_values(struct store *s, const char *prefix, store_row *row,
+                     void *ctx)
+{
+    char sql[256];
+    snprintf(sql, sizeof(sql),
+             "SELECT name, 0, value, x'' FROM kv WHERE name >= '%s'"
+             " AND name < '%s~' ORDER BY name",
+             prefix, prefix);
+    return store_each(s, sql, row, ctx);
+}
+
+enum rc store_drop(struct store *s, const char *prefix, const char *before)
+{
+    LOCKED(s);
+    STATEMENT *st = NULL;
+    TRY(store_prepare(&st, s, "DELETE FROM kv WHERE name>=?1 AND name<?2"));
+    store_bind_text(st, 1, prefix);
+    store_bind_text(st, 2, before);
+    return store_run(s, st, NULL);
 }
 
 enum rc store_policies(struct store *s, store_row *row, void *ctx)

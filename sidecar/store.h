@@ -2,7 +2,8 @@
 /*
  * Inside the store: what its files share. store.c holds values, policies,
  * and epochs; store_sessions.c sessions; store_marks.c marks and outbox;
- * store_intents.c what went to the log and has not ended.
+ * store_intents.c what went to the log and has not ended; store_audit.c who
+ * did what.
  */
 #ifndef SIDECAR_STORE_H
 #define SIDECAR_STORE_H
@@ -13,9 +14,25 @@
 
 #include "sidecar/sidecar.h"
 
+/* An audit row in memory. */
+struct store_noted {
+    struct store_noted *next;
+    struct wire_audit_row row;
+};
 struct store {
     sqlite3 *db;
     pthread_mutex_t lock;
+    /* the audit chain; noted rows under note_lock, never held across I/O */
+    pthread_mutex_t note_lock;
+    struct store_noted *noted, **noted_end;
+    unsigned n_noted;
+    uint64_t n_lost;
+    sqlite3_stmt *audit_insert;
+    uint64_t audit_seq; /* of the newest row at rest */
+    uint8_t audit_hash[32];
+    uint64_t audit_at;
+    void (*audited)(void *ctx, const struct wire_audit_row *row);
+    void *audited_ctx;
 };
 
 static inline void store_finalize(sqlite3_stmt **st)
@@ -54,5 +71,27 @@ MUST_CHECK enum rc store_each(struct store *s, const char *sql, store_row *row,
                               void *ctx);
 /* Ends the transaction that BEGIN opened: COMMIT when rc is RC_OK. */
 MUST_CHECK enum rc store_end(struct store *s, enum rc rc);
+
+/*
+ * store_audit.c: rows that ride in somebody's transaction. Zeroed; begin
+ * after BEGIN, end after store_end() with its result, both LOCKED; tell when
+ * that is over.
+ */
+struct store_audit {
+    struct store_noted *first, **end; /* were noted */
+    struct store_noted *own, **own_end;
+    unsigned n;
+    uint64_t lost;
+    uint64_t seq;
+    uint8_t hash[32];
+    bool failed;
+};
+MUST_CHECK enum rc store_audit_begin(struct store_audit *a, struct store *s);
+MUST_CHECK enum rc store_audit_put(struct store_audit *a, struct store *s,
+                                   const struct wire_audit_row *row);
+void store_audit_end(struct store_audit *a, struct store *s, enum rc rc);
+void store_audit_tell(struct store_audit *a, struct store *s);
+MUST_CHECK enum rc store_audit_open(struct store *s);
+void store_audit_close(struct store *s);
 
 #endif

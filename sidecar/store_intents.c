@@ -99,18 +99,30 @@ static enum rc owe_one(struct store *s, const char *text)
     return store_run(s, st, NULL);
 }
 
-enum rc store_settle(struct store *s, const char *const *texts,
-                     unsigned n_texts, const struct store_end *ends,
-                     unsigned n_ends)
+static enum rc settle(struct store_audit *a, struct store *s,
+                      const char *const *texts, unsigned n_texts,
+                      const struct store_end *ends, unsigned n_ends)
 {
     LOCKED(s);
     TRY(store_exec(s, "BEGIN IMMEDIATE"));
-    enum rc rc = RC_OK;
+    enum rc rc = store_audit_begin(a, s);
     for (unsigned i = 0; rc == RC_OK && i < n_texts; i++)
         rc = owe_one(s, texts[i]);
     for (unsigned i = 0; rc == RC_OK && i < n_ends; i++)
         rc = end_one(s, &ends[i]);
-    return store_end(s, rc);
+    rc = store_end(s, rc);
+    store_audit_end(a, s, rc);
+    return rc;
+}
+
+enum rc store_settle(struct store *s, const char *const *texts,
+                     unsigned n_texts, const struct store_end *ends,
+                     unsigned n_ends)
+{
+    struct store_audit a = { 0 };
+    enum rc rc = settle(&a, s, texts, n_texts, ends, n_ends);
+    store_audit_tell(&a, s);
+    return rc;
 }
 
 static enum rc drop_one(struct store *s, const uint8_t leaf[32])

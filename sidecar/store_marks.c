@@ -21,6 +21,8 @@ static enum rc same_as(struct store_mark *m, struct store *s, sqlite3_stmt *get,
     if (sqlite3_column_bytes(get, 0) != 32 ||
         memcmp(sqlite3_column_blob(get, 0), want, 32) != 0)
         m->rc = RC_CONFLICT;
+    if (m->rc != RC_OK)
+        m->why = "slot: this attempt is taken by another request";
     return RC_OK;
 }
 
@@ -47,6 +49,8 @@ static enum rc mark_slot(struct store *s, struct store_mark *m)
     store_bind_text(get, 2, m->slot);
     TRY(same_as(m, s, get, m->message));
     m->other_message = m->rc == RC_CONFLICT;
+    if (m->other_message)
+        m->why = "slot: taken by another message, it is good for one";
     return RC_OK;
 }
 
@@ -80,20 +84,49 @@ static enum rc mark_one(struct store *s, struct store_mark *m)
     m->other_message = false;
     if (m->attempt == 0 || m->attempt > m->max_attempts) {
         m->rc = RC_SLOT_BURNT;
+        m->why = "slot: no attempts left";
         return RC_OK;
     }
     TRY(mark_slot(s, m));
     return m->rc == RC_OK ? mark_attempt(s, m) : RC_OK;
 }
 
-enum rc store_marks(struct store *s, struct store_mark *marks, unsigned n)
+/* What is said of a mark is durable with it, or the mark is not made. */
+static enum rc audit_one(struct store_audit *a, struct store *s,
+                         const struct store_mark *m)
+{
+    if (!m->row)
+        return RC_OK;
+    struct wire_audit_row row = *m->row;
+    snprintf(row.result, sizeof(row.result), "%s",
+             rc_slug(m->other_message ? RC_SLOT_BURNT : m->rc));
+    if (m->rc != RC_OK)
+        snprintf(row.detail, sizeof(row.detail), "%s", m->why);
+    return store_audit_put(a, s, &row);
+}
+
+static enum rc mark_all(struct store_audit *a, struct store *s,
+                        struct store_mark *marks, unsigned n)
 {
     LOCKED(s);
     TRY(store_exec(s, "BEGIN IMMEDIATE"));
-    enum rc rc = RC_OK;
-    for (unsigned i = 0; rc == RC_OK && i < n; i++)
+    enum rc rc = store_audit_begin(a, s);
+    for (unsigned i = 0; rc == RC_OK && i < n; i++) {
         rc = mark_one(s, &marks[i]);
-    return store_end(s, rc);
+        if (rc == RC_OK)
+            rc = audit_one(a, s, &marks[i]);
+    }
+    rc = store_end(s, rc);
+    store_audit_end(a, s, rc);
+    return rc;
+}
+
+enum rc store_marks(struct store *s, struct store_mark *marks, unsigned n)
+{
+    struct store_audit a = { 0 };
+    enum rc rc = mark_all(&a, s, marks, n);
+    store_audit_tell(&a, s);
+    return rc;
 }
 
 enum rc store_expire(struct store *s, int64_t before)

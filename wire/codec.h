@@ -148,13 +148,13 @@ struct wire_any_list {
 /* clang-format off */
 /* What only other messages contain has a table and no functions. */
 #define WIRE_PARTS(X) \
-    X(vote) X(commitment) X(signer) X(box) X(bundle_signer) \
+    X(vote) X(commitment) X(signer) X(box) X(bundle_signer) X(audit_row) \
     X(session_known) X(artifact) X(places) X(said) X(slot_state) X(acks) \
     X(session_row)
 #define WIRE_MESSAGES(X) \
     X(proof) X(growth) X(cert) X(birth) \
     X(sign) X(signed) X(key) X(keys) \
-    X(session) X(approval) X(session_id) \
+    X(session) X(approval) X(session_id) X(audit) \
     X(policy) X(policies) X(policy_head) \
     X(evidence) X(hello) X(hello_reply) X(attested) \
     X(commit) X(commitments) \

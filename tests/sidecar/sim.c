@@ -240,6 +240,17 @@ static void world_policy_changed(void *ctx)
     n->policy_changes++;
 }
 
+static enum rc world_authorise(void *ctx, const char *json, size_t len,
+                               int64_t deadline_ms, uint8_t **body,
+                               size_t *body_len)
+{
+    struct sim_node *n = ctx;
+    struct sim *s = n->sim;
+    assert_true(deadline_ms > s->now_ms);
+    enum rc rc = s->authoriser(s, n->id, json, len, body, body_len);
+    return rc == RC_TIMEOUT ? rc_raise(rc, "its time is over") : rc;
+}
+
 /* ---- nodes ---------------------------------------------------------------------- */
 
 static void tick_later(struct sim *s, struct sim_node *n, int64_t in_ms)
@@ -293,6 +304,8 @@ void sim_start(struct sim *s, unsigned id)
                        .ak_sign = world_ak_sign,
                        .log_forked = world_log_forked,
                        .policy_changed = world_policy_changed,
+                       .authorise = s->authoriser ? world_authorise : NULL,
+                       .authorise_ms = 1000,
                        .store = n->store,
                        .vault = n->vault,
                        .ctx = n };
@@ -426,6 +439,9 @@ static enum rc far_side(struct sim *s, struct sim_send *m, char **reply,
             return RC_TIMEOUT;
         return sim_log_serve(s, m->from, m->path, m->body, m->len, reply, len);
     }
+    if (m->to == WORLD_AUTHORISER)
+        return s->authoriser(s, m->from, (char *)m->body, m->len,
+                             (uint8_t **)reply, len);
     struct sim_node *n = m->to <= s->n ? &s->node[m->to] : NULL;
     if (!n || !n->up)
         return rc_raise(RC_UNREACHABLE, "connection refused");
@@ -601,6 +617,10 @@ unsigned sim_sign(struct sim *s, unsigned id, const char *key,
     assert_non_null(c->msg);
     memcpy(c->msg, msg, len);
     c->msg_len = len;
-    node_on_local(s->node[id].node, call, SIM_UID, "/v1/sign", body, w.len);
+    if (s->caller)
+        node_on_local_as(s->node[id].node, call, s->caller, "/v1/sign", body,
+                         w.len);
+    else
+        node_on_local(s->node[id].node, call, SIM_UID, "/v1/sign", body, w.len);
     return call;
 }

@@ -97,6 +97,13 @@ typedef void sim_tamper(struct sim *s, uint32_t from, uint32_t to,
                         const char *path, bool reply, uint8_t **body,
                         size_t *len);
 
+/*
+ * The external authoriser of every node: its answer's body (heap), or a code.
+ * RC_TIMEOUT: it does not answer.
+ */
+typedef enum rc sim_authoriser(struct sim *s, unsigned node, const char *json,
+                               size_t len, uint8_t **body, size_t *body_len);
+
 struct sim {
     uint64_t seed;
     uint64_t chance, random; /* two streams: faults and the nodes' own */
@@ -106,6 +113,8 @@ struct sim {
     struct sim_faults faults;
     sim_tamper *tamper;
     void *tamper_ctx;
+    sim_authoriser *authoriser;       /* of nodes that start from now on */
+    const struct node_caller *caller; /* who calls; NULL: SIM_UID */
     char dir[DIR_MAX];
     unsigned n;
     struct sim_node node[SIM_NODES + 1];
