@@ -65,6 +65,7 @@ enum rc cmd_request(int argc, char **argv);
 enum rc cmd_approve(int argc, char **argv);
 enum rc cmd_deny(int argc, char **argv);
 enum rc cmd_revoke(int argc, char **argv);
+enum rc cmd_audit(int argc, char **argv);
 enum rc cmd_log_fsck(int argc, char **argv);
 enum rc cmd_log_prove(int argc, char **argv);
 enum rc cmd_log_verify(int argc, char **argv);

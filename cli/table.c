@@ -13,6 +13,7 @@ const struct cli_verb cli_verbs[] = {
     { "approve",       cmd_approve,       "approve a session" },
     { "deny",          cmd_deny,          "deny one" },
     { "revoke",        cmd_revoke,        "take an approval back" },
+    { "audit",         cmd_audit,         "who asked this node for what, and is the record whole" },
     { "cms sign",      cmd_cms_sign,      "a CMS signature (RFC 8419) of a file of any size" },
     { "cms verify",    cmd_cms_verify,    "judge one, by the roots you trust" },
     { "git-x509",      cmd_git_x509,      "git's gpg.x509.program: commits by these keys" },
