@@ -137,6 +137,32 @@ static json_t *profiles_json(const struct policy *p)
     return list;
 }
 
+static unsigned number(const json_t *o, const char *key)
+{
+    json_int_t n = json_integer_value(json_object_get(o, key));
+    return n > 0 ? (unsigned)n : 0;
+}
+
+/* What this node asks for at least, whatever the policy says. */
+static enum rc raise_by_node(struct policy *p)
+{
+    OWNED(json_t) *o = NULL;
+    TRY(cli_ask_json(&o, NULL, "/v1/status"));
+    const json_t *floor = json_object_get(o, "required");
+    unsigned engineers = number(floor, "engineers");
+    unsigned stewards = number(floor, "stewards");
+    for (unsigned i = 0; i < p->n_profiles; i++) {
+        struct policy_profile *f = &p->profile[i];
+        f->engineers = f->engineers > engineers ? f->engineers : engineers;
+        f->stewards = f->stewards > stewards ? f->stewards : stewards;
+    }
+    if (!cli_json() && (engineers || stewards))
+        return cli_say("raised   by this node's REQUIRED_ENGINEERS and "
+                       "REQUIRED_STEWARDS, to %u and %u at least\n",
+                       engineers, stewards);
+    return RC_OK;
+}
+
 enum rc cmd_policy_show(int argc, char **argv)
 {
     const char *file = NULL;
@@ -153,6 +179,8 @@ enum rc cmd_policy_show(int argc, char **argv)
     if (done)
         return RC_OK;
     TRY(file ? cli_policy_read(&p, file) : cli_policy_newest(&p));
+    if (!file)
+        TRY(raise_by_node(p));
     if (!cli_json())
         return say_text(p);
     OWNED(json_t) *document = json_loadb((const char *)p->bytes, p->bytes_len,

@@ -36,6 +36,35 @@ static enum rc say_self(const json_t *o)
                    text_of(log, "vkey"));
 }
 
+/* What this node asks for whatever the policy says, and whom it sees in us. */
+static enum rc say_rules(const json_t *o)
+{
+    const json_t *floor = json_object_get(o, "required");
+    const json_t *caller = json_object_get(o, "caller");
+    if (int_of(floor, "engineers") || int_of(floor, "stewards"))
+        TRY(cli_say("required     at least %lld engineers and %lld stewards "
+                    "(REQUIRED_ENGINEERS, REQUIRED_STEWARDS)\n",
+                    int_of(floor, "engineers"), int_of(floor, "stewards")));
+    if (json_is_string(json_object_get(caller, "name")))
+        TRY(cli_say("caller       %s, uid %lld\n", text_of(caller, "name"),
+                    int_of(caller, "uid")));
+    return RC_OK;
+}
+
+/* Of the last 30 days: nobody shall overlook one. */
+static enum rc say_broken_glass(const json_t *list)
+{
+    size_t i;
+    json_t *g;
+    char at[CLOCK_TEXT_SIZE];
+    json_array_foreach (list, i, g)
+        TRY(cli_say("BREAK GLASS  %s  %s by %s, session %.8s: %s\n",
+                    clock_text(at, int_of(g, "created")), text_of(g, "profile"),
+                    text_of(g, "requester"), text_of(g, "session"),
+                    text_of(g, "reason")));
+    return RC_OK;
+}
+
 static enum rc say_keys(const json_t *keys)
 {
     size_t i;
@@ -161,7 +190,9 @@ static enum rc node(void)
     if (json_is_true(json_object_get(o, "simulated")))
         cli_banner(false);
     TRY(say_self(o));
+    TRY(say_rules(o));
     TRY(say_problems(o));
+    TRY(say_broken_glass(json_object_get(o, "break_glass")));
     TRY(say_keys(json_object_get(o, "keys")));
     TRY(say_peers(json_object_get(o, "peers")));
     TRY(say_attested(json_object_get(o, "attested")));

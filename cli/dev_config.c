@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/enc.h"
 #include "base/file.h"
@@ -117,6 +118,8 @@ static enum rc sidecar(struct lines *l, const struct dev *d,
     line(l, "node = %u", w->id);
     line(l, "socket = %s", sock);
     line(l, "socket_mode = 0600");
+    line(l, "callers = %u=dev", (unsigned)getuid());
+    line(l, "session_users = dev, root");
     line(l, "peers = %s", peers);
     line(l, "log_url = https://127.0.0.1:%u", d->log_port);
     line(l, "ca_url = https://127.0.0.1:%u", d->ca_port);

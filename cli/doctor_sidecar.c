@@ -64,6 +64,13 @@ static void say_status(struct doctor *d, const json_t *o)
     json_array_foreach (json_object_get(o, "problems"), i, p)
         doctor_warn(d, "sidecar", "see the sidecar's log", "it says: %s",
                     json_string_value(p));
+    json_array_foreach (json_object_get(o, "break_glass"), i, p)
+        doctor_warn(d, "break-glass",
+                    "mpcsign audit --session says who and when",
+                    "%s asked to break the glass with %s in the last 30 days, "
+                    "session %.8s",
+                    text_of(p, "requester"), text_of(p, "profile"),
+                    text_of(p, "session"));
 }
 
 static bool ask_status(struct doctor *d)
