@@ -82,11 +82,40 @@ bool attest_hcl_is(const uint8_t *p, size_t len);
 MUST_CHECK enum rc attest_hcl_read(struct attest_hcl *out, const uint8_t *p,
                                    size_t len);
 
+/* ---- a vTPM's quote ---------------------------------------------------- */
+
+#define ATTEST_QUOTE_BANKS 16
+#define ATTEST_QUOTE_EXTRA 66 /* the most a TPM2B_DATA holds */
+struct attest_quote {
+    uint8_t extra[ATTEST_QUOTE_EXTRA]; /* extraData: what the caller chose */
+    size_t extra_len;
+    uint64_t clock_ms; /* since the TPM was last cleared */
+    uint32_t resets, restarts;
+    bool safe; /* the clock never ran backwards */
+    uint64_t firmware;
+    unsigned n_banks;
+    struct {
+        uint16_t hash; /* TPM_ALG_ID */
+        uint32_t pcrs; /* bit n: PCR n */
+    } bank[ATTEST_QUOTE_BANKS];
+    uint8_t pcr_digest[64];
+    size_t pcr_digest_len;
+};
+/* TPMS_ATTEST as a TPM made it, of type quote. RC_PARSE says which field. */
+MUST_CHECK enum rc attest_quote_read(struct attest_quote *out, const uint8_t *p,
+                                     size_t len);
+/*
+ * extraData of our quotes: what stands for REPORT_DATA and HOST_DATA where the
+ * cloud has both for itself. genesis NULL: zeros.
+ */
+void attest_quote_data(uint8_t out[32], const uint8_t report_data[64],
+                       const uint8_t *genesis);
+
 /* ---- judging ----------------------------------------------------------- */
 
 struct attest_check {
-    /* F1..F7 C0..C7 B1..B5 P1..P15, H1..H3 of an HCL blob, N1..N9 of Nitro;
-     * C0: certificates read */
+    /* F1..F7 C0..C7 B1..B5 P1..P15, H1..H5 of an HCL blob and the quote
+     * beside it, N1..N9 of Nitro; C0: certificates read */
     char id[8];
     bool ok;
     bool warn;     /* holds, and a person should know: nothing fails by it */
@@ -169,13 +198,16 @@ struct attest_want {
     bool peer;                   /* also P5 VMPL 0 and P6 TCB floors */
     const struct wire_blob *crl; /* C7: DER, by the ARK; NULL: not judged */
     bool need_crl;               /* C7 fails without one */
-    const struct wire_blob *hcl; /* H1..H3: the blob it came in, or NULL */
+    const struct wire_blob *hcl; /* H1..H3: the blob it came in, or NULL;
+                                  * one in the evidence goes before it */
 };
 /*
  * Judges evidence at `now`. RC_OK with verdict->ok only when every check
  * holds; else RC_ATTEST, verdict filled with all failures, text naming the
  * first. ask/ark NULL: only the VEK came; the caller's cert_dir is not read
- * here. Certificates are DER.
+ * here. Certificates are DER. Evidence with a vTPM's parts is judged by them
+ * too: report_data and host_data are then what the quote is over (H5), not
+ * those of the report.
  */
 MUST_CHECK enum rc attest_verify(struct attest_verdict *out,
                                  const struct wire_evidence *evidence,

@@ -18,15 +18,13 @@
 
 OWNED_BY(json_t, json_decref);
 
-#define REPORT_AT    32
-#define REPORT_END   (REPORT_AT + ATTEST_REPORT_LEN)
-#define CLAIMS_LEN   20 /* five words before the JSON */
-#define TYPE_VTPM    2
-#define REPORT_SNP   2
-#define MODULUS_MIN  256 /* bytes: RSA-2048 */
-#define MODULUS_MAX  512
-#define EXPONENT_MAX 8
-#define N_HASHES     3
+#define REPORT_AT   32
+#define REPORT_END  (REPORT_AT + ATTEST_REPORT_LEN)
+#define CLAIMS_LEN  20 /* five words before the JSON */
+#define TYPE_VTPM   2
+#define REPORT_SNP  2
+#define MODULUS_MIN 256 /* bytes: RSA-2048 */
+#define N_HASHES    3
 
 static uint32_t word(const uint8_t *p)
 {
@@ -134,26 +132,43 @@ static bool number(uint8_t *out, size_t cap, size_t *len, const json_t *key,
 }
 
 /* The words of what is wrong with HCLAkPub, or NULL. */
-static const char *ak_refuses(unsigned *bits, const json_t *root)
+static const char *ak_refuses(struct attest_rsa *ak, const json_t *root)
 {
-    uint8_t n[MODULUS_MAX];
-    uint8_t e[EXPONENT_MAX];
-    size_t n_len = 0;
-    size_t e_len = 0;
     const json_t *key = find_key(root, "HCLAkPub");
     const char *kty = json_string_value(json_object_get(key, "kty"));
     if (!key)
         return "not there, or twice";
     if (!kty || strcmp(kty, "RSA") != 0)
         return "not an RSA key";
-    if (!number(n, sizeof(n), &n_len, key, "n") || n_len < MODULUS_MIN ||
-        !(n[n_len - 1] & 1))
+    if (!number(ak->n, sizeof(ak->n), &ak->n_len, key, "n") ||
+        ak->n_len < MODULUS_MIN || !(ak->n[ak->n_len - 1] & 1))
         return "its modulus is not one of 2048 to 4096 bits";
-    if (!number(e, sizeof(e), &e_len, key, "e") || e_len == 0 ||
-        !(e[e_len - 1] & 1))
+    if (!number(ak->e, sizeof(ak->e), &ak->e_len, key, "e") || ak->e_len == 0 ||
+        !(ak->e[ak->e_len - 1] & 1))
         return "its exponent is not odd";
-    *bits = (unsigned)n_len * 8;
     return NULL;
+}
+
+/* The same of the runtime data as it came. */
+static const char *runtime_refuses(struct attest_rsa *ak,
+                                   const struct attest_hcl *hcl)
+{
+    OWNED(json_t) *root = json_loadb((const char *)hcl->data, hcl->data_len,
+                                     JSON_REJECT_DUPLICATES, NULL);
+    return root ? ak_refuses(ak, root) : "not JSON";
+}
+
+enum rc attest_hcl_ak(struct attest_rsa *out, const struct wire_blob *blob)
+{
+    struct attest_hcl hcl;
+    struct attest_rsa ak = { .n_len = 0 };
+    const uint8_t *p = blob->p ? blob->p : (const uint8_t *)"";
+    TRY(attest_hcl_read(&hcl, p, blob->p ? blob->len : 0));
+    const char *bad = runtime_refuses(&ak, &hcl);
+    if (bad)
+        return rc_raise(RC_PARSE, "HCLAkPub: %s", bad);
+    *out = ak;
+    return RC_OK;
 }
 
 void attest_hcl_judge(struct attest_verdict *v, const uint8_t *raw,
@@ -176,12 +191,10 @@ void attest_hcl_judge(struct attest_verdict *v, const uint8_t *raw,
         return;
     }
     mark_bound(v, &hcl);
-    unsigned bits = 0;
-    OWNED(json_t) *root = json_loadb((const char *)hcl.data, hcl.data_len,
-                                     JSON_REJECT_DUPLICATES, NULL);
-    const char *bad = root ? ak_refuses(&bits, root) : "not JSON";
+    struct attest_rsa ak = { .n_len = 0 };
+    const char *bad = runtime_refuses(&ak, &hcl);
     char actual[64];
-    snprintf(actual, sizeof(actual), "RSA-%u", bits);
+    snprintf(actual, sizeof(actual), "RSA-%zu", ak.n_len * 8);
     attest_mark(v, "H3", "HCLAkPub", !bad, "one RSA key of that name", "%s",
                 bad ? bad : actual);
 }

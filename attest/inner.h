@@ -94,5 +94,25 @@ void attest_mark_equal(struct attest_verdict *v, const char *id,
 /* H1..H3: the blob is around this report, its runtime data bound by it. */
 void attest_hcl_judge(struct attest_verdict *v, const uint8_t *raw,
                       const struct wire_blob *blob);
+/* A public RSA key, big-endian. */
+struct attest_rsa {
+    uint8_t n[512], e[8];
+    size_t n_len, e_len;
+};
+/* HCLAkPub of a blob that is not judged here. */
+MUST_CHECK enum rc attest_hcl_ak(struct attest_rsa *out,
+                                 const struct wire_blob *blob);
+
+/* ---- quote.c ----------------------------------------------------------- */
+
+/* The evidence has at least one of a vTPM's parts. */
+bool attest_quote_is(const struct wire_evidence *evidence);
+/*
+ * H4, H5, and of want P2 and P9, which are then taken out of it: what the
+ * report says in their place is the cloud's. H1..H3 stand in v already.
+ */
+void attest_quote_judge(struct attest_verdict *v,
+                        const struct wire_evidence *evidence,
+                        struct attest_want *want);
 
 #endif

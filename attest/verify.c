@@ -58,9 +58,13 @@ static void judge(struct attest_verdict *v,
     struct attest_chain chain = { 0 };
     attest_chain_judge(&chain, v, evidence, roots, want, now_s);
     attest_binding_judge(v, raw, chain.vek, want->rules);
-    if (want->hcl)
-        attest_hcl_judge(v, raw, want->hcl);
-    attest_rules_judge(v, raw, want);
+    struct attest_want rest = *want;
+    bool vtpm = attest_quote_is(evidence);
+    if (vtpm || want->hcl)
+        attest_hcl_judge(v, raw, vtpm ? &evidence->hcl : want->hcl);
+    if (vtpm)
+        attest_quote_judge(v, evidence, &rest);
+    attest_rules_judge(v, raw, &rest);
     attest_chain_free(&chain);
 }
 

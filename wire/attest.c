@@ -9,6 +9,9 @@ static const struct wire_row evidence_rows[] = {
     BLOBS(evidence, chain, WIRE_MAX_CHAIN, WIRE_CERT_MAX),
     HEX(evidence, ak),
     U64(evidence, boot, WIRE_MAX_U64),
+    BLOB(evidence, hcl, WIRE_HCL_MAX),
+    BLOB(evidence, quote, WIRE_QUOTE_MAX),
+    BLOB(evidence, quote_signature, WIRE_QUOTE_MAX),
     { 0 },
 };
 WIRE_CODEC(evidence);

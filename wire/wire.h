@@ -35,9 +35,11 @@
 #define WIRE_REPORT_MAX     1184
 #define WIRE_CERT_MAX       16384 /* a certificate, DER */
 #define WIRE_MAX_CHAIN      8
-#define WIRE_LINE_MAX       1024 /* a verifier key, a cosignature, an error */
-#define WIRE_MAX_KEYS       256  /* profiles of one policy */
-#define WIRE_MAX_VERSIONS   256  /* of the policy */
+#define WIRE_HCL_MAX        16384 /* Azure's blob around a report */
+#define WIRE_QUOTE_MAX      1024  /* a vTPM's quote, or its signature */
+#define WIRE_LINE_MAX       1024  /* a verifier key, a cosignature, an error */
+#define WIRE_MAX_KEYS       256   /* profiles of one policy */
+#define WIRE_MAX_VERSIONS   256   /* of the policy */
 #define WIRE_MAX_NODE_ID    65535
 #define WIRE_MAX_U32        UINT32_MAX /* milliseconds, sizes of raw bytes */
 #define WIRE_MAX_U64        INT64_MAX /* what a JSON integer holds everywhere */
@@ -374,6 +376,10 @@ struct wire_evidence {
     WIRE_LIST(struct wire_blob) chain; /* ASK, ARK as DER; may be empty */
     uint8_t ak[32];
     uint64_t boot;
+    /* Azure, where a vTPM speaks for the guest; elsewhere all three empty */
+    struct wire_blob hcl;             /* the blob around the report */
+    struct wire_blob quote;           /* TPMS_ATTEST */
+    struct wire_blob quote_signature; /* TPMT_SIGNATURE */
 };
 WIRE_MESSAGE(evidence);
 /* POST /v1/attest/hello */
