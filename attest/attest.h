@@ -254,8 +254,8 @@ MUST_CHECK enum rc attest_measure_file(uint8_t out[ATTEST_MEASUREMENT_LEN],
 /* ---- collecting: guest backends ---------------------------------------- */
 
 /*
- * A guest device: "auto", "sev-guest", "configfs-tsm", or in builds that
- * simulate "sim:/path/to.sock". Thread-safe: requests go one at a time, and
+ * A guest device: "auto", "sev-guest", "configfs-tsm", "azure-vtpm", or in
+ * builds that simulate "sim:/path/to.sock". Thread-safe: requests go one at a time, and
  * to the PSP one in two seconds, because a kernel that is throttled for a
  * minute gives up its key to the firmware for good. After that no request is
  * made any more in this process: every call fails at once with RC_ATTEST.
@@ -280,6 +280,9 @@ MUST_CHECK enum rc attest_guest_open(struct attest_guest **out,
 void attest_guest_free(struct attest_guest *g); /* NULL: nothing */
 OWNED_STRUCT(attest_guest);
 bool attest_guest_simulated(const struct attest_guest *g);
+/* What a device whose HOST_DATA is another's binds in its place, from now on;
+ * for all others it is nothing. Set it before other threads use g. */
+void attest_guest_genesis(struct attest_guest *g, const uint8_t genesis[32]);
 void attest_guest_state(struct attest_guest_state *out, struct attest_guest *g);
 /* changed() is told each new state, on the thread that met it, no lock held;
  * set it before other threads use g. */

@@ -22,6 +22,7 @@ struct attest_device {
 
 struct attest_backend {
     const char *name; /* in a config; "x:" takes an argument behind it */
+    bool optional;    /* "x" is all of it, or "x:" and an argument */
     bool simulated;
     bool psp;       /* the kernel's way to the PSP: paced, lost for all */
     bool automatic; /* "auto" tries these, in the table's order */
@@ -44,13 +45,16 @@ struct attest_guest {
     void *own;                 /* the backend's */
     bool noted;                /* this request's failure, by the backend */
     size_t certs_len;          /* what the host's table took last time */
+    uint8_t genesis[32];       /* an indirect backend's quotes are over it */
     void (*changed)(void *ctx, const struct attest_guest_state *state);
     void *changed_ctx;
 };
 
 extern const struct attest_backend attest_backend_tsm;
 extern const struct attest_backend attest_backend_sev_guest;
+extern const struct attest_backend attest_backend_vtpm;
 #ifdef MPC_SIMULATED_TEE
+extern const struct attest_backend attest_backend_swtpm;
 extern const struct attest_backend attest_backend_sim;
 #endif
 

@@ -53,6 +53,7 @@ static enum rc configure(struct attest_channel *ch,
     ch->window_ms = (c->window_s ? c->window_s : CHANNEL_WINDOW_S) * 1000;
     ch->guest = c->guest;
     ch->guest_simulated = attest_guest_simulated(c->guest);
+    attest_guest_genesis(c->guest, c->genesis);
     ch->roots = c->roots;
     ch->host = c->host;
     memcpy(ch->genesis, c->genesis, sizeof(ch->genesis));

@@ -22,14 +22,20 @@
 
 #define WAIT_MAX_MS 10000 /* further back in the queue: refused */
 
+/* clang-format off */
 static const struct attest_backend *const backends[] = {
     /* "auto" tries from above */
     &attest_backend_tsm,
     &attest_backend_sev_guest,
 #ifdef MPC_SIMULATED_TEE
+    &attest_backend_swtpm, /* a longer name than the next one's */
+#endif
+    &attest_backend_vtpm,
+#ifdef MPC_SIMULATED_TEE
     &attest_backend_sim,
 #endif
 };
+/* clang-format on */
 #define N_BACKENDS (sizeof(backends) / sizeof(*backends))
 
 static struct attest_device psp = { .lock = PTHREAD_MUTEX_INITIALIZER,
@@ -246,6 +252,9 @@ enum rc attest_guest_open(struct attest_guest **out, const char *device)
         if (prefix ? strncmp(device, name, len) == 0
                    : strcmp(device, name) == 0)
             return guest_new(out, backends[i], prefix ? device + len : NULL);
+        if (backends[i]->optional && strncmp(device, name, len) == 0 &&
+            device[len] == ':')
+            return guest_new(out, backends[i], device + len + 1);
     }
     return unknown_device();
 }
@@ -262,6 +271,11 @@ void attest_guest_free(struct attest_guest *g)
     pthread_mutex_destroy(&g->own_device.lock);
     pthread_mutex_destroy(&g->own_device.turn);
     free(g);
+}
+
+void attest_guest_genesis(struct attest_guest *g, const uint8_t genesis[32])
+{
+    memcpy(g->genesis, genesis, sizeof(g->genesis));
 }
 
 bool attest_guest_simulated(const struct attest_guest *g)
@@ -312,6 +326,11 @@ static enum rc deriver(struct attest_guest **out, struct attest_guest *g)
                           "%s: this device derives no keys, and what "
                           "is sealed here needs one",
                           g->backend->name);
+    if (g->backend->indirect) {
+        rc_hint("a vTPM attests and seals nothing yet: what needs a derived "
+                "key runs where there is /dev/sev-guest");
+        return rc;
+    }
     rc_hint("device = auto, and let this user read and write /dev/sev-guest: "
             "reports then come from %s and keys from there",
             g->backend->name);
