@@ -4,181 +4,48 @@
  * key and a blob whose report the simulator signed. Then each part wrong in
  * its turn.
  */
-#include "simulator.h"
+#include "azure.h"
 #include "snpdata.h"
-#include "swtpm.h"
 
 #include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/rsa.h>
 
 #include "attest/attest.h"
 #include "attest/vtpm.h"
 #include "base/bytes.h"
 #include "base/clock.h"
-#include "base/enc.h"
 #include "base/file.h"
-#include "base/hash.h"
 
-#define CLAIMS   (32 + ATTEST_REPORT_LEN)
-#define BLOB_MAX 2048
-#define HOST                                                                   \
-    "00000000000000000000000000000000"                                         \
-    "00000000000000000000000000000000"
+#define HOST "0000000000000000000000000000000000000000000000000000000000000000"
 
-static struct {
-    struct simulator sim;
-    struct swtpm tpm;
-    struct attest_guest *guest; /* the simulator's device */
-    uint8_t ak[256], other_ak[256];
-    uint8_t blob[BLOB_MAX];
-    size_t blob_len;
-    char certs[96]; /* as Azure's metadata service answers */
-    struct attest_vtpm *vtpm;
-    uint8_t report_data[64], genesis[32];
-} w;
-
-/* ---- making ------------------------------------------------------------ */
-
-static void le32(uint8_t *p, uint32_t v)
-{
-    for (unsigned i = 0; i < 4; i++)
-        p[i] = (uint8_t)(v >> 8 * i);
-}
-
-/* Azure's layout around a report over this JSON, signed by the simulator;
- * also the certificates. */
-static size_t make_blob(uint8_t out[BLOB_MAX], struct wire_evidence *e,
-                        const char *json)
-{
-    uint8_t data[64] = { 0 };
-    uint32_t len = (uint32_t)strlen(json);
-    assert_true(CLAIMS + 20 + len <= BLOB_MAX);
-    hash256(data, json, len);
-    assert_ok(attest_guest_report(e, w.guest, data));
-    memset(out, 0, BLOB_MAX);
-    memcpy(out, "HCLA", 4);
-    le32(out + 4, 2);
-    le32(out + 8, ATTEST_REPORT_LEN);
-    le32(out + 12, 2);
-    memcpy(out + 32, e->report.p, ATTEST_REPORT_LEN);
-    le32(out + CLAIMS, len + 20);
-    le32(out + CLAIMS + 4, 1);
-    le32(out + CLAIMS + 8, 2);
-    le32(out + CLAIMS + 12, 1);
-    le32(out + CLAIMS + 16, len);
-    memcpy(out + CLAIMS + 20, json, len);
-    return CLAIMS + 20 + len;
-}
-
-static size_t blob_of(uint8_t out[BLOB_MAX], struct wire_evidence *e,
-                      const uint8_t n[256])
-{
-    char text[400];
-    char json[700];
-    enc_b64u(text, n, 256);
-    snprintf(json, sizeof(json),
-             "{\"keys\":[{\"kid\":\"HCLAkPub\",\"key_ops\":[\"sign\"],"
-             "\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"%s\"}],"
-             "\"vm-configuration\":{\"tpm-enabled\":true},"
-             "\"user-data\":\"00\"}",
-             text);
-    return make_blob(out, e, json);
-}
-
-static void put_pem(char *out, size_t size, const char *const names[],
-                    unsigned n)
-{
-    BIO *bio = BIO_new(BIO_s_mem());
-    for (unsigned i = 0; i < n; i++) {
-        char path[128];
-        uint8_t *der = NULL;
-        size_t len;
-        snprintf(path, sizeof(path), "%s/%s", w.sim.dir, names[i]);
-        assert_ok(file_read(&der, &len, path, ATTEST_CERT_MAX));
-        const unsigned char *p = der;
-        X509 *x = d2i_X509(NULL, &p, (long)len);
-        assert_int_equal(PEM_write_bio_X509(bio, x), 1);
-        X509_free(x);
-        free(der);
-    }
-    int got = BIO_read(bio, out, (int)size - 1);
-    assert_true(got > 0);
-    out[got] = '\0';
-    BIO_free(bio);
-}
-
-static char vcek_pem[8192], chain_pem[16384];
-
-/* The JSON string of a PEM text: its only odd character is the line's end. */
-static size_t quote_json(char *out, const char *text)
-{
-    char *p = out;
-    *p++ = '"';
-    for (; *text; text++) {
-        if (*text == '\n')
-            *p++ = '\\';
-        *p++ = *text == '\n' ? 'n' : *text;
-    }
-    *p++ = '"';
-    return (size_t)(p - out);
-}
-
-static size_t thim(char *out, const char *vcek, const char *chain)
-{
-    char *p = out;
-    p += sprintf(p, "{\"vcekCert\":");
-    p += quote_json(p, vcek);
-    p += sprintf(p, ",\"tcbm\":\"54180000000000AA\",\"certificateChain\":");
-    p += quote_json(p, chain);
-    p += sprintf(p, ",\"cacheControl\":\"86400\"}");
-    return (size_t)(p - out);
-}
-
-static void put_certs(void)
-{
-    static const char *const vcek[] = { "vcek.der" };
-    static const char *const chain[] = { "ask.der", "ark.der" };
-    char json[32768];
-    put_pem(vcek_pem, sizeof(vcek_pem), vcek, 1);
-    put_pem(chain_pem, sizeof(chain_pem), chain, 2);
-    size_t len = thim(json, vcek_pem, chain_pem);
-    snprintf(w.certs, sizeof(w.certs), "%s/thim.json", w.tpm.dir);
-    assert_ok(file_write(w.certs, json, len, 0600));
-}
+static struct simulator sim;
+static struct azure az;
+static struct attest_vtpm *vtpm;
+static uint8_t other_ak[256], report_data[64], genesis[32];
 
 static int setup(void **state)
 {
     (void)state;
-    WIRE(evidence) e = { 0 };
-    char device[256];
     bool simulated = false;
-    simulator_init(&w.sim, NULL, "70");
-    simulator_start(&w.sim, HOST);
-    assert_ok(attest_guest_open(&w.guest, w.sim.device));
-    swtpm_start(&w.tpm);
-    swtpm_ak(&w.tpm, w.ak, 1, true);
-    swtpm_ak(&w.tpm, w.other_ak, 2, false);
-    w.blob_len = blob_of(w.blob, &e, w.ak);
-    swtpm_blob(&w.tpm, w.blob, sizeof(w.blob)); /* padded, as Azure's is */
-    put_certs();
-    snprintf(device, sizeof(device), "%s,certs=%s", w.tpm.device, w.certs);
-    assert_ok(attest_vtpm_open(&w.vtpm, &simulated, device));
+    simulator_init(&sim, NULL, "70");
+    simulator_start(&sim, HOST);
+    azure_start(&az, &sim);
+    swtpm_ak(&az.tpm, other_ak, 2, false);
+    assert_ok(attest_vtpm_open(&vtpm, &simulated,
+                               az.device + strlen("azure-vtpm:")));
     assert_true(simulated);
-    memset(w.report_data, 0xA5, sizeof(w.report_data));
-    memset(w.genesis, 0x5A, sizeof(w.genesis));
+    memset(report_data, 0xA5, sizeof(report_data));
+    memset(genesis, 0x5A, sizeof(genesis));
     return 0;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    attest_vtpm_close(w.vtpm);
-    attest_guest_free(w.guest);
-    unlink(w.certs);
-    swtpm_stop(&w.tpm);
-    simulator_stop(&w.sim);
-    simulator_remove(&w.sim);
+    attest_vtpm_close(vtpm);
+    azure_stop(&az);
+    simulator_stop(&sim);
+    simulator_remove(&sim);
     return 0;
 }
 
@@ -186,16 +53,16 @@ static int teardown(void **state)
 
 static void collect(struct wire_evidence *e)
 {
-    assert_ok(attest_vtpm_report(e, w.vtpm, w.report_data, w.genesis));
+    assert_ok(attest_vtpm_report(e, vtpm, report_data, genesis));
 }
 
 static enum rc judge_as(struct attest_verdict *v, const struct wire_evidence *e,
-                        const uint8_t *report_data, const uint8_t *genesis)
+                        const uint8_t *data, const uint8_t *host_data)
 {
     struct attest_roots roots = { .allow_simulated = true };
-    memcpy(roots.simulated_ark, w.sim.ark, 32);
-    const struct attest_want want = { .report_data = report_data,
-                                      .host_data = genesis,
+    memcpy(roots.simulated_ark, sim.ark, 32);
+    const struct attest_want want = { .report_data = data,
+                                      .host_data = host_data,
                                       .min_version = 3,
                                       .peer = true };
     return attest_verify(v, e, &roots, &want, clock_now_s());
@@ -203,7 +70,7 @@ static enum rc judge_as(struct attest_verdict *v, const struct wire_evidence *e,
 
 static enum rc judge(struct attest_verdict *v, const struct wire_evidence *e)
 {
-    return judge_as(v, e, w.report_data, w.genesis);
+    return judge_as(v, e, report_data, genesis);
 }
 
 static void assert_says(const struct attest_verdict *v, const char *id,
@@ -228,7 +95,7 @@ static void evidence_through_the_vtpm_passes(void **state)
                                         "H5", "P2", "P9", "B1" };
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
         assert_true(snp_row(&v, rows[i]) && snp_row(&v, rows[i])->ok);
-    assert_int_equal(e.hcl.len, w.blob_len); /* without the padding */
+    assert_int_equal(e.hcl.len, az.blob_len); /* without the padding */
     struct attest_quote q;
     assert_ok(attest_quote_read(&q, e.quote.p, e.quote.len));
     assert_int_equal(q.n_banks, 1);
@@ -258,9 +125,9 @@ static void genesis_unknown_is_zeros(void **state)
     static const uint8_t zeros[32];
     WIRE(evidence) e = { 0 };
     struct attest_verdict v;
-    assert_ok(attest_vtpm_report(&e, w.vtpm, w.report_data, NULL));
-    assert_ok(judge_as(&v, &e, w.report_data, NULL));
-    assert_ok(judge_as(&v, &e, w.report_data, zeros));
+    assert_ok(attest_vtpm_report(&e, vtpm, report_data, NULL));
+    assert_ok(judge_as(&v, &e, report_data, NULL));
+    assert_ok(judge_as(&v, &e, report_data, zeros));
     assert_rc(judge(&v, &e), RC_ATTEST);
     assert_true(snp_failed_only(&v, "H5 P2 P9"));
 }
@@ -273,17 +140,17 @@ static void quote_over_other_data_is_refused(void **state)
     WIRE(evidence) e = { 0 };
     struct attest_verdict v;
     uint8_t data[64];
-    uint8_t genesis[32];
+    uint8_t other[32];
     collect(&e);
     for (unsigned at = 0; at < 64; at += 9) {
-        memcpy(data, w.report_data, 64);
+        memcpy(data, report_data, 64);
         data[at] ^= 1;
-        assert_rc(judge_as(&v, &e, data, w.genesis), RC_ATTEST);
+        assert_rc(judge_as(&v, &e, data, genesis), RC_ATTEST);
         assert_true(snp_failed_only(&v, "H5 P2 P9"));
     }
-    memcpy(genesis, w.genesis, 32);
-    genesis[31] ^= 1;
-    assert_rc(judge_as(&v, &e, w.report_data, genesis), RC_ATTEST);
+    memcpy(other, genesis, 32);
+    other[31] ^= 1;
+    assert_rc(judge_as(&v, &e, report_data, other), RC_ATTEST);
     assert_true(snp_failed_only(&v, "H5 P2 P9"));
     /* nor is the report's own REPORT_DATA what was asked for */
     assert_rc(judge_as(&v, &e, e.report.p + 0x50, NULL), RC_ATTEST);
@@ -296,7 +163,7 @@ static void genesis_without_report_data_is_not_judged_to_hold(void **state)
     WIRE(evidence) e = { 0 };
     struct attest_verdict v;
     collect(&e);
-    assert_rc(judge_as(&v, &e, NULL, w.genesis), RC_ATTEST);
+    assert_rc(judge_as(&v, &e, NULL, genesis), RC_ATTEST);
     assert_true(snp_failed_only(&v, "P9"));
     assert_says(&v, "P9", "no report data");
 }
@@ -308,8 +175,8 @@ static void replayed_quote_is_refused(void **state)
     WIRE(evidence) e = { 0 };
     struct attest_verdict v;
     collect(&old);
-    uint8_t was = w.report_data[0];
-    w.report_data[0] ^= 0xFF; /* the next nonce */
+    uint8_t was = report_data[0];
+    report_data[0] ^= 0xFF; /* the next nonce */
     collect(&e);
     assert_ok(judge(&v, &e));
     assert_ok(wire_blob_set(&e.quote, old.quote.p, old.quote.len));
@@ -319,7 +186,7 @@ static void replayed_quote_is_refused(void **state)
                             old.quote_signature.len));
     assert_rc(judge(&v, &e), RC_ATTEST);
     assert_true(snp_failed_only(&v, "H5 P2 P9"));
-    w.report_data[0] = was;
+    report_data[0] = was;
 }
 
 static void quote_of_another_key_is_refused(void **state)
@@ -333,9 +200,9 @@ static void quote_of_another_key_is_refused(void **state)
     size_t quote_len;
     size_t sig_len;
     collect(&e);
-    attest_quote_data(extra, w.report_data, w.genesis);
+    attest_quote_data(extra, report_data, genesis);
     for (uint8_t number = 2; number > 0; number--) {
-        swtpm_quote(&w.tpm, number, extra, quote, &quote_len, sig, &sig_len);
+        swtpm_quote(&az.tpm, number, extra, quote, &quote_len, sig, &sig_len);
         assert_ok(wire_blob_set(&e.quote, quote, quote_len));
         assert_ok(wire_blob_set(&e.quote_signature, sig, sig_len));
         if (number == 1) { /* the blob's own key: so the other was why */
@@ -444,12 +311,12 @@ static void sign_by(struct wire_evidence *e, EVP_PKEY *key, int padding,
 static void software_evidence(struct wire_evidence *e, EVP_PKEY *key)
 {
     uint8_t n[256];
-    uint8_t blob[BLOB_MAX];
+    uint8_t blob[AZURE_BLOB_MAX];
     BIGNUM *bn = NULL;
     assert_int_equal(EVP_PKEY_get_bn_param(key, "n", &bn), 1);
     assert_int_equal(BN_bn2binpad(bn, n, 256), 256);
     BN_free(bn);
-    size_t len = blob_of(blob, e, n);
+    size_t len = azure_blob(&az, blob, e, n);
     assert_ok(wire_blob_set(&e->hcl, blob, len));
 }
 
@@ -473,7 +340,7 @@ static void only_a_quote_of_a_known_form_is_one(void **state)
     };
     EVP_PKEY *key = EVP_RSA_gen(2048);
     uint8_t extra[32];
-    attest_quote_data(extra, w.report_data, w.genesis);
+    attest_quote_data(extra, report_data, genesis);
     WIRE(evidence) e = { 0 };
     software_evidence(&e, key);
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
@@ -528,54 +395,102 @@ static void quote_fields_have_bounds(void **state)
         assert_rc(attest_quote_read(&q, quote, cut), RC_PARSE);
 }
 
+/* ---- among the guest devices ------------------------------------------ */
+
+static void device_of_a_config_gives_the_same_evidence(void **state)
+{
+    (void)state;
+    OWN_S(attest_guest) *g = NULL;
+    WIRE(evidence) e = { 0 };
+    struct attest_verdict v;
+    uint8_t key[32];
+    char device[128];
+    assert_ok(attest_guest_open(&g, az.device));
+    assert_true(attest_guest_simulated(g));
+    attest_guest_genesis(g, genesis);
+    assert_ok(attest_guest_report(&e, g, report_data));
+    assert_ok(judge(&v, &e));
+    assert_rc(attest_guest_derive(key, g, 0), RC_ARG);
+    assert_non_null(strstr(rc_hint_text(), "seals nothing"));
+    /* a socket's path will do */
+    OWN_S(attest_guest) *same = NULL;
+    snprintf(device, sizeof(device), "azure-vtpm:swtpm:%s,certs=%s",
+             az.tpm.socket, az.certs);
+    assert_ok(attest_guest_open(&same, device));
+}
+
+static void device_without_its_blob_does_not_open(void **state)
+{
+    (void)state;
+    struct attest_guest *g = NULL;
+    swtpm_blob(&az.tpm, NULL, 0);
+    assert_rc(attest_guest_open(&g, az.device), RC_UNKNOWN);
+    assert_null(g);
+    swtpm_blob(&az.tpm, az.blob, sizeof(az.blob));
+    assert_rc(attest_guest_open(&g, "azure-vtpm:mssim:port=1"), RC_ARG);
+    assert_rc(attest_guest_open(&g, "azure-vtpm:device:/dev/null/none"), RC_IO);
+    assert_rc(attest_guest_open(&g, "azure-vtpmx"), RC_ARG);
+    assert_null(g);
+}
+
+static void certificates_that_are_not_there_are_asked_for(void **state)
+{
+    (void)state;
+    OWN_S(attest_guest) *g = NULL;
+    WIRE(evidence) e = { 0 };
+    char device[128];
+    snprintf(device, sizeof(device), "azure-vtpm:%s,certs=/nonexistent",
+             az.tpm.device);
+    assert_ok(attest_guest_open(&g, device));
+    assert_rc(attest_guest_report(&e, g, report_data), RC_UNKNOWN);
+    assert_non_null(strstr(rc_hint_text(), "Metadata:true"));
+}
+
 /* ---- the TPM ----------------------------------------------------------- */
 
 static void key_that_is_not_the_blobs_is_refused(void **state)
 {
     (void)state;
-    uint8_t blob[BLOB_MAX];
+    uint8_t blob[AZURE_BLOB_MAX];
     WIRE(evidence) other = { 0 };
     WIRE(evidence) e = { 0 };
     struct attest_verdict v;
     collect(&e);
-    size_t len = blob_of(blob, &other, w.other_ak);
-    swtpm_blob(&w.tpm, blob, len);
+    size_t len = azure_blob(&az, blob, &other, other_ak);
+    swtpm_blob(&az.tpm, blob, len);
     WIRE(evidence) none = { 0 };
-    assert_rc(attest_vtpm_report(&none, w.vtpm, w.report_data, w.genesis),
-              RC_ATTEST);
+    assert_rc(attest_vtpm_report(&none, vtpm, report_data, genesis), RC_ATTEST);
     assert_non_null(strstr(rc_text(), "is not HCLAkPub"));
     /* and whoever sends it all the same */
     assert_ok(wire_blob_set(&e.hcl, blob, len));
     assert_ok(wire_blob_set(&e.report, other.report.p, other.report.len));
     assert_rc(judge(&v, &e), RC_ATTEST);
     assert_true(snp_failed_only(&v, "H4 P2 P9"));
-    swtpm_blob(&w.tpm, w.blob, sizeof(w.blob));
+    swtpm_blob(&az.tpm, az.blob, sizeof(az.blob));
 }
 
 static void tpm_without_a_blob_is_refused(void **state)
 {
     (void)state;
     WIRE(evidence) e = { 0 };
-    swtpm_blob(&w.tpm, NULL, 0);
-    assert_rc(attest_vtpm_report(&e, w.vtpm, w.report_data, w.genesis),
-              RC_UNKNOWN);
+    swtpm_blob(&az.tpm, NULL, 0);
+    assert_rc(attest_vtpm_report(&e, vtpm, report_data, genesis), RC_UNKNOWN);
     assert_non_null(strstr(rc_text(), "0x01400001: there is no HCL blob"));
     assert_non_null(strstr(rc_hint_text(), "Azure"));
-    swtpm_blob(&w.tpm, (const uint8_t *)"HCLA too short", 14);
-    assert_rc(attest_vtpm_report(&e, w.vtpm, w.report_data, w.genesis),
-              RC_PARSE);
-    swtpm_blob(&w.tpm, w.blob, sizeof(w.blob));
+    swtpm_blob(&az.tpm, (const uint8_t *)"HCLA too short", 14);
+    assert_rc(attest_vtpm_report(&e, vtpm, report_data, genesis), RC_PARSE);
+    swtpm_blob(&az.tpm, az.blob, sizeof(az.blob));
 }
 
 static void index_larger_than_allowed_is_refused(void **state)
 {
     (void)state;
     struct wire_blob blob = { 0 };
-    assert_rc(attest_vtpm_blob(&blob, w.vtpm, BLOB_MAX - 1), RC_TOO_LARGE);
+    assert_rc(attest_vtpm_blob(&blob, vtpm, AZURE_BLOB_MAX - 1), RC_TOO_LARGE);
     assert_non_null(strstr(rc_text(), "2048 bytes, want 1 to 2047"));
     assert_null(blob.p);
-    assert_ok(attest_vtpm_blob(&blob, w.vtpm, BLOB_MAX));
-    assert_int_equal(blob.len, BLOB_MAX);
+    assert_ok(attest_vtpm_blob(&blob, vtpm, AZURE_BLOB_MAX));
+    assert_int_equal(blob.len, AZURE_BLOB_MAX);
     free(blob.p);
 }
 
@@ -590,13 +505,13 @@ static void genuine_blob_that_nobody_here_signed_is_refused(void **state)
     WIRE(evidence) e = { 0 };
     WIRE(evidence) none = { 0 };
     snp_file(&file, "negative/azure-milan-v2-no-vek.hcl.bin", 0, 0);
-    assert_true(file.len <= BLOB_MAX);
+    assert_true(file.len <= AZURE_BLOB_MAX);
     collect(&e);
-    swtpm_blob(&w.tpm, file.p, file.len);
-    assert_ok(attest_vtpm_blob(&nv, w.vtpm, ATTEST_HCL_MAX));
+    swtpm_blob(&az.tpm, file.p, file.len);
+    assert_ok(attest_vtpm_blob(&nv, vtpm, ATTEST_HCL_MAX));
     assert_int_equal(nv.len, file.len);
     assert_memory_equal(nv.p, file.p, file.len);
-    assert_rc(attest_vtpm_report(&none, w.vtpm, w.report_data, w.genesis),
+    assert_rc(attest_vtpm_report(&none, vtpm, report_data, genesis),
               RC_ATTEST); /* its key is in Azure */
     struct attest_hcl hcl;
     assert_ok(attest_hcl_read(&hcl, nv.p, nv.len));
@@ -612,7 +527,7 @@ static void genuine_blob_that_nobody_here_signed_is_refused(void **state)
     assert_says(&v, "B1", "no VEK");
     free(nv.p);
     free(file.p);
-    swtpm_blob(&w.tpm, w.blob, sizeof(w.blob));
+    swtpm_blob(&az.tpm, az.blob, sizeof(az.blob));
 }
 
 static void tpm_that_is_not_there_says_so(void **state)
@@ -626,7 +541,7 @@ static void tpm_that_is_not_there_says_so(void **state)
     assert_null(v);
     assert_ok(attest_vtpm_open(&v, &simulated, "device:/dev/null/none"));
     assert_false(simulated);
-    assert_rc(attest_vtpm_report(&e, v, w.report_data, NULL), RC_IO);
+    assert_rc(attest_vtpm_report(&e, v, report_data, NULL), RC_IO);
     assert_non_null(strstr(rc_text(), "cannot be reached"));
     attest_vtpm_close(v);
 }
@@ -636,7 +551,7 @@ static void tpm_that_is_not_there_says_so(void **state)
 static enum rc take(struct wire_evidence *e, const char *text, size_t len)
 {
     char path[96];
-    snprintf(path, sizeof(path), "%s/certs", w.tpm.dir);
+    snprintf(path, sizeof(path), "%s/certs", az.tpm.dir);
     assert_ok(file_write(path, text, len, 0600));
     enum rc rc = attest_thim_take(e, path);
     unlink(path);
@@ -649,8 +564,8 @@ static void certificates_come_as_azure_gives_them_or_as_pem(void **state)
     char text[32768];
     WIRE(evidence) json = { 0 };
     WIRE(evidence) pem = { 0 };
-    assert_ok(take(&json, text, thim(text, vcek_pem, chain_pem)));
-    int len = snprintf(text, sizeof(text), "%s%s", vcek_pem, chain_pem);
+    assert_ok(take(&json, text, azure_thim(text, az.vcek_pem, az.chain_pem)));
+    int len = snprintf(text, sizeof(text), "%s%s", az.vcek_pem, az.chain_pem);
     assert_ok(take(&pem, text, (size_t)len));
     assert_int_equal(json.chain.n, 2);
     assert_int_equal(pem.chain.n, 2);
@@ -680,13 +595,14 @@ static void certificates_in_another_form_are_refused(void **state)
         if (!strstr(rc_text(), rows[i].word))
             fail_msg("%s: %s", rows[i].text, rc_text());
     }
-    assert_rc(take(&e, text, thim(text, chain_pem, vcek_pem)), RC_PARSE);
+    assert_rc(take(&e, text, azure_thim(text, az.chain_pem, az.vcek_pem)),
+              RC_PARSE);
     assert_non_null(strstr(rc_text(), "2 certificates, want 1"));
-    assert_rc(take(&e, text, thim(text, vcek_pem, "")), RC_PARSE);
+    assert_rc(take(&e, text, azure_thim(text, az.vcek_pem, "")), RC_PARSE);
     assert_non_null(strstr(rc_text(), "certificateChain"));
     char *p = text;
     for (unsigned i = 0; i < 5; i++)
-        p += sprintf(p, "%s", vcek_pem);
+        p += sprintf(p, "%s", az.vcek_pem);
     assert_rc(take(&e, text, (size_t)(p - text)), RC_TOO_LARGE);
     assert_rc(attest_thim_take(&e, "/nonexistent"), RC_UNKNOWN);
     assert_non_null(strstr(rc_hint_text(), "169.254.169.254"));
@@ -707,6 +623,9 @@ int main(void)
         cmocka_unit_test(some_of_the_three_parts_are_none),
         cmocka_unit_test(only_a_quote_of_a_known_form_is_one),
         cmocka_unit_test(quote_fields_have_bounds),
+        cmocka_unit_test(device_of_a_config_gives_the_same_evidence),
+        cmocka_unit_test(device_without_its_blob_does_not_open),
+        cmocka_unit_test(certificates_that_are_not_there_are_asked_for),
         cmocka_unit_test(key_that_is_not_the_blobs_is_refused),
         cmocka_unit_test(tpm_without_a_blob_is_refused),
         cmocka_unit_test(index_larger_than_allowed_is_refused),
