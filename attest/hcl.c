@@ -131,6 +131,15 @@ static bool number(uint8_t *out, size_t cap, size_t *len, const json_t *key,
     return text && enc_unb64u(out, cap, len, text, strlen(text)) == RC_OK;
 }
 
+/* With an exponent of one anybody signs. */
+static bool strong_exponent(const struct attest_rsa *ak)
+{
+    uint64_t e = 0;
+    for (size_t i = 0; i < ak->e_len; i++)
+        e = e << 8 | ak->e[i];
+    return e & 1 && e >= 65537;
+}
+
 /* The words of what is wrong with HCLAkPub, or NULL. */
 static const char *ak_refuses(struct attest_rsa *ak, const json_t *root)
 {
@@ -143,9 +152,9 @@ static const char *ak_refuses(struct attest_rsa *ak, const json_t *root)
     if (!number(ak->n, sizeof(ak->n), &ak->n_len, key, "n") ||
         ak->n_len < MODULUS_MIN || !(ak->n[ak->n_len - 1] & 1))
         return "its modulus is not one of 2048 to 4096 bits";
-    if (!number(ak->e, sizeof(ak->e), &ak->e_len, key, "e") || ak->e_len == 0 ||
-        !(ak->e[ak->e_len - 1] & 1))
-        return "its exponent is not odd";
+    if (!number(ak->e, sizeof(ak->e), &ak->e_len, key, "e") ||
+        !strong_exponent(ak))
+        return "its exponent is not odd and at least 65537";
     return NULL;
 }
 

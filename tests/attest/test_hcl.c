@@ -144,6 +144,11 @@ static void fields_are_named_when_they_are_wrong(void **state)
     free(hcl.p);
 }
 
+/* 256 bytes of ones: long enough, and odd */
+#define ONES_48                                                                \
+    "________________________________________________________________"
+#define N_2048 ONES_48 ONES_48 ONES_48 ONES_48 ONES_48 "_____________________w"
+
 /* Runtime data of our own making: the binding breaks, and so do the keys. */
 static void ak_must_be_one_rsa_key(void **state)
 {
@@ -161,6 +166,12 @@ static void ak_must_be_one_rsa_key(void **state)
         { "{\"keys\":[{\"kid\":\"HCLAkPub\",\"kty\":\"RSA\",\"n\":\"AQAB\","
           "\"e\":\"AQAB\"}]}",
           "modulus" },
+        { "{\"keys\":[{\"kid\":\"HCLAkPub\",\"kty\":\"RSA\",\"n\":\"" N_2048
+          "\",\"e\":\"AQ\"}]}",
+          "exponent" },
+        { "{\"keys\":[{\"kid\":\"HCLAkPub\",\"kty\":\"RSA\",\"n\":\"" N_2048
+          "\",\"e\":\"AQAA\"}]}",
+          "exponent" },
     };
     WIRE(evidence) e = { 0 };
     struct wire_blob hcl = { 0 };
