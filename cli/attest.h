@@ -26,6 +26,14 @@ MUST_CHECK enum rc cli_rows_say(const struct attest_verdict *v);
 /* attest verify --kind nitro; pcrs: "0=HEX" each. */
 MUST_CHECK enum rc cli_nitro_verify(const char *path, int64_t now_s,
                                     const struct cli_list *pcrs);
+/* A quote and its signature, each a file as tpm2_quote writes them, beside the
+ * blob of the report. Both NULL: nothing is done. */
+MUST_CHECK enum rc cli_quote_take(struct wire_evidence *e,
+                                  const struct cli_report *from,
+                                  const char *quote, const char *signature);
+MUST_CHECK enum rc cli_quote_read(struct attest_quote *out, const char *path);
+MUST_CHECK enum rc cli_quote_say(const struct attest_quote *q);
+json_t *cli_quote_json(const struct attest_quote *q);
 void cli_report_free(struct cli_report *r);
 
 #define CLI_URL_MAX 384

@@ -34,6 +34,8 @@ struct options {
     const char *policy;
     const char *role;
     const char *kind;
+    const char *quote, *quote_signature;
+    const char *report_data, *genesis; /* hex */
     struct cli_list pcrs;
     bool allow_simulated;
 };
@@ -149,6 +151,35 @@ static enum rc read_policy(struct attest_want *want, struct allowed *allowed,
     return RC_OK;
 }
 
+/* What the report, or the quote beside it, must be over. */
+struct expected {
+    uint8_t report_data[64], genesis[32];
+};
+static enum rc read_hex(const uint8_t **out, uint8_t *to, size_t len,
+                        const char *name, const char *hex)
+{
+    if (!hex)
+        return RC_OK;
+    if (enc_unhex(to, len, hex, strlen(hex)) != RC_OK)
+        return rc_raise(RC_ARG, "%s: want %zu lower-case hex digits", name,
+                        2 * len);
+    *out = to;
+    return RC_OK;
+}
+
+static enum rc read_expected(struct attest_want *want, struct expected *x,
+                             const struct options *o)
+{
+    TRY(read_hex(&want->report_data, x->report_data, 64, "--report-data",
+                 o->report_data));
+    TRY(read_hex(&want->host_data, x->genesis, 32, "--genesis", o->genesis));
+    /* a quote over anything at all is an old one of somebody's */
+    return o->quote && !o->report_data
+                   ? rc_raise(RC_ARG, "--report-data is missing: what the "
+                                      "quote must be over")
+                   : RC_OK;
+}
+
 /* The root of a simulator is whoever signs itself in the chain. */
 static void allow_any_root(struct attest_roots *out,
                            const struct wire_evidence *e)
@@ -234,9 +265,12 @@ static enum rc judge(const struct options *o, const struct cli_report *from,
     struct allowed allowed = { .n = 0 };
     struct attest_rules rules = { 0 };
     struct attest_want want = { .min_version = 2 };
+    struct expected expected;
+    TRY(read_expected(&want, &expected, o));
     TRY(wire_blob_set(&e.report, from->report.p, from->report.len));
     if (from->hcl.p)
         want.hcl = &from->hcl;
+    TRY(cli_quote_take(&e, from, o->quote, o->quote_signature));
     TRY(put_certs(&e, o));
     TRY(read_policy(&want, &allowed, &rules, o));
     if (o->crl) {
@@ -269,6 +303,7 @@ static enum rc run_snp(const struct options *o, int64_t now_s)
 static enum rc run_nitro(const struct options *o, int64_t now_s)
 {
     if (o->offset || o->vek || o->chain || o->crl || o->policy || o->role ||
+        o->quote || o->quote_signature || o->report_data || o->genesis ||
         o->allow_simulated)
         return rc_raise(RC_ARG, "--kind nitro takes --report, --at and --pcr: "
                                 "its certificates are in the document");
@@ -312,6 +347,18 @@ enum rc cmd_attest_verify(int argc, char **argv)
         { .name = "--role",
           .text = &o.role,
           .help = "only what the policy lists for sidecar, ca or log" },
+        { .name = "--report-data",
+          .text = &o.report_data,
+          .help = "128 hex digits the report, or the quote, must be over" },
+        { .name = "--genesis",
+          .text = &o.genesis,
+          .help = "64 hex digits: HOST_DATA, or what the quote has for it" },
+        { .name = "--quote",
+          .text = &o.quote,
+          .help = "Azure: the vTPM's quote beside the blob, TPMS_ATTEST" },
+        { .name = "--quote-signature",
+          .text = &o.quote_signature,
+          .help = "and its signature, TPMT_SIGNATURE" },
         { .name = "--kind", .text = &o.kind, .help = "snp or nitro [snp]" },
         { .name = "--pcr",
           .list = &o.pcrs,

@@ -244,7 +244,8 @@ static enum rc say_warnings(const struct attest_verdict *v)
 }
 
 static enum rc say_text(const struct attest_verdict *v, const char *product,
-                        const char *hash, const struct cli_report *from)
+                        const char *hash, const struct cli_report *from,
+                        const struct attest_quote *quote)
 {
     const struct attest_report *r = &v->report;
     TRY(line("report", "version %u%s", r->version,
@@ -257,6 +258,8 @@ static enum rc say_text(const struct attest_verdict *v, const char *product,
         if (v->check[i].id[0] == 'H' && v->check[i].ok)
             TRY(line("blob", "%s: %s", v->check[i].what,
                      v->check[i].id[1] == '2' ? "yes" : v->check[i].actual));
+    if (quote)
+        TRY(cli_quote_say(quote));
     TRY(say_warnings(v));
     return line("NOT VERIFIED", "anybody can write such bytes; see mpcsign "
                                 "attest verify");
@@ -304,7 +307,8 @@ static enum rc read_fields(struct attest_verdict *v,
     return rc;
 }
 
-static enum rc show(const struct cli_report *from)
+static enum rc show(const struct cli_report *from,
+                    const struct attest_quote *quote)
 {
     static const char *const products[] = { "Milan", "Genoa", "Turin" };
     uint8_t bytes[32];
@@ -318,10 +322,12 @@ static enum rc show(const struct cli_report *from)
     attest_policy_hash(bytes, v->report.measurement);
     enc_hex(hash, bytes, 32);
     if (!cli_json())
-        return say_text(v, product, hash, from);
+        return say_text(v, product, hash, from, quote);
     json_t *o = report_json(&v->report, product, hash);
     if (o)
         json_object_set_new(o, "checks", shape_json(v));
+    if (o && quote)
+        json_object_set_new(o, "quote", cli_quote_json(quote));
     return cli_say_json(o);
 }
 
@@ -329,6 +335,7 @@ enum rc cmd_attest_show(int argc, char **argv)
 {
     const char *file = NULL;
     const char *offset = NULL;
+    const char *quote_file = NULL;
     const struct cli_arg rows[] = {
         { .name = "FILE",
           .text = &file,
@@ -337,15 +344,21 @@ enum rc cmd_attest_show(int argc, char **argv)
         { .name = "--offset",
           .text = &offset,
           .help = "where in that file the report begins" },
+        { .name = "--quote",
+          .text = &quote_file,
+          .help = "a vTPM's quote to be read beside it" },
         { 0 },
     };
     bool done;
     struct cli_report from;
+    struct attest_quote quote;
     TRY(cli_args(&done, rows, argc, argv));
     if (done)
         return RC_OK;
+    if (quote_file)
+        TRY(cli_quote_read(&quote, quote_file));
     TRY(cli_report_read(&from, file, offset));
-    enum rc rc = show(&from);
+    enum rc rc = show(&from, quote_file ? &quote : NULL);
     cli_report_free(&from);
     return rc;
 }

@@ -14,6 +14,7 @@
 #include "attest/vtpm.h"
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/enc.h"
 #include "base/file.h"
 
 #define HOST "0000000000000000000000000000000000000000000000000000000000000000"
@@ -609,6 +610,88 @@ static void certificates_in_another_form_are_refused(void **state)
     assert_null(e.vek.p);
 }
 
+/* ---- mpcsign ----------------------------------------------------------- */
+
+#define MPCSIGN MPC_BUILD_DIR "/bin/mpcsign"
+enum { BLOB, QUOTE, SIGNATURE, VEK, CHAIN, N_FILES };
+static char files[N_FILES][96];
+
+static void put_files(const struct wire_evidence *e)
+{
+    static const char *const names[] = { "blob", "quote", "sig", "vek",
+                                         "chain" };
+    const struct wire_blob parts[] = {
+        e->hcl,
+        e->quote,
+        e->quote_signature,
+        { (uint8_t *)az.vcek_pem, strlen(az.vcek_pem) },
+        { (uint8_t *)az.chain_pem, strlen(az.chain_pem) },
+    };
+    for (unsigned i = 0; i < N_FILES; i++) {
+        snprintf(files[i], sizeof(files[i]), "%s/%s", az.tpm.dir, names[i]);
+        assert_ok(file_write(files[i], parts[i].p, parts[i].len, 0600));
+    }
+}
+
+/* Its exit code; words NULL-ended, behind what every call has. */
+static int verify(char *out, size_t size, const char *const words[])
+{
+    const char *argv[24] = {
+        MPCSIGN, "attest",   "verify",  "--report",   files[BLOB],
+        "--vek", files[VEK], "--chain", files[CHAIN], "--allow-simulated"
+    };
+    for (unsigned i = 0; words[i]; i++)
+        argv[10 + i] = words[i];
+    return run_program((char **)(uintptr_t)argv, out, size);
+}
+
+static void mpcsign_judges_a_quote_from_files(void **state)
+{
+    (void)state;
+    WIRE(evidence) e = { 0 };
+    char out[16384];
+    char data[ENC_HEX_SIZE(64)];
+    char host[ENC_HEX_SIZE(32)];
+    collect(&e);
+    put_files(&e);
+    enc_hex(data, report_data, 64);
+    enc_hex(host, genesis, 32);
+    const char *whole[] = { "--quote",
+                            files[QUOTE],
+                            "--quote-signature",
+                            files[SIGNATURE],
+                            "--report-data",
+                            data,
+                            "--genesis",
+                            host,
+                            NULL };
+    assert_int_equal(verify(out, sizeof(out), whole), 0);
+    assert_non_null(strstr(out, "ok   H4   vTPM quote: so"));
+    assert_non_null(strstr(out, "ok   H5 "));
+    assert_non_null(strstr(out, "ok   P9   genesis"));
+    whole[6] = NULL; /* without the genesis it is another hash */
+    assert_int_equal(verify(out, sizeof(out), whole), 7);
+    assert_non_null(strstr(out, "FAIL H5 "));
+    whole[4] = NULL; /* a quote over what? */
+    assert_int_equal(verify(out, sizeof(out), whole), 2);
+    whole[2] = NULL;
+    assert_int_equal(verify(out, sizeof(out), whole), 2);
+    const char *none[] = { NULL }; /* the blob alone, as before */
+    assert_int_equal(verify(out, sizeof(out), none), 0);
+    assert_null(strstr(out, "H4"));
+    const char *direct[] = { "--report-data", data, NULL };
+    assert_int_equal(verify(out, sizeof(out), direct), 7);
+    assert_non_null(strstr(out, "FAIL P2 "));
+    const char *show[] = { MPCSIGN,   "attest",     "show", files[BLOB],
+                           "--quote", files[QUOTE], NULL };
+    assert_int_equal(run_program((char **)(uintptr_t)show, out, sizeof(out)),
+                     0);
+    assert_non_null(strstr(out, "SHA-256: 0 1 2 3 4 5 6 7"));
+    assert_non_null(strstr(out, "quote is over"));
+    for (unsigned i = 0; i < N_FILES; i++)
+        unlink(files[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -633,6 +716,7 @@ int main(void)
         cmocka_unit_test(tpm_that_is_not_there_says_so),
         cmocka_unit_test(certificates_come_as_azure_gives_them_or_as_pem),
         cmocka_unit_test(certificates_in_another_form_are_refused),
+        cmocka_unit_test(mpcsign_judges_a_quote_from_files),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
