@@ -27,7 +27,7 @@ static const struct conf_option common[] = {
     { "listen", NULL, "127.0.0.1:0", "address of the attested peer listener" },
     { "state_dir", NULL, NULL, "directory of durable state" },
     { "pid_file", NULL, "", "written when ready" },
-    { "device", NULL, "sev-guest", "guest device: auto, sev-guest, configfs-tsm or sim:PATH" },
+    { "device", NULL, "sev-guest", "guest device: auto, sev-guest, configfs-tsm, azure-vtpm or sim:PATH" },
     { "allow_simulated", NULL, "no", "accept a simulated root (not release)" },
     { "simulated_ark", NULL, "", "DER of the simulated root" },
     { "genesis", NULL, NULL, "file with the genesis policy" },

@@ -18,6 +18,10 @@ for f in $build/bin/mpc-sidecar $build/bin/mpc-ca $build/bin/mpc-log \
         echo "$f: simulator symbols"
         bad=1
     }
+    readelf -d "$f" | grep 'tss2-tcti-swtpm' && {
+        echo "$f: the way to a simulated TPM"
+        bad=1
+    }
     strings -a "$f" | grep -E 'MPCSIM1|mpcsign soft key' && {
         echo "$f: the simulator's protocol"
         bad=1
@@ -26,6 +30,7 @@ done
 nm -D --defined-only $build/lib/ossl-modules/mpc.so | awk '{print $3}' |
     grep -v OSSL_provider_init && bad=1
 # and the same test must be able to fail: the dev build has them
+readelf -d build/bin/mpc-sidecar | grep -q 'tss2-tcti-swtpm' || bad=1
 [ "$(nm build/bin/mpc-sidecar | grep -c sim_report)" -gt 0 ] || {
     echo "the dev build has no simulator: this test proves nothing"
     bad=1

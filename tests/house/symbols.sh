@@ -32,5 +32,18 @@ exports=$(nm -D --defined-only "$build/lib/ossl-modules/mpc.so" |
     echo "mpc.so exports: $exports"
     bad=1
 }
+# a TPM is the daemons' alone
+readelf -d "$build/lib/ossl-modules/mpc.so" | grep tss2 && {
+    echo "mpc.so links libtss2"
+    bad=1
+}
+nm -u "$build/vault/libmpc_vault.a" 2>/dev/null | grep -E ' (Esys|Tss2)_' && {
+    echo "the vault calls libtss2"
+    bad=1
+}
+readelf -d "$build/bin/mpc-sidecar" | grep -q tss2-esys || {
+    echo "mpc-sidecar has no libtss2: this test proves nothing"
+    bad=1
+}
 [ $n -ge 10 ] || bad=1
 exit $bad
