@@ -20,8 +20,10 @@ static enum rc open_as(struct attest_guest *g, const char *device)
     g->own = v;
     assert(simulated == g->backend->simulated); /* the longer name goes first */
     TRY(attest_vtpm_blob(&blob, v, ATTEST_HCL_MAX));
+    struct attest_hcl hcl;
+    enum rc rc = attest_hcl_read(&hcl, blob.p, blob.len);
     free(blob.p);
-    return RC_OK;
+    return rc;
 }
 
 static enum rc vtpm_open(struct attest_guest *g, const char *argument)

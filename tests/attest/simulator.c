@@ -104,6 +104,7 @@ void simulator_start(struct simulator *s, const char *host_data_hex)
 void simulator_stop(struct simulator *s)
 {
     int status;
+    assert_true(s->pid > 0); /* kill(0) would be ourselves */
     assert_int_equal(kill(s->pid, SIGTERM), 0);
     assert_int_equal(waitpid(s->pid, &status, 0), s->pid);
     s->pid = 0;

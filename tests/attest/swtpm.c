@@ -10,6 +10,7 @@
 #include <tss2/tss2_tcti_swtpm.h>
 
 #include "attest/vtpm.h"
+#include "simulator.h"
 
 #define NO       ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE
 #define EMPTY    ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE
@@ -62,6 +63,15 @@ static void run(const struct swtpm *s)
     _exit(127);
 }
 
+void swtpm_must_be_here(void)
+{
+    char *const argv[] = { (char *)(uintptr_t) "/usr/bin/env",
+                           (char *)(uintptr_t) "swtpm",
+                           (char *)(uintptr_t) "--version", NULL };
+    if (run_program(argv, NULL, 0) != 0)
+        fail_msg("there is no swtpm: install it (.ci/packages)");
+}
+
 void swtpm_start(struct swtpm *s)
 {
     memset(s, 0, sizeof(*s));
@@ -84,6 +94,7 @@ void swtpm_stop(struct swtpm *s)
                                          "tpm2-00.permall",
                                          "tpm2-00.volatilestate" };
     int status;
+    assert_true(s->pid > 0); /* kill(0) would be ourselves */
     assert_int_equal(kill(s->pid, SIGTERM), 0);
     assert_int_equal(waitpid(s->pid, &status, 0), s->pid);
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
@@ -144,7 +155,8 @@ static ESYS_TR primary(struct owner *o, uint8_t n[256], uint8_t number)
                         } };
     TPMS_RSA_PARMS *rsa = &in.publicArea.parameters.rsaDetail;
     rsa->symmetric.algorithm = TPM2_ALG_NULL;
-    rsa->scheme.scheme = TPM2_ALG_RSASSA;
+    rsa->scheme.scheme = number == SWTPM_PSS ? TPM2_ALG_RSAPSS
+                                             : TPM2_ALG_RSASSA;
     rsa->scheme.details.rsassa.hashAlg = TPM2_ALG_SHA256;
     rsa->keyBits = 2048;
     in.publicArea.unique.rsa.size = 256;
@@ -160,13 +172,18 @@ static ESYS_TR primary(struct owner *o, uint8_t n[256], uint8_t number)
     return key;
 }
 
-static void put_at_handle(struct owner *o, ESYS_TR key)
+static void empty_handle(struct owner *o)
 {
     ESYS_TR was;
     if (Esys_TR_FromTPMPublic(o->esys, ATTEST_VTPM_AK, NO, &was) == 0)
         assert_int_equal(Esys_EvictControl(o->esys, ESYS_TR_RH_OWNER, was,
                                            EMPTY, ATTEST_VTPM_AK, &was),
                          0);
+}
+
+static void put_at_handle(struct owner *o, ESYS_TR key)
+{
+    ESYS_TR was;
     assert_int_equal(Esys_EvictControl(o->esys, ESYS_TR_RH_OWNER, key, EMPTY,
                                        ATTEST_VTPM_AK, &was),
                      0);
@@ -176,10 +193,14 @@ static void put_at_handle(struct owner *o, ESYS_TR key)
 void swtpm_ak(struct swtpm *s, uint8_t n[256], uint8_t number, bool persist)
 {
     struct owner o = enter(s);
-    ESYS_TR key = primary(&o, n, number);
     if (persist)
-        put_at_handle(&o, key);
-    assert_int_equal(Esys_FlushContext(o.esys, key), 0);
+        empty_handle(&o);
+    if (number) {
+        ESYS_TR key = primary(&o, n, number);
+        if (persist)
+            put_at_handle(&o, key);
+        assert_int_equal(Esys_FlushContext(o.esys, key), 0);
+    }
     leave(&o);
 }
 

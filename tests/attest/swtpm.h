@@ -18,12 +18,14 @@ struct swtpm {
     pid_t pid;
 };
 
-/* Fails the test where there is no swtpm. */
+/* Fails the test where there is no swtpm, before others are started. */
+void swtpm_must_be_here(void);
 void swtpm_start(struct swtpm *s);
 void swtpm_stop(struct swtpm *s);
 
-/* A key that signs only what the TPM made; number chooses which. Its public
- * modulus is 256 bytes. */
+/* A key that signs only what the TPM made; number chooses which, 0: none, and
+ * the handle is emptied. n gets its modulus unless it is NULL. */
+#define SWTPM_PSS 9 /* the one that signs with RSAPSS */
 void swtpm_ak(struct swtpm *s, uint8_t n[256], uint8_t number, bool persist);
 /* What that key quotes, TPMS_ATTEST and TPMT_SIGNATURE. */
 void swtpm_quote(struct swtpm *s, uint8_t number, const uint8_t extra[32],

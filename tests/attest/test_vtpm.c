@@ -28,6 +28,7 @@ static int setup(void **state)
 {
     (void)state;
     bool simulated = false;
+    swtpm_must_be_here();
     simulator_init(&sim, NULL, "70");
     simulator_start(&sim, HOST);
     azure_start(&az, &sim);
@@ -43,6 +44,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
+    if (!vtpm)
+        return 0; /* the setup failed and said so */
     attest_vtpm_close(vtpm);
     azure_stop(&az);
     simulator_stop(&sim);
@@ -426,6 +429,8 @@ static void device_without_its_blob_does_not_open(void **state)
     struct attest_guest *g = NULL;
     swtpm_blob(&az.tpm, NULL, 0);
     assert_rc(attest_guest_open(&g, az.device), RC_UNKNOWN);
+    swtpm_blob(&az.tpm, (const uint8_t *)"another vendor's", 16);
+    assert_rc(attest_guest_open(&g, az.device), RC_PARSE);
     assert_null(g);
     swtpm_blob(&az.tpm, az.blob, sizeof(az.blob));
     assert_rc(attest_guest_open(&g, "azure-vtpm:mssim:port=1"), RC_ARG);
@@ -468,6 +473,35 @@ static void key_that_is_not_the_blobs_is_refused(void **state)
     assert_rc(judge(&v, &e), RC_ATTEST);
     assert_true(snp_failed_only(&v, "H4 P2 P9"));
     swtpm_blob(&az.tpm, az.blob, sizeof(az.blob));
+}
+
+static void key_that_signs_with_pss_serves_too(void **state)
+{
+    (void)state;
+    uint8_t n[256];
+    uint8_t blob[AZURE_BLOB_MAX];
+    WIRE(evidence) e = { 0 };
+    WIRE(evidence) made = { 0 };
+    struct attest_verdict v;
+    swtpm_ak(&az.tpm, n, SWTPM_PSS, true);
+    size_t len = azure_blob(&az, blob, &made, n);
+    swtpm_blob(&az.tpm, blob, len);
+    collect(&e);
+    assert_int_equal(e.quote_signature.p[1], 0x16); /* RSAPSS */
+    assert_ok(judge(&v, &e));
+    swtpm_ak(&az.tpm, n, 1, true);
+    swtpm_blob(&az.tpm, az.blob, sizeof(az.blob));
+}
+
+static void tpm_without_its_key_is_refused(void **state)
+{
+    (void)state;
+    WIRE(evidence) e = { 0 };
+    swtpm_ak(&az.tpm, NULL, 0, true);
+    assert_rc(attest_vtpm_report(&e, vtpm, report_data, genesis), RC_UNKNOWN);
+    assert_non_null(strstr(rc_text(), "0x81000003: there is no attestation"));
+    swtpm_ak(&az.tpm, NULL, 1, true);
+    collect(&e);
 }
 
 static void tpm_without_a_blob_is_refused(void **state)
@@ -710,6 +744,8 @@ int main(void)
         cmocka_unit_test(device_without_its_blob_does_not_open),
         cmocka_unit_test(certificates_that_are_not_there_are_asked_for),
         cmocka_unit_test(key_that_is_not_the_blobs_is_refused),
+        cmocka_unit_test(key_that_signs_with_pss_serves_too),
+        cmocka_unit_test(tpm_without_its_key_is_refused),
         cmocka_unit_test(tpm_without_a_blob_is_refused),
         cmocka_unit_test(index_larger_than_allowed_is_refused),
         cmocka_unit_test(genuine_blob_that_nobody_here_signed_is_refused),
