@@ -24,9 +24,11 @@ OWNED_BY(BIO, BIO_free_all);
 
 #define PATH_SIZE 512
 
-enum file { REPORT, VEK, ASK, ARK, CHAIN, N_FILES };
-static const char *const names[N_FILES] = { "report.bin", "vek.der", "ask.der",
-                                            "ark.der", "chain.pem" };
+enum file { REPORT, VEK, ASK, ARK, CHAIN, QUOTE, QUOTE_SIG, N_FILES };
+static const char *const names[N_FILES] = {
+    "report.bin", "vek.der",   "ask.der",   "ark.der",
+    "chain.pem",  "quote.bin", "quote.sig",
+};
 
 struct options {
     const char *device;
@@ -158,7 +160,13 @@ static enum rc put_all(struct collected *c, const struct wire_evidence *e,
                        const struct options *o)
 {
     TRY(file_mkdirs(o->out ? o->out : o->certs, 0755));
-    TRY(put(c, REPORT, e->report.p, e->report.len));
+    /* a vTPM's: the report in its blob, and the quote beside it */
+    const struct wire_blob *report = e->hcl.len ? &e->hcl : &e->report;
+    TRY(put(c, REPORT, report->p, report->len));
+    if (e->quote.len)
+        TRY(put(c, QUOTE, e->quote.p, e->quote.len));
+    if (e->quote_signature.len)
+        TRY(put(c, QUOTE_SIG, e->quote_signature.p, e->quote_signature.len));
     if (e->vek.len)
         TRY(put(c, VEK, e->vek.p, e->vek.len));
     TRY(put_chain(c, e));
@@ -190,7 +198,22 @@ static void quoted(char out[2 * PATH_SIZE], const char *path)
     out[at] = '\0';
 }
 
-#define COMMAND_SIZE (7 * PATH_SIZE)
+/* What a quote is judged by; "" without one. */
+static void quote_words(char out[5 * PATH_SIZE], const struct collected *c)
+{
+    char quote[2 * PATH_SIZE];
+    char sig[2 * PATH_SIZE];
+    char data[ENC_HEX_SIZE(64)];
+    quoted(quote, c->path[QUOTE]);
+    quoted(sig, c->path[QUOTE_SIG]);
+    out[0] = '\0';
+    if (c->written[QUOTE])
+        snprintf(out, 5 * PATH_SIZE,
+                 " --quote %s --quote-signature %s --report-data %s", quote,
+                 sig, enc_hex(data, c->data, 64));
+}
+
+#define COMMAND_SIZE (12 * PATH_SIZE)
 static void next_command(char out[COMMAND_SIZE], const struct collected *c)
 {
     char report[2 * PATH_SIZE];
@@ -199,9 +222,12 @@ static void next_command(char out[COMMAND_SIZE], const struct collected *c)
     quoted(report, c->path[REPORT]);
     quoted(vek, c->path[VEK]);
     quoted(chain, c->path[CHAIN]);
+    char with[5 * PATH_SIZE];
+    quote_words(with, c);
     snprintf(out, COMMAND_SIZE,
-             "mpcsign attest verify --report %s --vek %s --chain %s%s", report,
-             vek, chain, c->simulated ? " --allow-simulated" : "");
+             "mpcsign attest verify --report %s --vek %s --chain %s%s%s",
+             report, vek, chain, with,
+             c->simulated ? " --allow-simulated" : "");
 }
 
 static const char *url_of(const struct collected *c, enum file f)
@@ -237,8 +263,9 @@ static json_t *missing_json(const struct collected *c)
 
 static enum rc say_json(const struct collected *c)
 {
-    static const char *const keys[N_FILES] = { "report", "vek", "ask", "ark",
-                                               "chain" };
+    static const char *const keys[N_FILES] = {
+        "report", "vek", "ask", "ark", "chain", "quote", "quote_signature"
+    };
     char data[ENC_HEX_SIZE(64)];
     char command[COMMAND_SIZE];
     next_command(command, c);
@@ -268,8 +295,9 @@ static enum rc say_missing(const struct collected *c, enum file f,
 
 static enum rc say_text(const struct collected *c)
 {
-    static const char *const what[N_FILES] = { "report", "VEK", "ASK", "ARK",
-                                               "chain" };
+    static const char *const what[N_FILES] = { "report", "VEK",   "ASK",
+                                               "ARK",    "chain", "quote",
+                                               "its sig" };
     static const uint8_t zeros[64];
     char command[COMMAND_SIZE];
     if (c->simulated)

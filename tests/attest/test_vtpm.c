@@ -726,6 +726,42 @@ static void mpcsign_judges_a_quote_from_files(void **state)
         unlink(files[i]);
 }
 
+/* What collect wrote, judged as it says to. */
+static void mpcsign_collects_blob_and_quote(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "report.bin", "vek.der",   "ask.der",
+                                         "ark.der",    "chain.pem", "quote.bin",
+                                         "quote.sig" };
+    char dir[80];
+    char out[16384];
+    char data[ENC_HEX_SIZE(64)];
+    snprintf(dir, sizeof(dir), "%s/out", az.tpm.dir);
+    enc_hex(data, report_data, 64);
+    const char *collect_it[] = { MPCSIGN,    "attest",        "collect",
+                                 "--device", az.device,       "--out",
+                                 dir,        "--report-data", data,
+                                 NULL };
+    assert_int_equal(
+            run_program((char **)(uintptr_t)collect_it, out, sizeof(out)), 0);
+    char *next = strstr(out, "mpcsign attest verify");
+    assert_non_null(next);
+    assert_non_null(strstr(next, "quote.sig --report-data a5a5"));
+    next[strcspn(next, "\n")] = '\0';
+    char line[8192];
+    snprintf(line, sizeof(line), "PATH=" MPC_BUILD_DIR "/bin:$PATH; %s", next);
+    const char *sh[] = { "/bin/sh", "-c", line, NULL };
+    assert_int_equal(run_program((char **)(uintptr_t)sh, out, sizeof(out)), 0);
+    assert_non_null(strstr(out, "ok   H5 "));
+    assert_non_null(strstr(out, "ok   P2 "));
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        char path[128];
+        snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+        assert_int_equal(unlink(path), 0);
+    }
+    assert_int_equal(rmdir(dir), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -753,6 +789,7 @@ int main(void)
         cmocka_unit_test(certificates_come_as_azure_gives_them_or_as_pem),
         cmocka_unit_test(certificates_in_another_form_are_refused),
         cmocka_unit_test(mpcsign_judges_a_quote_from_files),
+        cmocka_unit_test(mpcsign_collects_blob_and_quote),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -32,7 +32,7 @@ exports=$(nm -D --defined-only "$build/lib/ossl-modules/mpc.so" |
     echo "mpc.so exports: $exports"
     bad=1
 }
-# a TPM is the daemons' alone
+# whoever signs needs no TPM
 readelf -d "$build/lib/ossl-modules/mpc.so" | grep tss2 && {
     echo "mpc.so links libtss2"
     bad=1
