@@ -20,7 +20,7 @@ packages=(build-essential cmake ninja-build pkg-config libssl-dev
     libfido2-dev libcbor-dev openssl
     openssh-client curl jq git procps ca-certificates python3 python3-openssl
     nginx-light apache2-bin haproxy stunnel4 ruby nodejs rauc squashfs-tools
-    gnutls-bin valgrind)
+    gnutls-bin valgrind libtss2-dev)
 
 [ "$(id -u)" = 0 ] || {
     echo "debian13.sh: must be root (debootstrap, chroot)" >&2
