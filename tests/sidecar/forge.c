@@ -85,32 +85,6 @@ static void log_intent(struct forge *f)
     memset(&got.growth.at[0], 0, sizeof(got.growth.at[0]));
 }
 
-/* A refusal is on record, with its reason, when it is answered. */
-static void refusal_is_on_record(struct forge *f, enum rc rc)
-{
-    OWNED_MEM char *json = NULL;
-    size_t len;
-    WIRE(audit) rows = { 0 };
-    uint64_t since = 0;
-    const struct wire_audit_row *last = NULL;
-    struct wire_audit_row found = { 0 };
-    do {
-        wire_audit_free(&rows);
-        free(TAKE(json));
-        assert_ok(node_audit_rows(f->s->node[2].node, since, &json, &len));
-        assert_ok(wire_audit_decode(&rows, json, len));
-        for (size_t i = 0; i < rows.rows.n; i++) {
-            last = &rows.rows.at[i];
-            since = last->seq;
-            if (strcmp(last->method, "POST /v1/frost/round2") == 0)
-                found = *last;
-        }
-    } while (rows.rows.n == WIRE_MAX_AUDIT);
-    assert_string_equal(found.result, rc_slug(rc));
-    assert_true(found.detail[0] != '\0');
-    assert_string_equal(found.actor, "mpc://dev/sidecar/node1");
-}
-
 static enum rc sent(struct forge *f)
 {
     OWNED_MEM char *json = NULL;
@@ -139,9 +113,10 @@ static enum rc sent(struct forge *f)
 enum rc forge_send(struct forge *f)
 {
     char why[960];
+    uint64_t before = sim_record_head(f->s, 2);
     enum rc rc = sent(f);
     snprintf(why, sizeof(why), "%s", rc == RC_OK ? "" : rc_text());
-    refusal_is_on_record(f, rc);
+    sim_on_record(f->s, 2, 1, before, rc);
     return rc == RC_OK ? rc : rc_raise(rc, "%s", why);
 }
 

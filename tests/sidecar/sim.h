@@ -200,6 +200,11 @@ void sim_log_back(struct sim *s, struct sim_log *whole);
 /* Round two was answered: is anything in it that must not be? */
 void sim_watch(struct sim *s, uint16_t signer, const uint8_t *request,
                size_t request_len, const char *reply, size_t reply_len);
+/* The newest row of its audit; and: what round two was answered since is on
+ * record, by this lead, with its reason. */
+uint64_t sim_record_head(struct sim *s, unsigned id);
+void sim_on_record(struct sim *s, unsigned id, unsigned lead, uint64_t since,
+                   enum rc rc);
 /* Answered once each; signatures verify and their intents are logged. */
 void sim_check(struct sim *s);
 /*

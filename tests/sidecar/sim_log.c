@@ -360,3 +360,38 @@ void sim_check(struct sim *s)
         (void)sim_signature(s, i, &out);
     }
 }
+
+/* ---- the record ------------------------------------------------------------------- */
+
+uint64_t sim_record_head(struct sim *s, unsigned id)
+{
+    uint64_t seq;
+    uint8_t hash[32];
+    OWNED_MEM char *json = NULL;
+    size_t len;
+    /* what was only noted becomes part of it */
+    assert_ok(node_audit_rows(s->node[id].node, UINT32_MAX, &json, &len));
+    store_audit_head(s->node[id].store, &seq, hash);
+    return seq;
+}
+
+void sim_on_record(struct sim *s, unsigned id, unsigned lead, uint64_t since,
+                   enum rc rc)
+{
+    OWNED_MEM char *json = NULL;
+    size_t len;
+    char actor[64];
+    WIRE(audit) in = { 0 };
+    const struct wire_audit_row *found = NULL;
+    assert_ok(node_audit_rows(s->node[id].node, since, &json, &len));
+    assert_ok(wire_audit_decode(&in, json, len));
+    for (size_t i = 0; i < in.rows.n; i++)
+        if (strcmp(in.rows.at[i].method, "POST /v1/frost/round2") == 0)
+            found = &in.rows.at[i];
+    snprintf(actor, sizeof(actor), "mpc://dev/sidecar/node%u", lead);
+    if (!found || strcmp(found->result, rc_slug(rc)) != 0 ||
+        strcmp(found->actor, actor) != 0 || !found->detail[0])
+        sim_fail(s, "node%u's audit: %s by %s (%s), want %s by %s", id,
+                 found ? found->result : "no row", found ? found->actor : "",
+                 found ? found->detail : "", rc_slug(rc), actor);
+}
