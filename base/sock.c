@@ -150,6 +150,21 @@ enum rc sock_tcp_listen(int *out, uint16_t *port, const char *addr)
     return RC_OK;
 }
 
+bool sock_is_loopback(int fd)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } a = { .any.sa_family = AF_UNSPEC };
+    socklen_t len = sizeof(a);
+    if (getsockname(fd, &a.any, &len) != 0)
+        return false;
+    if (a.any.sa_family == AF_INET)
+        return ntohl(a.v4.sin_addr.s_addr) >> 24 == 127;
+    return a.any.sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&a.v6.sin6_addr);
+}
+
 enum rc sock_peer(struct sock_peer *out, int fd)
 {
     struct ucred cred;

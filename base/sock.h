@@ -3,6 +3,7 @@
 #ifndef BASE_SOCK_H
 #define BASE_SOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -21,6 +22,8 @@ MUST_CHECK enum rc sock_unix_connect(int *fd, const char *path);
 
 /* addr is "127.0.0.1:0", "[::1]:8443"; *port (may be NULL) what was bound. */
 MUST_CHECK enum rc sock_tcp_listen(int *fd, uint16_t *port, const char *addr);
+/* Only this machine can reach what listens there. */
+bool sock_is_loopback(int fd);
 
 struct sock_peer {
     pid_t pid;

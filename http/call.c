@@ -6,8 +6,11 @@
  */
 #include "http/inner.h"
 
+#include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/enc.h"
 
@@ -297,6 +300,28 @@ enum rc http_call_peer(struct sock_peer *out, const struct http_call *c)
     if (!c->conn->peer_known)
         return rc_raise(RC_AUTH, "not a Unix socket: the caller is unknown");
     *out = c->conn->peer;
+    return RC_OK;
+}
+
+enum rc http_call_address(uint8_t out[16], const struct http_call *c)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } a = { .any.sa_family = AF_UNSPEC };
+    socklen_t len = sizeof(a);
+    static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+    if (getpeername(c->conn->fd, &a.any, &len) != 0)
+        return rc_raise(RC_IO, "the caller's address: %s", strerror(errno));
+    if (a.any.sa_family == AF_INET6) {
+        memcpy(out, &a.v6.sin6_addr, 16);
+        return RC_OK;
+    }
+    if (a.any.sa_family != AF_INET)
+        return rc_raise(RC_AUTH, "not a TCP caller: no address");
+    memcpy(out, mapped, 12);
+    memcpy(out + 12, &a.v4.sin_addr, 4);
     return RC_OK;
 }
 

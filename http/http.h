@@ -77,6 +77,7 @@ struct http_guard {
 enum http_listen_kind {
     HTTP_ON_UNIX, /* routes with HTTP_PUBLIC and HTTP_LOCAL */
     HTTP_ON_TCP,  /* routes with HTTP_PUBLIC only */
+    HTTP_ON_TLS,  /* the same over TLS; nobody is asked for a certificate */
     HTTP_ON_PEER, /* mutual TLS: HTTP_PUBLIC, HTTP_CERT, HTTP_PEER */
 };
 
@@ -85,7 +86,7 @@ struct http_server_config {
     int listen_fd;                   /* taken over; from sock_*_listen() */
     const struct http_route *routes; /* ends with method NULL */
     void *ctx;                       /* handed to handlers */
-    struct http_tls_files tls;       /* HTTP_ON_PEER */
+    struct http_tls_files tls;       /* HTTP_ON_PEER; _TLS: no ca */
     struct http_guard guard;         /* HTTP_ON_PEER */
     /*
      * 0: external, driven by http_loop_run() in the caller's thread.
@@ -115,7 +116,13 @@ const uint8_t *http_call_body(const struct http_call *c, size_t *len);
 /* RC_AUTH when the call did not come by a Unix socket. */
 MUST_CHECK enum rc http_call_peer(struct sock_peer *out,
                                   const struct http_call *c);
-/* NULL on a connection without TLS; borrowed for the call. */
+/*
+ * Where a TCP caller calls from, to count by; IPv4 as ::ffff:a.b.c.d. RC_AUTH
+ * on a Unix socket.
+ */
+MUST_CHECK enum rc http_call_address(uint8_t out[16],
+                                     const struct http_call *c);
+/* NULL on a connection without mutual TLS; borrowed for the call. */
 const struct http_tls *http_call_tls(const struct http_call *c);
 
 /*

@@ -138,7 +138,7 @@ struct http_tls_pem {
     size_t key_len;
 };
 enum rc http_tls_server_load(struct http_tls_pem *out, uint8_t spki[32],
-                             const struct http_tls_files *files);
+                             const struct http_tls_files *files, bool mutual);
 void http_tls_pem_wipe(struct http_tls_pem *pem);
 /* Before the handshake: demand a certificate and judge it in there. */
 void http_tls_server_demand(struct http_conn *c, struct MHD_Connection *mhd);

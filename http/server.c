@@ -40,10 +40,16 @@ static void put(struct options *o, enum MHD_OPTION name, intptr_t value,
 static void put_tls(struct options *o, struct http_tls_pem *pem)
 {
     static char priorities[] = PRIORITIES;
-    put(o, MHD_OPTION_HTTPS_MEM_TRUST, 0, pem->ca);
+    if (pem->ca)
+        put(o, MHD_OPTION_HTTPS_MEM_TRUST, 0, pem->ca);
     put(o, MHD_OPTION_HTTPS_MEM_CERT, 0, pem->cert);
     put(o, MHD_OPTION_HTTPS_MEM_KEY, 0, pem->key);
     put(o, MHD_OPTION_HTTPS_PRIORITIES, 0, priorities);
+}
+
+static bool has_tls(const struct http_server_config *config)
+{
+    return config->kind == HTTP_ON_PEER || config->kind == HTTP_ON_TLS;
 }
 
 static unsigned flags_of(const struct http_server_config *config)
@@ -51,7 +57,7 @@ static unsigned flags_of(const struct http_server_config *config)
     unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME;
     if (config->threads > 0)
         flags |= MHD_USE_INTERNAL_POLLING_THREAD;
-    if (config->kind == HTTP_ON_PEER)
+    if (has_tls(config))
         flags |= MHD_USE_TLS;
     return flags;
 }
@@ -99,7 +105,7 @@ static enum rc start_daemon(struct http_server *s, struct http_tls_pem *pem)
         put(&o, MHD_OPTION_PER_IP_CONNECTION_LIMIT, MAX_CONNS_A_IP, NULL);
     if (config->threads > 1)
         put(&o, MHD_OPTION_THREAD_POOL_SIZE, config->threads, NULL);
-    if (config->kind == HTTP_ON_PEER)
+    if (has_tls(config))
         put_tls(&o, pem);
     put(&o, MHD_OPTION_END, 0, NULL);
     s->fd_given = true; /* microhttpd's now, whatever comes of it */
@@ -176,8 +182,9 @@ static enum rc server_run(struct http_server *s)
 {
     struct http_tls_pem pem = { 0 };
     enum rc rc = RC_OK;
-    if (s->config.kind == HTTP_ON_PEER)
-        rc = http_tls_server_load(&pem, s->own_spki, &s->config.tls);
+    if (has_tls(&s->config))
+        rc = http_tls_server_load(&pem, s->own_spki, &s->config.tls,
+                                  s->config.kind == HTTP_ON_PEER);
     if (rc == RC_OK)
         rc = start_daemon(s, &pem);
     http_tls_pem_wipe(&pem);

@@ -144,19 +144,20 @@ static enum rc read_pem(char **out, size_t *len, const char *path)
 {
     uint8_t *text = NULL;
     if (!path)
-        return rc_raise(RC_ARG, "the peer listener needs TLS files: ca, cert "
-                                "and key");
+        return rc_raise(RC_ARG, "a TLS listener needs its files: cert and key, "
+                                "and ca where peers call");
     TRY(file_read(&text, len, path, HTTP_PEM_MAX));
     *out = (char *)text;
     return RC_OK;
 }
 
 enum rc http_tls_server_load(struct http_tls_pem *out, uint8_t spki[32],
-                             const struct http_tls_files *files)
+                             const struct http_tls_files *files, bool mutual)
 {
     size_t len;
     /* the caller wipes *out whatever comes of this */
-    TRY(read_pem(&out->ca, &len, files->ca));
+    if (mutual)
+        TRY(read_pem(&out->ca, &len, files->ca));
     TRY(read_pem(&out->cert, &len, files->cert));
     TRY(read_pem(&out->key, &out->key_len, files->key));
     return check_pem(spki, out, files);

@@ -195,6 +195,10 @@ static void sockets_keep_deadlines_and_know_their_peer(void **state)
     uint16_t port = 0;
     assert_ok(sock_tcp_listen(&l, &port, "127.0.0.1:0"));
     assert_true(port != 0);
+    assert_true(sock_is_loopback(l));
+    close(l);
+    assert_ok(sock_tcp_listen(&l, &port, "0.0.0.0:0"));
+    assert_false(sock_is_loopback(l));
     close(l);
     assert_rc(sock_tcp_listen(&l, &port, "nonsense"), RC_ARG);
     assert_rc(sock_tcp_listen(&l, &port, "example.org:1"), RC_ARG);

@@ -182,6 +182,32 @@ static void client_without_certificate_never_reaches_a_handler(void **state)
     assert_int_equal(atomic_load(&w->n_calls), 1);
 }
 
+/* A page for browsers: TLS, nobody asked for a certificate, public rows. */
+static void plain_tls_serves_public_rows_to_anybody(void **state)
+{
+    struct world *w = *state;
+    bool shook;
+    http_server_stop(w->server);
+    w->server = NULL;
+    struct http_server_config config = {
+        .kind = HTTP_ON_TLS,
+        .listen_fd = home_listen(w->url, "https"),
+        .routes = routes,
+        .ctx = w,
+        .tls = { .cert = w->server_id.cert, .key = w->server_id.key },
+        .threads = 1,
+    };
+    assert_ok(http_server_start(&w->server, &config));
+    /* on_tls() finds no mutual TLS and refuses: it was reached */
+    assert_false(raw_visit(w, NULL, TLS1_3_VERSION, &shook));
+    assert_true(shook);
+    assert_int_equal(atomic_load(&w->n_calls), 1);
+    struct http_answer a = { 0 };
+    assert_rc(ask_as(w, &w->client_id, SERVER_URI, "GET", "/cert", 0, &a),
+              RC_UNKNOWN);
+    assert_int_equal(atomic_load(&w->n_calls), 1);
+}
+
 static void tls12_client_is_refused(void **state)
 {
     struct world *w = *state;
@@ -405,6 +431,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_WORLD(client_of_the_deployment_is_served),
         IN_WORLD(client_without_certificate_never_reaches_a_handler),
+        IN_WORLD(plain_tls_serves_public_rows_to_anybody),
         IN_WORLD(tls12_client_is_refused),
         IN_WORLD(client_of_a_rogue_ca_never_reaches_a_handler),
         IN_WORLD(certificate_without_uri_is_refused),
