@@ -32,6 +32,7 @@ struct dev {
     uint16_t ca_port;
     uint16_t log_port;    /* attested */
     uint16_t public_port; /* log reads */
+    uint16_t page_port;   /* node1's approval page */
     int lock;             /* held on DIR/lock; -1 */
 };
 

@@ -123,6 +123,10 @@ static enum rc sidecar(struct lines *l, const struct dev *d,
     line(l, "peers = %s", peers);
     line(l, "log_url = https://127.0.0.1:%u", d->log_port);
     line(l, "ca_url = https://127.0.0.1:%u", d->ca_port);
+    if (w->id == 1 && d->page_port) {
+        line(l, "page_listen = 127.0.0.1:%u", d->page_port);
+        line(l, "page_origin = http://localhost:%u", d->page_port);
+    }
     return RC_OK;
 }
 
@@ -264,8 +268,8 @@ enum rc dev_env(const struct dev *d)
     TRY(say_export("MPC_LOG_URL", text));
     TRY(say_export("MPC_LOG_VKEY",
                    p->has_log ? tlog_vkey_text(text, &p->log) : ""));
-    /* sidecars serve no approval page yet: set, so that scripts can ask */
-    TRY(say_export("MPC_APPROVE_URL", ""));
+    snprintf(text, sizeof(text), "http://localhost:%u", d->page_port);
+    TRY(say_export("MPC_APPROVE_URL", d->page_port ? text : ""));
     hashes_of(text, sizeof(text), p);
     return say_export("TEE_POLICY_HASH", text);
 }

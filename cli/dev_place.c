@@ -146,14 +146,14 @@ static enum rc listen_somewhere(int *fd, uint16_t *port)
  */
 static enum rc choose_ports(struct dev *d)
 {
-    uint16_t *port[DEV_MAX_NODES + 3] = { &d->ca_port, &d->log_port,
-                                          &d->public_port };
-    int fd[DEV_MAX_NODES + 3];
+    uint16_t *port[DEV_MAX_NODES + 4] = { &d->ca_port, &d->log_port,
+                                          &d->public_port, &d->page_port };
+    int fd[DEV_MAX_NODES + 4];
     unsigned n = 0;
     enum rc rc = RC_OK;
     for (unsigned i = 0; i < d->n; i++)
-        port[3 + i] = &d->node_port[i];
-    while (rc == RC_OK && n < d->n + 3) {
+        port[4 + i] = &d->node_port[i];
+    while (rc == RC_OK && n < d->n + 4) {
         rc = listen_somewhere(&fd[n], port[n]);
         n += rc == RC_OK;
     }
@@ -215,10 +215,10 @@ enum rc dev_keep(const struct dev *d)
     for (unsigned i = 0; i < d->n; i++)
         json_array_append_new(ports, json_integer(d->node_port[i]));
     OWNED(json_t) *o = json_pack(
-            "{s:i, s:i, s:i, s:s, s:O, s:i, s:i, s:i}", "v", 1, "nodes",
+            "{s:i, s:i, s:i, s:s, s:O, s:i, s:i, s:i, s:i}", "v", 1, "nodes",
             (int)d->n, "threshold", (int)d->t, "run", d->run, "node_ports",
             ports, "ca_port", (int)d->ca_port, "log_port", (int)d->log_port,
-            "public_port", (int)d->public_port);
+            "public_port", (int)d->public_port, "page_port", (int)d->page_port);
     OWNED_MEM char *text = o ? json_dumps(o, JSON_INDENT(1)) : NULL;
     if (!text)
         return rc_raise(RC_NOMEM, "dev.json: out of memory");
@@ -238,16 +238,17 @@ static enum rc read_kept(struct dev *d)
     char path[DEV_PATH];
     OWNED_MEM uint8_t *text = NULL;
     size_t len;
-    int n = 0, t = 0, ca = 0, log = 0, public = 0;
+    int n = 0, t = 0, ca = 0, log = 0, public = 0, page = 0;
     const char *run = NULL;
     json_t *ports = NULL;
     TRY(dev_path(path, d, "dev.json", NULL));
     TRY(file_read(&text, &len, path, FILE_MAX));
     OWNED(json_t) *o = json_loadb((const char *)text, len, 0, NULL);
-    if (!o || json_unpack(o, "{s:i, s:i, s:s, s:o, s:i, s:i, s:i}", "nodes", &n,
-                          "threshold", &t, "run", &run, "node_ports", &ports,
-                          "ca_port", &ca, "log_port", &log, "public_port",
-                          &public) != 0)
+    if (!o ||
+        json_unpack(o, "{s:i, s:i, s:s, s:o, s:i, s:i, s:i, s?i}", "nodes", &n,
+                    "threshold", &t, "run", &run, "node_ports", &ports,
+                    "ca_port", &ca, "log_port", &log, "public_port", &public,
+                    "page_port", &page) != 0)
         return damaged(path);
     if (n < 2 || n > DEV_MAX_NODES || t < 2 || t > n ||
         json_array_size(ports) != (size_t)n || strlen(run) >= sizeof(d->run))
@@ -257,6 +258,7 @@ static enum rc read_kept(struct dev *d)
     d->ca_port = (uint16_t)ca;
     d->log_port = (uint16_t)log;
     d->public_port = (uint16_t) public;
+    d->page_port = (uint16_t)page; /* 0: made before there were pages */
     snprintf(d->run, sizeof(d->run), "%s", run);
     for (int i = 0; i < n; i++)
         d->node_port[i] = (uint16_t)json_integer_value(

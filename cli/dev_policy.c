@@ -280,6 +280,7 @@ enum rc dev_genesis(const struct dev *d)
     static const char zeros[] = "0000000000000000000000000000000000000000000000"
                                 "000000000000000000";
     char path[DEV_PATH];
+    char page[32];
     OWNED(json_t) *people = json_array();
     OWNED(json_t) *measurements = json_object();
     OWNED(json_t) *list = json_array();
@@ -289,14 +290,16 @@ enum rc dev_genesis(const struct dev *d)
     TRY(measurements_json(measurements, d));
     for (size_t i = 0; i < N_PROFILES; i++)
         json_array_append_new(list, profile_json(&profiles[i], d));
+    snprintf(page, sizeof(page), "http://localhost:%u", d->page_port);
     OWNED(json_t) *doc = json_pack(
             "{s:i, s:s, s:i, s:s, s:O, s:{s:i}, s:O, s:o, s:{s:s, s:s}, s:n, "
-            "s:O}",
+            "s:O, s:[s]}",
             "v", 1, "cluster", DEV_CLUSTER, "version", 1, "prev", zeros,
             "persons", people, "steward_rule", "steward", 2, "measurements",
             measurements, "nodes", nodes_json(d), "services", "ca",
             "mpc://" DEV_CLUSTER "/ca/ca", "log",
-            "mpc://" DEV_CLUSTER "/log/log", "log", "profiles", list);
+            "mpc://" DEV_CLUSTER "/log/log", "log", "profiles", list,
+            "page_origins", page);
     TRY(dump(&text, &len, doc));
     TRY(dev_path(path, d, "genesis.json", NULL));
     return file_write(path, text, len, 0644);

@@ -12,6 +12,7 @@
 #include "attest/attest.h"
 #include "daemon/daemon.h"
 #include "http/http.h"
+#include "page/page.h"
 #include "sidecar/authoriser.h"
 #include "sidecar/callers.h"
 #include "sidecar/sidecar.h"
@@ -53,7 +54,11 @@ struct sidecar {
     struct http_loop *loop;
     struct reach reach[POLICY_MAX_NODES + 3];
     unsigned n_reach;
-    pthread_mutex_t lock; /* outgoing and heard */
+    struct page *page;         /* NULL: no page_listen */
+    struct http_server *pages; /* its listener */
+    struct asked *asked, **asked_end;
+    unsigned n_asked;
+    pthread_mutex_t lock; /* outgoing, heard and asked */
     struct outgoing *first, *last;
     struct heard *heard;
     char own_hash[65]; /* hex, for MPC-Policy-Want */
@@ -72,6 +77,15 @@ void peers_heard(struct sidecar *sc, uint32_t from,
 /* Loop thread: starts what was queued, tells what was heard. */
 void peers_pump(struct sidecar *sc);
 void peers_close(struct sidecar *sc);
+
+/* pages.c */
+/* page_rp_id, else the host of page_origin, else localhost. */
+MUST_CHECK enum rc pages_rp_id(char out[POLICY_RP_ID_MAX],
+                               const struct sidecar *sc);
+MUST_CHECK enum rc pages_open(struct sidecar *sc);
+/* Loop thread: hands on what browsers asked. */
+void pages_pump(struct sidecar *sc);
+void pages_close(struct sidecar *sc);
 
 /* routes.c */
 extern const struct http_route sidecar_local_routes[];

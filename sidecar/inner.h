@@ -193,6 +193,8 @@ struct node {
     char deployment[POLICY_NAME_MAX];
     int required_engineers;
     int required_stewards;
+    char page_origin[POLICY_ORIGIN_MAX];
+    char rp_id[POLICY_RP_ID_MAX];
     struct vault_keys keys;
     /* shared, under lock */
     struct policy_chain *chain;
@@ -553,5 +555,17 @@ void ask_keys(struct node *n, uint64_t call);
 void ask_cert(struct node *n, uint64_t call, const char *name);
 void ask_bundle(struct node *n, uint64_t call, const char *hex);
 void ask_status(struct node *n, uint64_t call);
+
+/* approvers.c */
+void approvers_on_get(struct node *n, uint64_t call, const char *hex);
+
+/* enrol.c */
+void enrol_on_invite(struct node *n, uint64_t call, const uint8_t *body,
+                     size_t len);
+/* hex: of the invite id */
+void enrol_on_look(struct node *n, uint64_t call, const char *hex);
+void enrol_on_enrol(struct node *n, uint64_t call, const uint8_t *body,
+                    size_t len);
+void enrol_on_list(struct node *n, uint64_t call);
 
 #endif

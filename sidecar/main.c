@@ -34,6 +34,11 @@ static const struct conf_option options[] = {
     { "peers", NULL, NULL, "ID=URL of the other nodes, comma separated" },
     { "log_url", NULL, NULL, "attested port of mpc-log" },
     { "ca_url", NULL, NULL, "attested port of mpc-ca" },
+    { "page_listen", NULL, NULL, "ADDRESS:PORT of the approval page; off" },
+    { "page_origin", NULL, NULL, "as browsers see it: https://NAME[:PORT]" },
+    { "page_rp_id", NULL, NULL, "domain that passkeys are made for" },
+    { "page_tls_cert", NULL, NULL, "its certificate, PEM; https" },
+    { "page_tls_key", NULL, NULL, "its key, PEM" },
     { "REQUIRED_ENGINEERS", "REQUIRED_ENGINEERS", "-1",
       "raises what profiles ask; never lowers" },
     { "REQUIRED_STEWARDS", "REQUIRED_STEWARDS", "-1", "the same" },
@@ -221,6 +226,8 @@ static enum rc open_node(struct sidecar *sc)
     };
     int64_t engineers;
     int64_t stewards;
+    char rp_id[POLICY_RP_ID_MAX];
+    TRY(pages_rp_id(rp_id, sc));
     TRY(conf_int(&engineers, sc->d.conf, "REQUIRED_ENGINEERS", -1, 64));
     TRY(conf_int(&stewards, sc->d.conf, "REQUIRED_STEWARDS", -1, 64));
     struct node_config c = { .id = sc->id,
@@ -230,7 +237,9 @@ static enum rc open_node(struct sidecar *sc)
                              .required_engineers = (int)engineers,
                              .required_stewards = (int)stewards,
                              .audit_keep_s = keep_days * 86400,
-                             .simulated = sc->d.guest_simulated };
+                             .simulated = sc->d.guest_simulated,
+                             .page_origin = conf_get(sc->d.conf, "page_origin"),
+                             .rp_id = rp_id };
     memcpy(c.genesis_sha256, sc->d.genesis_sha256, 32);
     return node_new(&sc->node, &c, &w);
 }
@@ -328,6 +337,7 @@ static enum rc start(struct sidecar *sc)
     TRY(peers_open(sc));
     TRY(http_loop_new(&sc->loop, sc->client));
     TRY(open_local(sc));
+    TRY(pages_open(sc));
     TRY(daemon_listen(&sc->d, sidecar_peer_routes, sc, PEER_THREADS));
     TRY(announce(sc));
     return daemon_ready(&sc->d);
@@ -371,6 +381,7 @@ static enum rc serve(struct sidecar *sc)
         int64_t left = next_tick - clock_mono_ms();
         TRY(http_loop_run(sc->loop, left > 0 ? (int)left : 0));
         peers_pump(sc);
+        pages_pump(sc);
         node_settle(sc->node);
     }
     return RC_OK;
@@ -379,6 +390,7 @@ static enum rc serve(struct sidecar *sc)
 static void stop(struct sidecar *sc)
 {
     http_server_stop(sc->local);
+    pages_close(sc);
     http_server_stop(TAKE(sc->d.peers));
     peers_close(sc);
     http_loop_free(sc->loop);

@@ -339,6 +339,10 @@ enum rc node_new(struct node **out, const struct node_config *c,
     n->required_stewards = c->required_stewards;
     n->audit_keep_s = c->audit_keep_s;
     n->simulated = c->simulated;
+    snprintf(n->page_origin, sizeof(n->page_origin), "%s",
+             c->page_origin ? c->page_origin : "");
+    snprintf(n->rp_id, sizeof(n->rp_id), "%s",
+             c->rp_id ? c->rp_id : "localhost");
     enum rc rc = policy_chain_new(&n->chain, c->genesis, c->genesis_len,
                                   c->genesis_sha256);
     if (rc == RC_OK)
@@ -434,6 +438,8 @@ static const struct local_get local_gets[] = {
     { "/v1/session/", session_on_get }, /* ID, ID/state */
     { "/v1/bundle/", ask_bundle },
     { "/v1/policy/proposal/", govern_on_get_proposal },
+    { "/v1/approvers/", approvers_on_get },
+    { "/v1/invite/", enrol_on_look },
 };
 
 static void on_get(struct node *n, uint64_t call, const char *path)
@@ -446,6 +452,8 @@ static void on_get(struct node *n, uint64_t call, const char *path)
         govern_on_policies(n, call);
     else if (strcmp(path, "/v1/fork") == 0)
         gossip_on_fork(n, call);
+    else if (strcmp(path, "/v1/enrolments") == 0)
+        enrol_on_list(n, call);
     else if (strcmp(path, "/v1/sessions") == 0)
         session_on_list(n, call);
     else {
@@ -479,6 +487,10 @@ void node_on_local_as(struct node *n, uint64_t call,
         govern_on_policy(n, call, body, len);
     else if (strcmp(path, "/v1/policy/proposal") == 0)
         govern_on_proposal(n, call, body, len);
+    else if (strcmp(path, "/v1/invite") == 0)
+        enrol_on_invite(n, call, body, len);
+    else if (strcmp(path, "/v1/enrol") == 0)
+        enrol_on_enrol(n, call, body, len);
     else
         node_answer(n, call, rc_raise(RC_UNKNOWN, "no such path"), NULL, 0);
 }

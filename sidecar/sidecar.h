@@ -223,6 +223,30 @@ void store_audit_watch(struct store *s,
                        void (*fn)(void *ctx, const struct wire_audit_row *row),
                        void *ctx);
 
+/* Invites (store_enrol.c): used once, by the hash of their code. */
+struct store_invite {
+    uint8_t id[32]; /* policy_invite_id() */
+    char person[POLICY_NAME_MAX];
+    char role[POLICY_NAME_MAX];
+    int64_t expires;
+    bool spare;   /* for a second credential */
+    int64_t used; /* when; 0: not yet */
+};
+MUST_CHECK enum rc store_invite_add(struct store *s,
+                                    const struct store_invite *in, int64_t now);
+/* RC_UNKNOWN when there is none. */
+MUST_CHECK enum rc store_invite_get(struct store_invite *out, struct store *s,
+                                    const uint8_t id[32]);
+/*
+ * It became this credential (a row of a policy, JSON), and the spare invite
+ * (NULL: none) is added: in one step. RC_CONFLICT when it was used before.
+ */
+MUST_CHECK enum rc store_invite_use(struct store *s, const uint8_t id[32],
+                                    int64_t now, const char *json, size_t len,
+                                    const struct store_invite *spare);
+/* Rows: "person role", when, invite id, credential; newest first, <= 256. */
+MUST_CHECK enum rc store_enrolments(struct store *s, store_row *row, void *ctx);
+
 /* ---- the world a node lives in ------------------------------------------- */
 
 #define WORLD_LOG        0xFFFF0001u
@@ -291,6 +315,8 @@ struct node_config {
     int required_stewards;
     int64_t audit_keep_s; /* 0: for ever */
     bool simulated;       /* the authoriser is told */
+    const char *page_origin; /* of our approval page; NULL: none */
+    const char *rp_id;       /* what passkeys are made for; NULL: localhost */
 };
 
 /* Opens the vault's keys, reads state back, activates shares. */

@@ -51,7 +51,11 @@ static const char schema[] =
         " at INTEGER NOT NULL, actor TEXT NOT NULL, method TEXT NOT NULL,"
         " attestation TEXT NOT NULL, session TEXT NOT NULL,"
         " result TEXT NOT NULL, detail TEXT NOT NULL, prev BLOB NOT NULL,"
-        " hash BLOB NOT NULL);";
+        " hash BLOB NOT NULL);"
+        "CREATE TABLE IF NOT EXISTS invite(id BLOB PRIMARY KEY,"
+        " person TEXT NOT NULL, role TEXT NOT NULL, expires INTEGER NOT NULL,"
+        " spare INTEGER NOT NULL, used INTEGER NOT NULL, credential BLOB)"
+        " WITHOUT ROWID;";
 
 /* ---- statements ------------------------------------------------------------------ */
 

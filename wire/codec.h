@@ -163,7 +163,8 @@ struct wire_any_list {
     X(epoch_vote) X(ack) \
     X(append) X(appended) X(head) X(fork) X(vkey) \
     X(issue) X(chain) X(bundle) \
-    X(decided) X(session_put) X(session_held) X(session_state) X(sessions)
+    X(decided) X(session_put) X(session_held) X(session_state) X(sessions) \
+    X(invite) X(enrol)
 /* clang-format on */
 
 #define WIRE_DECLARE_TABLE(name)                                               \

@@ -592,4 +592,6 @@ struct wire_bundle {
 };
 WIRE_MESSAGE(bundle);
 
+#include "wire/enrol.h"
+
 #endif
