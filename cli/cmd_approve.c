@@ -18,6 +18,7 @@ struct options {
     const char *id;
     const char *file;
     bool yes;
+    bool browser;
     struct decide d;
 };
 
@@ -238,11 +239,16 @@ static enum rc run(int argc, char **argv, enum policy_decision decision,
           .brief = "-y",
           .flag = &o.yes,
           .help = "do not ask at the terminal" },
+        { .name = "--browser",
+          .flag = &o.browser,
+          .help = "by a passkey, on a page that this command serves" },
         { 0 },
     };
     bool done;
     TRY(cli_args(&done, rows, argc, argv));
-    return done ? RC_OK : decide(&o, did);
+    if (done)
+        return RC_OK;
+    return o.browser ? cli_page_approve(o.id) : decide(&o, did);
 }
 
 enum rc cmd_approve(int argc, char **argv)

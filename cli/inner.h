@@ -57,6 +57,9 @@ enum rc cmd_policy_diff(int argc, char **argv);
 enum rc cmd_policy_draft(int argc, char **argv);
 enum rc cmd_policy_propose(int argc, char **argv);
 enum rc cmd_policy_approve(int argc, char **argv);
+enum rc cmd_policy_invite(int argc, char **argv);
+enum rc cmd_policy_enrol(int argc, char **argv);
+enum rc cmd_policy_enrolments(int argc, char **argv);
 enum rc cmd_sign(int argc, char **argv);
 enum rc cmd_verify(int argc, char **argv);
 enum rc cmd_openssl_doctor(int argc, char **argv);
@@ -228,6 +231,17 @@ MUST_CHECK enum rc cli_ask_sign(struct wire_signed *out, const char *socket,
 
 /* MPC_SESSION where none is given; NULL for none at all. */
 const char *cli_session_or_env(const char *given);
+
+/* ---- the page on localhost (page_local.c) ------------------------------- */
+/*
+ * Serves the approval page to this machine and opens a browser at `path`;
+ * returns when the sidecar took a POST to `wanted` ("/v1/approval"), with its
+ * reply, or RC_EXPIRED at until_s.
+ */
+MUST_CHECK enum rc cli_page_local(json_t **out, const char *path,
+                                  const char *wanted, int64_t until_s);
+/* The page of session id (64 hex digits), until one decision is in. */
+MUST_CHECK enum rc cli_page_approve(const char *id);
 
 /* ---- certificates (chain.c) --------------------------------------------- */
 
