@@ -36,6 +36,21 @@ head -c 600000 /dev/zero | tr '\0' ' ' >"$tmp/large"
 same "$(code -H "$json" --data-binary "@$tmp/large" \
     "$MPC_APPROVE_URL/v1/session")" 413 "a session over the row's limit"
 
+# ---- an SSH key by invite, from the terminal ----------------------------------
+
+invite=$("$mpcsign" policy invite erin --role steward 2>/dev/null)
+same "${invite%%#*}" "$MPC_APPROVE_URL/enrol" "address of an invite"
+ssh-keygen -q -t ed25519 -N '' -f "$tmp/erin" -C ''
+must "$mpcsign" policy enrol --invite "$invite" --ssh-key "$tmp/erin"
+refuse 'used already' "$mpcsign" policy enrol --invite "$invite" \
+    --ssh-key "$tmp/erin"
+refuse 'want one of' "$mpcsign" policy enrol --invite "$invite"
+refuse 'not known here' "$mpcsign" policy enrol --ssh-key "$tmp/erin" \
+    --invite 00000000000000000000000000000000
+same "$("$mpcsign" policy enrolments -o json |
+    jq -r '.enrolments[0] | "\(.person) \(.kind) \(.in_policy)"')" \
+    "erin sshsig false" enrolment
+
 # ---- where it may listen --------------------------------------------------------
 
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("", 0))
