@@ -313,8 +313,8 @@ struct node_config {
     uint8_t genesis_sha256[32]; /* pinned */
     int required_engineers;     /* environment; raises, never lowers; -1 */
     int required_stewards;
-    int64_t audit_keep_s; /* 0: for ever */
-    bool simulated;       /* the authoriser is told */
+    int64_t audit_keep_s;    /* 0: for ever */
+    bool simulated;          /* the authoriser is told */
     const char *page_origin; /* of our approval page; NULL: none */
     const char *rp_id;       /* what passkeys are made for; NULL: localhost */
 };
