@@ -44,6 +44,8 @@ static const struct rc_row rows[RC__COUNT] = {
     [RC_NODES]          = { "not_enough_nodes", 8, 503 },
     [RC_CHEATER]        = { "node_misbehaved", 9, 502 },
     [RC_STORE]          = { "storage", 11, 500 },
+    [RC_UNBOUND]        = { "evidence_unknown", 7, 409 },
+    [RC_BUSY]           = { "busy", 8, 429 },
 };
 /* clang-format on */
 

@@ -47,6 +47,8 @@ enum rc {
     RC_NODES,       /* fewer than t nodes answer */
     RC_CHEATER,     /* a named node misbehaved */
     RC_STORE,       /* sealing or durable state failed */
+    RC_UNBOUND,     /* that evidence is not known here: attest anew */
+    RC_BUSY,        /* asked too often: later */
     RC__COUNT
 };
 

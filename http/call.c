@@ -96,6 +96,14 @@ static enum rc check_length(struct http_call *c)
                                           c->path, c->row->max_body));
 }
 
+enum rc http_call_still(struct http_call *c)
+{
+    const struct http_guard *g = &c->server->config.guard;
+    enum rc rc = c->let_in && g->still ? g->still(c, g->ctx) : RC_OK;
+    c->let_in &= rc == RC_OK; /* said once */
+    return rc;
+}
+
 static enum rc check_guard(struct http_call *c)
 {
     const struct http_guard *g = &c->server->config.guard;
@@ -103,6 +111,7 @@ static enum rc check_guard(struct http_call *c)
         return RC_OK;
     enum rc rc = g->check ? g->check(c, g->ctx)
                           : rc_raise(RC_ATTEST, "no attestation here");
+    c->let_in = rc == RC_OK;
     return rc == RC_OK ? RC_OK : http_reply_problem(c, rc);
 }
 
@@ -208,7 +217,9 @@ static enum rc run_handler(struct http_call *c)
 {
     if (!enter(c))
         return http_reply_problem(c, rc_raise(RC_UNREACHABLE, "stopping"));
-    enum rc rc = c->row->handler(c, c->server->config.ctx);
+    enum rc rc = http_call_still(c);
+    if (rc == RC_OK)
+        rc = c->row->handler(c, c->server->config.ctx);
     if (rc != RC_OK && !published(c))
         return http_reply_problem(c, rc);
     return RC_OK;

@@ -205,6 +205,8 @@ int http_client_timeout(const struct http_client *c, int max_ms)
             wait = sooner(wait, r->deadline_ms, now);
         if (p->queue.head && p->again_ms)
             wait = sooner(wait, p->again_ms, now);
+        if (p->renew_ms && !p->renewal)
+            wait = sooner(wait, p->renew_ms, now);
     }
     return wait;
 }

@@ -64,11 +64,15 @@ struct http_route {
 
 /*
  * Asked for every call on the peer listener whose row says HTTP_PEER, before
- * its body is read; and for every reply on that listener, to add headers.
+ * its body is read; and for every reply on that listener, to add headers. Of a
+ * call that was let in, `still` is asked before its handler runs, when the body
+ * has taken its time, and before its answer goes out: not RC_OK, and that is
+ * the answer.
  */
 struct http_guard {
     enum rc (*check)(struct http_call *call, void *ctx);
-    void (*reply)(struct http_call *call, void *ctx); /* may be NULL */
+    void (*reply)(struct http_call *call, void *ctx);    /* may be NULL */
+    enum rc (*still)(struct http_call *call, void *ctx); /* may be NULL */
     /* frees what http_conn_set() stored, when the connection closes */
     void (*conn_free)(void *state);
     void *ctx;
@@ -188,11 +192,13 @@ typedef void http_done(const struct http_reply_view *reply, void *arg);
  * request retried, as often as the peer has lanes; so it is when a server
  * answers `attestation_required` (it has forgotten the binding, and done
  * nothing). `reply` judges each reply's MPC-Policy header (NULL: none, or
- * several) before done is called.
+ * several) before done is called; RC_ORDER there is as RC_ORDER of the gate.
  *
  * gate and reply are not asked for the guard's own http_lane_send() requests;
- * request_header is, and the peer's URI is checked for those too. gate runs
- * inside libcurl: it may raise, but send nothing. `closed` hands back a state
+ * request_header is, and the peer's URI is checked for those too. `seal` is
+ * asked for those, when they have a body: it may fill in, in place, what only
+ * the connection it goes out on can tell. gate and seal run inside libcurl:
+ * they may raise, but send nothing. `closed` hands back a state
  * that was set, whenever the binding ends: unbound, failed, or freed. A guard
  * sees https peers only; http and unix lanes are ready at once.
  */
@@ -200,6 +206,8 @@ struct http_client_guard {
     void (*opened)(struct http_lane *lane, void *ctx);
     enum rc (*gate)(struct http_lane *lane, const struct http_tls *tls,
                     void *ctx);
+    enum rc (*seal)(struct http_lane *lane, const struct http_tls *tls,
+                    void *body, size_t body_len, void *ctx); /* or NULL */
     enum rc (*reply)(struct http_lane *lane, const char *policy_header,
                      void *ctx);
     const char *(*request_header)(void *ctx); /* MPC-Policy value or NULL */
@@ -243,7 +251,10 @@ void *http_lane_state(struct http_lane *l);
 void http_lane_send(struct http_lane *l, const char *method, const char *path,
                     const void *body, size_t body_len, size_t max_reply,
                     int64_t deadline_ms, http_done *done, void *arg);
-/* The binding succeeded (RC_OK) or failed: queued requests go or fail. */
+/*
+ * The binding succeeded (RC_OK) or failed: queued requests go or fail. After
+ * RC_BUSY they wait, and the lane tries again a little later.
+ */
 void http_lane_ready(struct http_lane *l, enum rc rc);
 /* TLS facts of the lane's connection at its latest request; else NULL. */
 const struct http_tls *http_lane_tls(const struct http_lane *l);
@@ -252,6 +263,17 @@ const struct http_tls *http_lane_tls(const struct http_lane *l);
  * a request under way it takes effect when that is done.
  */
 void http_lane_unbind(struct http_lane *l);
+/*
+ * At that time (clock_mono_ms() scale; 0: never) the peer is bound anew in the
+ * background, on a lane beside the others, which go on meanwhile: `opened` is
+ * called for it, and it ends with http_lane_ready(). One at a time; what fails
+ * is tried again, later each time; a peer that was asked nothing since the
+ * last time is left alone, and so is one whose binding ended (until_ms): the
+ * next request binds it.
+ */
+void http_peer_renew_at(struct http_peer *p, int64_t at_ms, int64_t until_ms);
+/* It is that lane: it will carry no requests but the guard's. */
+bool http_lane_renews(const struct http_lane *l);
 
 /* -- one blocking request, for command-line tools and daemons' threads -- */
 struct http_answer {

@@ -57,6 +57,7 @@ struct http_call {
     size_t body_len;
     size_t body_cap;
     bool refused; /* by its headers: the body is dropped, then answered */
+    bool let_in;  /* the guard's check passed */
     bool ran;     /* the handler was called */
     bool busy;    /* counted in server->n_busy */
     bool slept;   /* was suspended: microhttpd calls again after resume */
@@ -111,6 +112,8 @@ enum MHD_Result http_call_access(void *server, struct MHD_Connection *mhd,
 void http_call_completed(void *server, struct MHD_Connection *mhd,
                          void **context, enum MHD_RequestTerminationCode how);
 void http_call_release(struct http_call *c);
+/* RC_OK unless the guard takes back that it let the call in. */
+MUST_CHECK enum rc http_call_still(struct http_call *c);
 
 /* reply.c */
 /* Hand the built reply to microhttpd, in its thread. */
@@ -186,6 +189,7 @@ struct http_lane {
     unsigned index;
     enum http_lane_state state;
     bool unbind_due; /* when the running request ends */
+    bool ended;      /* a renewing one: free it at the next pump */
     CURL *easy;
     struct curl_slist *connect_to;
     struct curl_slist *headers;
@@ -215,6 +219,12 @@ struct http_peer {
     struct http_queue queue;
     bool dirty;       /* pump before waiting */
     int64_t again_ms; /* pump at this time; 0: never */
+    /* binding anew in the background: renew.c */
+    struct http_lane *renewal; /* not in lanes; NULL: none runs */
+    int64_t renew_ms;          /* 0: never */
+    int64_t renew_until_ms;    /* too late after that */
+    unsigned renew_fails;      /* one after the other */
+    bool asked;                /* a request went out since the last one */
 };
 
 /* Certificate, key and CA, parsed once. */
@@ -265,7 +275,16 @@ void http_peer_pump(struct http_peer *p);
 void http_peer_expire(struct http_peer *p, int64_t now_ms);
 bool http_peer_guarded(const struct http_peer *p);
 
+/* renew.c */
+void http_renew_pump(struct http_peer *p);
+void http_renew_expire(struct http_peer *p, int64_t now_ms);
+/* http_lane_ready() of the renewing lane. */
+void http_renew_ready(struct http_lane *l, enum rc rc);
+
 /* lane.c */
+/* In no list yet; index: part of its host name, one of a kind per peer. */
+enum rc http_lane_make(struct http_lane **out, struct http_peer *p,
+                       unsigned index);
 enum rc http_lane_new(struct http_lane **out, struct http_peer *p);
 void http_lane_free(struct http_lane *l);
 void http_lane_start(struct http_lane *l, struct http_request *r);

@@ -38,15 +38,28 @@ static enum rc check_peer(struct http_lane *l)
     return rc;
 }
 
+/* libcurl reads the body when this has returned. */
+static enum rc seal(struct http_lane *l)
+{
+    const struct http_client_guard *g = &l->peer->client->guard;
+    struct http_request *r = l->now;
+    if (!g->seal || r->body_len == 0)
+        return RC_OK;
+    return g->seal(l, &l->tls, r->mem + strlen(r->path) + 1, r->body_len,
+                   g->ctx);
+}
+
 static enum rc check_before_send(struct http_lane *l)
 {
     const struct http_client *c = l->peer->client;
     if (!l->peer->tls)
         return RC_OK;
     TRY(check_peer(l));
-    if (!http_peer_guarded(l->peer) || l->now->binding || !c->guard.gate)
+    if (!http_peer_guarded(l->peer))
         return RC_OK;
-    return c->guard.gate(l, &l->tls, c->guard.ctx);
+    if (l->now->binding)
+        return seal(l);
+    return c->guard.gate ? c->guard.gate(l, &l->tls, c->guard.ctx) : RC_OK;
 }
 
 /* Runs for each request, on fresh, kept and silently renewed connections. */
@@ -132,19 +145,28 @@ static enum rc lane_setup(struct http_lane *l)
     return p->tls ? http_tls_client_apply(e, &p->client->tls) : RC_OK;
 }
 
-enum rc http_lane_new(struct http_lane **out, struct http_peer *p)
+enum rc http_lane_make(struct http_lane **out, struct http_peer *p,
+                       unsigned index)
 {
     struct http_lane *l = calloc(1, sizeof(*l));
     if (!l)
         return rc_raise(RC_NOMEM, "lane");
     l->peer = p;
-    l->index = p->n_lanes;
+    l->index = index;
     l->easy = curl_easy_init();
     enum rc rc = l->easy ? lane_setup(l) : rc_raise(RC_NOMEM, "lane");
     if (rc != RC_OK) {
         http_lane_free(l);
         return rc;
     }
+    *out = l;
+    return RC_OK;
+}
+
+enum rc http_lane_new(struct http_lane **out, struct http_peer *p)
+{
+    struct http_lane *l = NULL;
+    TRY(http_lane_make(&l, p, p->n_lanes));
     l->next = p->lanes;
     p->lanes = l;
     p->n_lanes++;
@@ -440,7 +462,7 @@ static enum rc problem_of(struct http_lane *l, struct http_request *r)
 static bool wants_binding(const struct http_lane *l, struct http_request *r,
                           enum rc problem)
 {
-    unsigned *retries = r->stopped == RC_ORDER ? &r->gate_retries
+    unsigned *retries = r->rc == RC_ORDER ? &r->gate_retries
                         : r->rc == RC_OK && problem == RC_ATTEST
                                 ? &r->server_retries
                                 : NULL;

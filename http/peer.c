@@ -13,7 +13,8 @@
 #include "base/clock.h"
 #include "base/own.h"
 
-#define REST_MS 500 /* between two tries to bind beside a working lane */
+#define REST_MS      500 /* between two tries to bind beside a working lane */
+#define BUSY_REST_MS 1000
 
 /* ---- queues ---------------------------------------------------------- */
 
@@ -162,6 +163,8 @@ void http_peer_free(struct http_peer *p)
         p->lanes = l->next;
         http_lane_free(l);
     }
+    if (p->renewal)
+        http_lane_free(TAKE(p->renewal));
     if (p->queue.head)
         fail_queue(p, rc_raise(RC_UNREACHABLE, "the client is closing"));
     struct http_peer **at = &p->client->peers;
@@ -294,6 +297,7 @@ void http_peer_expire(struct http_peer *p, int64_t now_ms)
         p->again_ms = 0;
         p->dirty = true;
     }
+    http_renew_expire(p, now_ms);
 }
 
 static void run_lanes(struct http_peer *p)
@@ -303,8 +307,10 @@ static void run_lanes(struct http_peer *p)
         if (l->now)
             continue;
         r = http_queue_take(&l->own);
-        if (!r && l->state == LANE_READY)
+        if (!r && l->state == LANE_READY) {
             r = http_queue_take(&p->queue);
+            p->asked |= r != NULL;
+        }
         if (r)
             http_lane_start(l, r);
     }
@@ -330,6 +336,18 @@ static struct http_lane *spare(struct http_peer *p, int64_t now_ms)
     return made;
 }
 
+/*
+ * Bound lanes come one after the other: what the first proved makes it cheap
+ * for the others, and a peer is never asked for evidence by all at once.
+ */
+static bool one_binds(const struct http_peer *p)
+{
+    for (const struct http_lane *l = p->lanes; l; l = l->next)
+        if (l->state == LANE_BINDING)
+            return true;
+    return false;
+}
+
 static unsigned missing_lanes(const struct http_peer *p)
 {
     unsigned want = 0;
@@ -345,9 +363,10 @@ static unsigned missing_lanes(const struct http_peer *p)
 void http_peer_pump(struct http_peer *p)
 {
     p->dirty = false;
+    http_renew_pump(p);
     run_lanes(p);
     int64_t now = clock_mono_ms();
-    for (unsigned n = missing_lanes(p); n > 0; n--) {
+    for (unsigned n = missing_lanes(p); n > 0 && !one_binds(p); n--) {
         struct http_lane *l = spare(p, now);
         if (!l)
             return;
@@ -367,12 +386,19 @@ void http_lane_ready(struct http_lane *l, enum rc rc)
     if (l->state != LANE_BINDING)
         return;
     p->dirty = true;
+    if (http_lane_renews(l)) {
+        http_renew_ready(l, rc);
+        return;
+    }
     if (rc == RC_OK) {
         l->state = LANE_READY;
         return;
     }
     http_lane_unbind(l);
-    l->rest_until_ms = clock_mono_ms() + REST_MS;
+    l->rest_until_ms = clock_mono_ms() +
+                       (rc == RC_BUSY ? BUSY_REST_MS : REST_MS);
+    if (rc == RC_BUSY)
+        return; /* the queue waits, each request to its deadline */
     for (struct http_lane *o = p->lanes; o; o = o->next)
         if (o->state == LANE_READY)
             return; /* the queue still moves */

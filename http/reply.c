@@ -95,6 +95,15 @@ static void answer(struct http_call *c, int status, const char *type,
                    const void *body, size_t len)
 {
     const struct http_guard *g = &c->server->config.guard;
+    OWNED_MEM char *text = NULL;
+    enum rc rc = http_call_still(c);
+    if (rc != RC_OK) {
+        text = http_problem_encode(rc, rc_text(), rc_hint_text());
+        status = rc_http(rc);
+        type = "application/problem+json";
+        body = text ? text : "";
+        len = text ? strlen(text) : 0;
+    }
     if (g->reply)
         g->reply(c, g->ctx);
     publish(c, status, build(c, type ? type : "application/json", body, len));

@@ -39,6 +39,8 @@ static const OSSL_ITEM reasons[] = {
     { RC_NODES,          (void *)(uintptr_t)"signing quorum not reached" },
     { RC_CHEATER,        (void *)(uintptr_t)"a node misbehaved" },
     { RC_STORE,          (void *)(uintptr_t)"storage failed" },
+    { RC_UNBOUND,        (void *)(uintptr_t)"evidence is not known there" },
+    { RC_BUSY,           (void *)(uintptr_t)"asked too often" },
     { 0, NULL }
 };
 /* clang-format on */
