@@ -324,7 +324,8 @@ MUST_CHECK enum rc attest_guest_tcb_check(uint64_t tcb, struct attest_guest *g);
  * first in the peer listener's table and attest_channel_server_guard() in its
  * config. Client side: attest_channel_client_guard() into http_client_new().
  * From then on no HTTP_PEER row is reached and no request byte is sent
- * unless both ends proved themselves on that very connection within the
+ * unless both ends proved themselves on that very connection, showed fresh
+ * evidence of that key (there or on another of their connections) within the
  * window, and MPC-Policy on every request and reply equals what was attested
  * and is allowed.
  */
@@ -332,6 +333,13 @@ struct attest_channel;
 
 /* TOOL: a command-line tool; it has a certificate and is never a peer. */
 enum attest_role { ATTEST_SIDECAR, ATTEST_CA, ATTEST_LOG, ATTEST_TOOL };
+
+/* What becomes of a node with another key than before. */
+enum attest_news {
+    ATTEST_RESTARTED,  /* another process in the same launch: it is the node */
+    ATTEST_RELAUNCHED, /* another launch, the old one is silent: the same */
+    ATTEST_CLONE,      /* another launch beside one that lives: refused */
+};
 
 /* What the channel asks its daemon; called with no channel lock held. */
 struct attest_channel_host {
@@ -345,6 +353,11 @@ struct attest_channel_host {
     void (*policy_head)(void *ctx, struct wire_policy_head *head);
     void (*peer_head)(void *ctx, const char *uri,
                       const struct wire_policy_head *head);
+    /* May be NULL: each refusal of the server's end, before it is answered;
+     * and what else an operator should know of a peer, at either end. */
+    void (*refused)(void *ctx, const char *uri, const char *method,
+                    const char *path, enum rc rc, const char *why);
+    void (*news)(void *ctx, const char *uri, enum attest_news news);
     void *ctx;
 };
 struct attest_channel_config {
@@ -356,6 +369,8 @@ struct attest_channel_config {
                                   * empty value leaves no hash at all */
     uint8_t genesis[32];         /* HOST_DATA every report must carry */
     int64_t window_s;            /* 1..3600; 0 means 600 */
+    unsigned hello_burst;        /* reports a peer may ask for at once, and
+                                  * then one in 2 s; 0 means 4 */
     struct attest_channel_host host;
 };
 /*
@@ -382,13 +397,16 @@ MUST_CHECK enum rc attest_on_hello(struct http_call *call,
                                    struct attest_channel *ch);
 MUST_CHECK enum rc attest_on_evidence(struct http_call *call,
                                       struct attest_channel *ch);
+MUST_CHECK enum rc attest_on_bind(struct http_call *call,
+                                  struct attest_channel *ch);
 
 /* Who is calling on an attested connection. */
 struct attest_peer {
     char uri[HTTP_URI_MAX];
     enum attest_role role;
     uint8_t ak[32];
-    uint8_t hash[32]; /* SHA-256(measurement) */
+    uint8_t hash[32];      /* SHA-256(measurement) */
+    uint8_t report_id[32]; /* of its launch */
     bool simulated;
 };
 MUST_CHECK enum rc attest_channel_peer(struct attest_peer *out,
@@ -408,6 +426,8 @@ void attest_channel_reset(struct attest_channel *ch);
 MUST_CHECK enum rc attest_channel_report(struct attest_channel *ch,
                                          struct wire_evidence *out,
                                          const uint8_t report_data[64]);
+/* How often the device was asked for one so far. */
+uint64_t attest_channel_reports(struct attest_channel *ch);
 /* Peers currently attested, for status: fills up to max, returns how many. */
 unsigned attest_channel_peers(struct attest_channel *ch,
                               struct attest_peer *out, unsigned max);

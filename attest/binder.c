@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The two byte strings a report can be bound to: this TLS connection, and the
- * node's standing keys. Public data only.
+ * The byte strings a report can be bound to: this TLS connection, and the
+ * node's standing keys; and what the attestation key signs to bind one more
+ * connection. Public data only.
  */
 #include "attest/channel_inner.h"
 
 #include <assert.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/hash.h"
 
 #define MAX_PARTS 24
@@ -58,6 +60,32 @@ void attest_binder(uint8_t out[64], const struct attest_binding *b)
     add(&p, b->nonce, 32);
     add(&p, boot, sizeof(boot));
     hash512_parts(out, p.at, p.n);
+}
+
+void attest_pair_id(uint8_t out[32], const uint8_t server[64],
+                    const uint8_t client[64])
+{
+    static const char tag[] = "mpc-attest/1 pair";
+    struct parts p = { .n = 0 };
+    add(&p, tag, sizeof(tag));
+    add(&p, server, 64);
+    add(&p, client, 64);
+    hash256_parts(out, p.at, p.n);
+}
+
+void attest_conn_said(uint8_t out[ATTEST_CONN_LEN], enum attest_end signer,
+                      const uint8_t exporter[32], const uint8_t client_spki[32],
+                      const uint8_t server_spki[32], const uint8_t evidence[32])
+{
+    static const char tag[] = "mpc-attest/1 conn";
+    static_assert(sizeof(tag) == 18, "with its NUL");
+    struct bytes_writer w = bytes_writer(out, ATTEST_CONN_LEN);
+    bytes_put(&w, tag, sizeof(tag));
+    bytes_put_u8(&w, (uint8_t)signer);
+    bytes_put(&w, exporter, 32);
+    bytes_put(&w, client_spki, 32);
+    bytes_put(&w, server_spki, 32);
+    bytes_put(&w, evidence, 32);
 }
 
 void attest_standing_data(uint8_t out[64], const char *deployment,

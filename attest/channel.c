@@ -51,6 +51,7 @@ static enum rc configure(struct attest_channel *ch,
         return rc_raise(RC_ARG, "attested window: want 0..%d s",
                         CHANNEL_WINDOW_MAX);
     ch->window_ms = (c->window_s ? c->window_s : CHANNEL_WINDOW_S) * 1000;
+    ch->hello_burst = c->hello_burst ? c->hello_burst : CHANNEL_BURST;
     ch->guest = c->guest;
     ch->guest_simulated = attest_guest_simulated(c->guest);
     attest_guest_genesis(c->guest, c->genesis);
@@ -156,6 +157,7 @@ enum rc attest_channel_report(struct attest_channel *ch,
                               const uint8_t report_data[64])
 {
     pthread_mutex_lock(&ch->guest_lock);
+    ch->n_reports++;
     enum rc rc = attest_guest_report(out, ch->guest, report_data);
     pthread_mutex_unlock(&ch->guest_lock);
     if (rc != RC_OK)
@@ -163,6 +165,14 @@ enum rc attest_channel_report(struct attest_channel *ch,
     memcpy(out->ak, ch->ak, 32);
     out->boot = ch->boot;
     return RC_OK;
+}
+
+uint64_t attest_channel_reports(struct attest_channel *ch)
+{
+    pthread_mutex_lock(&ch->guest_lock);
+    uint64_t n = ch->n_reports;
+    pthread_mutex_unlock(&ch->guest_lock);
+    return n;
 }
 
 /* ---- sessions ---------------------------------------------------------- */
@@ -225,26 +235,6 @@ enum rc attest_session_spend(struct attest_session *s, uint8_t out[32])
     return RC_OK;
 }
 
-int64_t attest_session_prove(struct attest_session *s,
-                             const struct attest_peer *peer,
-                             const uint8_t exporter[32], uint64_t epoch,
-                             int64_t at_most_ms)
-{
-    struct attest_channel *ch = s->channel;
-    int64_t now = clock_mono_ms();
-    pthread_mutex_lock(&ch->lock);
-    s->peer = *peer;
-    memcpy(s->exporter, exporter, sizeof(s->exporter));
-    s->expires_ms = s->nonce_ms + ch->window_ms;
-    if (s->expires_ms - now > at_most_ms)
-        s->expires_ms = now + at_most_ms;
-    s->epoch = epoch;
-    s->attested = true;
-    int64_t left = s->expires_ms - now;
-    pthread_mutex_unlock(&ch->lock);
-    return left > 0 ? left : 0;
-}
-
 void attest_session_drop(struct attest_session *s)
 {
     pthread_mutex_lock(&s->channel->lock);
@@ -279,6 +269,18 @@ enum rc attest_session_stands(struct attest_session *s,
     return why ? rc_raise(RC_ATTEST, "%s", why) : RC_OK;
 }
 
+enum rc attest_session_heard(struct attest_session *s)
+{
+    struct attest_channel *ch = s->channel;
+    pthread_mutex_lock(&ch->lock);
+    s->heard_ms = clock_mono_ms();
+    bool stands = s->attested && s->epoch == ch->epoch;
+    pthread_mutex_unlock(&ch->lock);
+    return stands ? RC_OK
+                  : rc_raise(RC_ATTEST, "%s: attested under an earlier policy",
+                             s->peer.uri);
+}
+
 uint64_t attest_channel_epoch(struct attest_channel *ch)
 {
     pthread_mutex_lock(&ch->lock);
@@ -291,6 +293,7 @@ void attest_channel_reset(struct attest_channel *ch)
 {
     pthread_mutex_lock(&ch->lock);
     ch->epoch++;
+    memset(ch->bonds, 0, sizeof(ch->bonds));
     pthread_mutex_unlock(&ch->lock);
 }
 
@@ -306,6 +309,45 @@ enum rc attest_channel_first(struct attest_channel *ch, const uint8_t nonce[32])
     pthread_mutex_unlock(&ch->lock);
     return seen ? rc_raise(RC_ATTEST, "this hello's nonce was used before")
                 : RC_OK;
+}
+
+/* Its bucket, or the one that has been full for longest. Under the lock. */
+static struct attest_bucket *bucket_of(struct attest_channel *ch,
+                                       const char *uri)
+{
+    struct attest_bucket *oldest = &ch->buckets[0];
+    for (unsigned i = 0; i < CHANNEL_BUCKETS; i++) {
+        if (strcmp(ch->buckets[i].uri, uri) == 0)
+            return &ch->buckets[i];
+        if (ch->buckets[i].full_ms < oldest->full_ms)
+            oldest = &ch->buckets[i];
+    }
+    snprintf(oldest->uri, sizeof(oldest->uri), "%s", uri);
+    oldest->full_ms = 0;
+    return oldest;
+}
+
+enum rc attest_channel_spare(struct attest_channel *ch, const char *uri)
+{
+    int64_t now = clock_mono_ms();
+    int64_t most = (int64_t)ch->hello_burst * CHANNEL_REFILL_MS;
+    pthread_mutex_lock(&ch->lock);
+    struct attest_bucket *b = bucket_of(ch, uri);
+    int64_t full = (b->full_ms > now ? b->full_ms : now) + CHANNEL_REFILL_MS;
+    bool spare = full - now <= most;
+    if (spare)
+        b->full_ms = full;
+    pthread_mutex_unlock(&ch->lock);
+    if (spare)
+        return RC_OK;
+    enum rc rc = rc_raise(RC_BUSY,
+                          "%s: more than %u hellos at once, then one "
+                          "in %d ms",
+                          uri, ch->hello_burst, CHANNEL_REFILL_MS);
+    rc_hint("each hello asks the hardware for a report: try again in %d s, "
+            "and bind further connections with POST " CHANNEL_BIND,
+            CHANNEL_REFILL_MS / 1000);
+    return rc;
 }
 
 unsigned attest_channel_peers(struct attest_channel *ch,

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The client's end: binds each fresh connection before a request may use it,
- * and before each request makes sure that it still is that connection.
- * Everything runs in the thread that drives the client. Public data only.
+ * by evidence of both ends (here) or by what they hold of each other already
+ * (channel_bind.c), and before each request makes sure that it still is that
+ * connection. Everything runs in the thread that drives the client. Public
+ * data only.
  */
 #include "attest/channel_inner.h"
 
@@ -11,13 +13,16 @@
 #include "base/clock.h"
 
 /* The binding ended; the thread's last error is the reason. */
-static void end(struct attest_session *s, enum rc rc)
+void attest_client_end(struct attest_session *s, enum rc rc)
 {
+    if (rc == RC_OK)
+        http_peer_renew_at(http_lane_peer(s->lane), attest_bond_due(s),
+                           s->bond.expires_ms);
     http_lane_ready(s->lane, rc); /* not RC_OK: frees the session */
 }
 
 /* What a reply of the binding failed with, raised again. */
-static enum rc failed(const struct http_reply_view *r, const char *uri)
+enum rc attest_client_failed(const struct http_reply_view *r, const char *uri)
 {
     enum rc rc = RC_OK;
     if (r->rc != RC_OK)
@@ -33,7 +38,7 @@ static enum rc failed(const struct http_reply_view *r, const char *uri)
 }
 
 /* false: the lane went away while the request ran. */
-static bool resume(struct attest_session *s)
+bool attest_client_resume(struct attest_session *s)
 {
     s->pending = false;
     if (s->lane)
@@ -42,14 +47,13 @@ static bool resume(struct attest_session *s)
     return false;
 }
 
-static enum rc post(struct attest_session *s, const char *path, char *json,
-                    size_t len, http_done *done)
+void attest_client_post(struct attest_session *s, const char *path, char *json,
+                        size_t len, http_done *done)
 {
     s->pending = true;
     http_lane_send(s->lane, "POST", path, json, len, CHANNEL_BODY_MAX,
                    clock_mono_ms() + CHANNEL_ASK_MS, done, s);
     free(json);
-    return RC_OK;
 }
 
 /* ---- step 3: the server accepted our evidence -------------------------- */
@@ -59,7 +63,7 @@ static enum rc finish(struct attest_session *s, const struct http_reply_view *r)
     const char *uri = http_peer_uri(http_lane_peer(s->lane));
     const struct http_tls *tls = http_lane_tls(s->lane);
     WIRE(attested) done = { 0 };
-    TRY(failed(r, uri));
+    TRY(attest_client_failed(r, uri));
     TRY(wire_attested_decode(&done, (const char *)r->body, r->body_len));
     if (!tls || sodium_memcmp(tls->exporter, s->exporter, 32) != 0)
         return rc_raise(RC_ATTEST,
@@ -68,16 +72,15 @@ static enum rc finish(struct attest_session *s, const struct http_reply_view *r)
                         uri);
     uint64_t in_s = done.expires_in_s < CHANNEL_WINDOW_MAX ? done.expires_in_s
                                                            : CHANNEL_WINDOW_MAX;
-    attest_session_prove(s, &s->judged, s->exporter, s->epoch,
-                         (int64_t)in_s * 1000);
-    return RC_OK;
+    int64_t left;
+    return attest_bond_make(s, tls, (int64_t)in_s * 1000, &left);
 }
 
 static void on_attested(const struct http_reply_view *r, void *arg)
 {
     struct attest_session *s = arg;
-    if (resume(s))
-        end(s, finish(s, r));
+    if (attest_client_resume(s))
+        attest_client_end(s, finish(s, r));
 }
 
 /* ---- step 2: judge the server, then show ourselves --------------------- */
@@ -88,11 +91,17 @@ static enum rc judge(struct attest_session *s, struct wire_hello_reply *reply,
 {
     struct attest_channel *ch = s->channel;
     uint8_t nonce[32];
+    uint8_t theirs[64];
+    uint8_t ours[64];
     TRY(wire_hello_reply_decode(reply, (const char *)r->body, r->body_len));
     TRY(attest_session_spend(s, nonce));
-    s->epoch = attest_channel_epoch(ch);
-    TRY(attest_channel_judge(ch, &s->judged, &reply->evidence, ATTEST_SERVER,
+    s->bond.epoch = attest_channel_epoch(ch);
+    TRY(attest_channel_judge(ch, &s->bond.peer, &reply->evidence, ATTEST_SERVER,
                              tls, nonce));
+    attest_channel_their_data(ch, theirs, &reply->evidence, ATTEST_SERVER, tls,
+                              nonce);
+    attest_channel_own_data(ch, ours, ATTEST_CLIENT, tls, reply->nonce);
+    attest_pair_id(s->bond.evidence, theirs, ours);
     memcpy(s->exporter, tls->exporter, sizeof(s->exporter));
     if (ch->host.peer_head)
         ch->host.peer_head(ch->host.ctx, tls->peer_uri, &reply->policy);
@@ -105,7 +114,7 @@ static enum rc answer(struct attest_session *s, const struct http_reply_view *r,
     const struct http_tls *tls = http_lane_tls(s->lane);
     WIRE(hello_reply) reply = { 0 };
     WIRE(evidence) ours = { 0 };
-    TRY(failed(r, http_peer_uri(http_lane_peer(s->lane))));
+    TRY(attest_client_failed(r, http_peer_uri(http_lane_peer(s->lane))));
     if (!tls)
         return rc_raise(RC_INTERNAL, "attestation without TLS");
     TRY(judge(s, &reply, r, tls));
@@ -114,22 +123,23 @@ static enum rc answer(struct attest_session *s, const struct http_reply_view *r,
     char *json;
     size_t len;
     TRY(wire_evidence_encode(&json, &len, &ours));
-    return post(s, CHANNEL_EVIDENCE, json, len, next);
+    attest_client_post(s, CHANNEL_EVIDENCE, json, len, next);
+    return RC_OK;
 }
 
 static void on_hello(const struct http_reply_view *r, void *arg)
 {
     struct attest_session *s = arg;
-    if (!resume(s))
+    if (!attest_client_resume(s))
         return;
     enum rc rc = answer(s, r, on_attested);
     if (rc != RC_OK)
-        end(s, rc);
+        attest_client_end(s, rc);
 }
 
 /* ---- step 1: hello ----------------------------------------------------- */
 
-static enum rc begin(struct attest_session *s)
+static enum rc say_hello(struct attest_session *s)
 {
     struct attest_channel *ch = s->channel;
     WIRE(hello) hello = { 0 };
@@ -139,7 +149,15 @@ static enum rc begin(struct attest_session *s)
     char *json;
     size_t len;
     TRY(wire_hello_encode(&json, &len, &hello));
-    return post(s, CHANNEL_HELLO, json, len, on_hello);
+    attest_client_post(s, CHANNEL_HELLO, json, len, on_hello);
+    return RC_OK;
+}
+
+void attest_client_begin(struct attest_session *s)
+{
+    enum rc rc = say_hello(s);
+    if (rc != RC_OK)
+        attest_client_end(s, rc);
 }
 
 static void opened(struct http_lane *lane, void *ctx)
@@ -150,10 +168,14 @@ static void opened(struct http_lane *lane, void *ctx)
         return;
     }
     s->lane = lane;
+    s->client = true;
     http_lane_state_set(lane, s);
-    enum rc rc = begin(s);
-    if (rc != RC_OK)
-        end(s, rc);
+    const char *uri = http_peer_uri(http_lane_peer(lane));
+    if (!http_lane_renews(lane) &&
+        attest_bond_find(ctx, &s->bond, uri, NULL, NULL, NULL))
+        attest_client_bind(s);
+    else
+        attest_client_begin(s);
 }
 
 static void closed(struct http_lane *lane, void *state, void *ctx)
@@ -191,10 +213,22 @@ static enum rc reply(struct http_lane *lane, const char *policy_header,
     struct attest_session *s = http_lane_state(lane);
     if (!s)
         return rc_raise(RC_ATTEST, "a reply on an unbound connection");
+    if (attest_session_heard(s) != RC_OK) {
+        http_lane_unbind(lane); /* a policy came between: ask anew */
+        return rc_prefix(RC_ORDER, "a reply: ");
+    }
     enum rc rc = attest_channel_header(&s->peer, policy_header);
     if (rc != RC_OK)
         http_lane_unbind(lane);
     return rc;
+}
+
+static enum rc seal(struct http_lane *lane, const struct http_tls *tls,
+                    void *body, size_t body_len, void *ctx)
+{
+    (void)ctx;
+    struct attest_session *s = http_lane_state(lane);
+    return s ? attest_client_seal(s, tls, body, body_len) : RC_OK;
 }
 
 static const char *request_header(void *ctx)
@@ -207,6 +241,7 @@ struct http_client_guard attest_channel_client_guard(struct attest_channel *ch)
 {
     return (struct http_client_guard){ .opened = opened,
                                        .gate = gate,
+                                       .seal = seal,
                                        .reply = reply,
                                        .request_header = request_header,
                                        .closed = closed,

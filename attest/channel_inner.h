@@ -18,12 +18,31 @@
 #define CHANNEL_WINDOW_S   600
 #define CHANNEL_WINDOW_MAX 3600
 #define CHANNEL_SEEN       256   /* hello nonces remembered */
+#define CHANNEL_BONDS      128   /* evidence remembered beyond a connection */
+#define CHANNEL_ALIVE_MS   30000 /* a caller was heard within: it lives */
+#define CHANNEL_ANSWER_MS  10000 /* a server answered within: it lives */
+#define CHANNEL_BUCKETS    64    /* peers whose hellos are counted */
+#define CHANNEL_BURST      4
+#define CHANNEL_REFILL_MS  2000
 #define CHANNEL_ASK_MS     20000 /* one binding request */
 #define CHANNEL_HELLO_MAX  4096
 #define CHANNEL_BODY_MAX   (64 * 1024) /* evidence: five certificates */
 #define CHANNEL_HELLO      "/v1/attest/hello"
 #define CHANNEL_EVIDENCE   "/v1/attest/evidence"
+#define CHANNEL_BIND       "/v1/attest/bind"
+#define CHANNEL_BIND_MAX   4096
 #define CHANNEL_HEADER     "MPC-Policy"
+
+/* A pair of evidence both ends accepted, on whatever connection. */
+struct attest_bond {
+    struct attest_peer peer; /* uri empty: a free place */
+    uint8_t peer_spki[32];
+    uint8_t own_spki[32];
+    uint8_t evidence[32]; /* the pair's id */
+    int64_t since_ms;     /* our nonce was issued */
+    int64_t expires_ms;
+    uint64_t epoch;
+};
 
 /* One connection, seen from one end. Fields under the channel's lock. */
 struct attest_session {
@@ -33,21 +52,34 @@ struct attest_session {
     uint8_t nonce[32]; /* ours, as verifier */
     int64_t nonce_ms;  /* when it was issued */
     bool nonce_live;
+    uint8_t own_data[64]; /* what our evidence was bound to; server's end */
     uint8_t exporter[32]; /* of the connection it was bound on */
+    uint8_t peer_spki[32];
+    uint8_t own_spki[32];
     bool attested;
     int64_t expires_ms;
-    uint64_t epoch; /* of the channel when it was attested */
+    int64_t heard_ms; /* the peer's last sign of life */
+    uint64_t epoch;   /* of the channel when it was attested */
     struct attest_peer peer;
 
     /* client end only, in the driving thread */
-    struct http_lane *lane; /* NULL: it is gone */
-    bool pending;           /* a request holds this session */
-    struct attest_peer judged;
+    struct http_lane *lane;  /* NULL: it is gone */
+    bool pending;            /* a request holds this session */
+    bool sealing;            /* its request is a bind */
+    bool client;             /* it is the client's end */
+    struct attest_bond bond; /* what it is being bound by */
+};
+
+/* Hellos of one peer. */
+struct attest_bucket {
+    char uri[HTTP_URI_MAX];
+    int64_t full_ms; /* when it will be full again */
 };
 
 struct attest_channel {
     pthread_mutex_t lock;
     pthread_mutex_t guest_lock; /* the device answers one at a time */
+    uint64_t n_reports;         /* asked of it; under guest_lock */
     char deployment[HTTP_URI_MAX];
     char own_uri[HTTP_URI_MAX];
     struct attest_guest *guest;
@@ -58,6 +90,7 @@ struct attest_channel {
     unsigned n_narrow;
     uint8_t genesis[32];
     int64_t window_ms;
+    unsigned hello_burst;
     struct attest_channel_host host;
 
     uint8_t measurement[ATTEST_MEASUREMENT_LEN];
@@ -72,6 +105,8 @@ struct attest_channel {
     struct attest_session *sessions;
     uint8_t seen[CHANNEL_SEEN][32];
     unsigned n_seen;
+    struct attest_bond bonds[CHANNEL_BONDS];
+    struct attest_bucket buckets[CHANNEL_BUCKETS];
 };
 
 /* ---- binder.c ---------------------------------------------------------- */
@@ -93,6 +128,15 @@ struct attest_binding {
 };
 /* REPORT_DATA = SHA-512(E) */
 void attest_binder(uint8_t out[64], const struct attest_binding *b);
+/* The id of a pair of evidence, by both ends' REPORT_DATA. */
+void attest_pair_id(uint8_t out[32], const uint8_t server[64],
+                    const uint8_t client[64]);
+/* What an attestation key signs to bind a connection; signer: whose end. */
+#define ATTEST_CONN_LEN (18 + 1 + 4 * 32)
+void attest_conn_said(uint8_t out[ATTEST_CONN_LEN], enum attest_end signer,
+                      const uint8_t exporter[32], const uint8_t client_spki[32],
+                      const uint8_t server_spki[32],
+                      const uint8_t evidence[32]);
 
 /* ---- judge.c ----------------------------------------------------------- */
 
@@ -105,12 +149,22 @@ MUST_CHECK enum rc attest_channel_allowed(struct attest_channel *ch,
                                           const char *uri, const char *seen,
                                           uint8_t (*hashes)[32], unsigned *n,
                                           enum attest_role *role);
+/* One of them is this. */
+bool attest_channel_in(const uint8_t hash[32], uint8_t (*set)[32], unsigned n);
 /* Our evidence for the other end of this connection. */
 MUST_CHECK enum rc attest_channel_evidence(struct attest_channel *ch,
                                            struct wire_evidence *out,
                                            enum attest_end end,
                                            const struct http_tls *tls,
                                            const uint8_t nonce[32]);
+/* What that evidence, and theirs, is bound to. */
+void attest_channel_own_data(const struct attest_channel *ch, uint8_t out[64],
+                             enum attest_end end, const struct http_tls *tls,
+                             const uint8_t nonce[32]);
+void attest_channel_their_data(const struct attest_channel *ch, uint8_t out[64],
+                               const struct wire_evidence *e,
+                               enum attest_end end, const struct http_tls *tls,
+                               const uint8_t nonce[32]);
 /* Theirs; end is theirs, nonce ours. */
 MUST_CHECK enum rc attest_channel_judge(struct attest_channel *ch,
                                         struct attest_peer *out,
@@ -133,11 +187,6 @@ MUST_CHECK enum rc attest_session_nonce(struct attest_session *s,
 /* Spends the nonce: RC_ATTEST when there is none, or it is too old. */
 MUST_CHECK enum rc attest_session_spend(struct attest_session *s,
                                         uint8_t out[32]);
-/* The peer is proved until the window from our nonce ends; returns ms left. */
-int64_t attest_session_prove(struct attest_session *s,
-                             const struct attest_peer *peer,
-                             const uint8_t exporter[32], uint64_t epoch,
-                             int64_t at_most_ms);
 void attest_session_drop(struct attest_session *s);
 /*
  * Whether it stands on this connection now; copies the peer. RC_ATTEST says
@@ -146,9 +195,68 @@ void attest_session_drop(struct attest_session *s);
 MUST_CHECK enum rc attest_session_stands(struct attest_session *s,
                                          const uint8_t exporter[32],
                                          struct attest_peer *peer);
+/* The peer spoke on it. RC_ATTEST: the policy it was proved under is gone. */
+MUST_CHECK enum rc attest_session_heard(struct attest_session *s);
 uint64_t attest_channel_epoch(struct attest_channel *ch);
 /* RC_ATTEST when this hello's nonce came before. */
 MUST_CHECK enum rc attest_channel_first(struct attest_channel *ch,
                                         const uint8_t nonce[32]);
+/* RC_BUSY: this peer has asked for too many reports. */
+MUST_CHECK enum rc attest_channel_spare(struct attest_channel *ch,
+                                        const char *uri);
+
+/* ---- channel_bond.c ---------------------------------------------------- */
+
+/*
+ * The peer of s->bond is proved on this connection by a report (L1), until
+ * the window from our nonce ends, at most that long; so are its other
+ * connections that stand. The bond is kept. RC_ATTEST: it is a clone.
+ */
+MUST_CHECK enum rc attest_bond_make(struct attest_session *s,
+                                    const struct http_tls *tls,
+                                    int64_t at_most_ms, int64_t *left_ms);
+/* A bond with that peer that still stands; ak, spki, evidence NULL: any. */
+bool attest_bond_find(struct attest_channel *ch, struct attest_bond *out,
+                      const char *uri, const uint8_t *ak,
+                      const uint8_t *peer_spki, const uint8_t *evidence);
+/* This connection stands by s->bond (L2). RC_UNBOUND: it is gone. */
+MUST_CHECK enum rc attest_bond_use(struct attest_session *s,
+                                   const struct http_tls *tls,
+                                   int64_t at_most_ms, int64_t *left_ms);
+void attest_bond_forget(struct attest_channel *ch,
+                        const struct attest_bond *bond);
+/* When the client's end should prove itself anew, clock_mono_ms() scale. */
+int64_t attest_bond_due(const struct attest_session *s);
+
+/* ---- channel_client.c, channel_bind.c ---------------------------------- */
+
+/* The client's L1, from the hello; it ends with http_lane_ready(). */
+void attest_client_begin(struct attest_session *s);
+/* L2 by s->bond; falls back to L1. */
+void attest_client_bind(struct attest_session *s);
+/* RC_OK: proved. Tells the lane. */
+void attest_client_end(struct attest_session *s, enum rc rc);
+bool attest_client_resume(struct attest_session *s);
+MUST_CHECK enum rc attest_client_failed(const struct http_reply_view *r,
+                                        const char *uri);
+void attest_client_post(struct attest_session *s, const char *path, char *json,
+                        size_t len, http_done *done);
+/* Puts our signature over this connection into the request. */
+MUST_CHECK enum rc attest_client_seal(struct attest_session *s,
+                                      const struct http_tls *tls, void *body,
+                                      size_t len);
+
+/* ---- channel_server.c -------------------------------------------------- */
+
+MUST_CHECK enum rc attest_server_tls(const struct http_tls **out,
+                                     const struct http_call *call);
+MUST_CHECK enum rc attest_server_session(struct attest_session **out,
+                                         struct http_call *call,
+                                         struct attest_channel *ch);
+MUST_CHECK enum rc attest_server_reply(struct http_call *call, char *json,
+                                       size_t len);
+/* Tells the host, and hands rc back with its words. */
+enum rc attest_server_refused(struct attest_channel *ch,
+                              const struct http_call *call, enum rc rc);
 
 #endif

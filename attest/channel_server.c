@@ -7,25 +7,27 @@
 #include "attest/channel_inner.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* ---- the two calls ----------------------------------------------------- */
 
-static enum rc tls_of(const struct http_tls **out, const struct http_call *call)
+enum rc attest_server_tls(const struct http_tls **out,
+                          const struct http_call *call)
 {
     *out = http_call_tls(call);
     return *out ? RC_OK
                 : rc_raise(RC_AUTH, "attestation needs the peer listener");
 }
 
-static enum rc reply_json(struct http_call *call, char *json, size_t len)
+enum rc attest_server_reply(struct http_call *call, char *json, size_t len)
 {
     enum rc rc = http_reply(call, 200, NULL, json, len);
     free(json);
     return rc;
 }
 
-static enum rc session_of(struct attest_session **out, struct http_call *call,
-                          struct attest_channel *ch)
+enum rc attest_server_session(struct attest_session **out,
+                              struct http_call *call, struct attest_channel *ch)
 {
     struct attest_session *s = http_conn_get(call);
     if (!s) {
@@ -36,6 +38,25 @@ static enum rc session_of(struct attest_session **out, struct http_call *call,
     }
     *out = s;
     return RC_OK;
+}
+
+/* The words survive whatever the host does with them. */
+enum rc attest_server_refused(struct attest_channel *ch,
+                              const struct http_call *call, enum rc rc)
+{
+    const struct http_tls *tls = http_call_tls(call);
+    if (rc == RC_OK || !ch->host.refused)
+        return rc;
+    char why[512];
+    char hint[256];
+    snprintf(why, sizeof(why), "%s", rc_text());
+    snprintf(hint, sizeof(hint), "%s", rc_hint_text());
+    ch->host.refused(ch->host.ctx, tls ? tls->peer_uri : "?",
+                     http_call_method(call), http_call_path(call), rc, why);
+    rc = rc_raise(rc, "%s", why);
+    if (hint[0])
+        rc_hint("%s", hint);
+    return rc;
 }
 
 /* Everything that costs nothing comes before the device is asked. */
@@ -53,65 +74,81 @@ static enum rc admit_hello(struct wire_hello *hello, struct http_call *call,
                                http_call_header(call, CHANNEL_HEADER), hashes,
                                &n, &role));
     TRY(attest_channel_first(ch, hello->nonce));
+    TRY(attest_channel_spare(ch, tls->peer_uri));
     if (ch->host.peer_head)
         ch->host.peer_head(ch->host.ctx, tls->peer_uri, &hello->policy);
     return RC_OK;
 }
 
-enum rc attest_on_hello(struct http_call *call, struct attest_channel *ch)
+static enum rc take_hello(struct http_call *call, struct attest_channel *ch)
 {
     const struct http_tls *tls = NULL;
     struct attest_session *s = NULL;
     WIRE(hello) hello = { 0 };
     WIRE(hello_reply) reply = { 0 };
-    TRY(tls_of(&tls, call));
+    TRY(attest_server_tls(&tls, call));
     TRY(admit_hello(&hello, call, ch, tls));
-    TRY(session_of(&s, call, ch));
+    TRY(attest_server_session(&s, call, ch));
     TRY(attest_channel_evidence(ch, &reply.evidence, ATTEST_SERVER, tls,
                                 hello.nonce));
     TRY(attest_session_nonce(s, reply.nonce));
+    attest_channel_own_data(ch, s->own_data, ATTEST_SERVER, tls, hello.nonce);
     if (ch->host.policy_head)
         ch->host.policy_head(ch->host.ctx, &reply.policy);
     char *json;
     size_t len;
     TRY(wire_hello_reply_encode(&json, &len, &reply));
-    return reply_json(call, json, len);
+    return attest_server_reply(call, json, len);
 }
 
-static enum rc judge_evidence(struct attest_peer *peer, struct http_call *call,
-                              struct attest_channel *ch,
+static enum rc judge_evidence(struct attest_bond *bond, struct http_call *call,
+                              struct attest_session *s,
                               const struct http_tls *tls,
                               const uint8_t nonce[32])
 {
+    struct attest_channel *ch = s->channel;
+    uint8_t theirs[64];
     WIRE(evidence) e = { 0 };
     size_t len;
     const uint8_t *body = http_call_body(call, &len);
     TRY(wire_evidence_decode(&e, (const char *)body, len));
-    TRY(attest_channel_judge(ch, peer, &e, ATTEST_CLIENT, tls, nonce));
-    return attest_channel_header(peer, http_call_header(call, CHANNEL_HEADER));
+    TRY(attest_channel_judge(ch, &bond->peer, &e, ATTEST_CLIENT, tls, nonce));
+    attest_channel_their_data(ch, theirs, &e, ATTEST_CLIENT, tls, nonce);
+    attest_pair_id(bond->evidence, s->own_data, theirs);
+    return attest_channel_header(&bond->peer,
+                                 http_call_header(call, CHANNEL_HEADER));
 }
 
-enum rc attest_on_evidence(struct http_call *call, struct attest_channel *ch)
+static enum rc take_evidence(struct http_call *call, struct attest_channel *ch)
 {
     const struct http_tls *tls = NULL;
     struct attest_session *s = http_conn_get(call);
-    struct attest_peer peer;
     uint8_t nonce[32];
-    TRY(tls_of(&tls, call));
+    TRY(attest_server_tls(&tls, call));
     if (!s)
         return rc_raise(RC_ATTEST, "evidence without a hello before it");
     /* a policy that changes while we judge leaves the result stale */
-    uint64_t epoch = attest_channel_epoch(ch);
+    s->bond.epoch = attest_channel_epoch(ch);
     attest_session_drop(s);
     TRY(attest_session_spend(s, nonce));
-    TRY(judge_evidence(&peer, call, ch, tls, nonce));
-    int64_t left = attest_session_prove(s, &peer, tls->exporter, epoch,
-                                        ch->window_ms);
+    TRY(judge_evidence(&s->bond, call, s, tls, nonce));
+    int64_t left;
+    TRY(attest_bond_make(s, tls, ch->window_ms, &left));
     struct wire_attested done = { .expires_in_s = (uint64_t)left / 1000 };
     char *json;
     size_t len;
     TRY(wire_attested_encode(&json, &len, &done));
-    return reply_json(call, json, len);
+    return attest_server_reply(call, json, len);
+}
+
+enum rc attest_on_hello(struct http_call *call, struct attest_channel *ch)
+{
+    return attest_server_refused(ch, call, take_hello(call, ch));
+}
+
+enum rc attest_on_evidence(struct http_call *call, struct attest_channel *ch)
+{
+    return attest_server_refused(ch, call, take_evidence(call, ch));
 }
 
 static enum rc hello(struct http_call *call, void *ctx)
@@ -124,11 +161,17 @@ static enum rc evidence(struct http_call *call, void *ctx)
     return attest_on_evidence(call, ctx);
 }
 
+static enum rc bind(struct http_call *call, void *ctx)
+{
+    return attest_on_bind(call, ctx);
+}
+
 const struct http_route *attest_channel_routes(void)
 {
     static const struct http_route rows[] = {
         { "POST", CHANNEL_HELLO, HTTP_CERT, CHANNEL_HELLO_MAX, hello },
         { "POST", CHANNEL_EVIDENCE, HTTP_CERT, CHANNEL_BODY_MAX, evidence },
+        { "POST", CHANNEL_BIND, HTTP_CERT, CHANNEL_BIND_MAX, bind },
         { NULL, NULL, HTTP_CERT, 0, NULL },
     };
     return rows;
@@ -161,17 +204,35 @@ static enum rc not_attested(struct attest_channel *ch,
     return rc;
 }
 
-static enum rc check(struct http_call *call, void *ctx)
+static enum rc judge_call(struct http_call *call, struct attest_channel *ctx)
 {
     const struct http_tls *tls = NULL;
     struct attest_peer peer;
-    TRY(tls_of(&tls, call));
+    TRY(attest_server_tls(&tls, call));
     if (attest_channel_peer(&peer, call) != RC_OK) {
         char why[64];
         snprintf(why, sizeof(why), "%s", rc_text());
         return not_attested(ctx, call, tls->peer_uri, why);
     }
+    TRY(attest_session_heard(http_conn_get(call)));
     return attest_channel_header(&peer, http_call_header(call, CHANNEL_HEADER));
+}
+
+static enum rc check(struct http_call *call, void *ctx)
+{
+    return attest_server_refused(ctx, call, judge_call(call, ctx));
+}
+
+/* It was let in under a policy that is gone by now: the answer is not for it.
+ * A window that ended meanwhile is no such reason. */
+static enum rc still(struct http_call *call, void *ctx)
+{
+    struct attest_session *s = http_conn_get(call);
+    enum rc rc = s ? attest_session_heard(s)
+                   : rc_raise(RC_ATTEST, "not attested on this connection");
+    if (rc != RC_OK)
+        rc_hint("attest on this connection first: POST " CHANNEL_HELLO);
+    return attest_server_refused(ctx, call, rc);
 }
 
 /* Every reply, refusals too: whoever is bound compares it. */
@@ -189,7 +250,9 @@ static void conn_free(void *state)
 
 struct http_guard attest_channel_server_guard(struct attest_channel *ch)
 {
-    return (struct http_guard){
-        .check = check, .reply = reply, .conn_free = conn_free, .ctx = ch
-    };
+    return (struct http_guard){ .check = check,
+                                .reply = reply,
+                                .still = still,
+                                .conn_free = conn_free,
+                                .ctx = ch };
 }

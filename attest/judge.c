@@ -16,7 +16,7 @@
 
 /* ---- the allowed set --------------------------------------------------- */
 
-static bool in_set(const uint8_t hash[32], uint8_t (*set)[32], unsigned n)
+bool attest_channel_in(const uint8_t hash[32], uint8_t (*set)[32], unsigned n)
 {
     int hits = 0;
     for (unsigned i = 0; i < n; i++)
@@ -78,7 +78,8 @@ enum rc attest_channel_allowed(struct attest_channel *ch, const char *uri,
     if (count > ATTEST_MAX_HASHES)
         count = ATTEST_MAX_HASHES;
     for (unsigned i = 0; i < count; i++) {
-        if (ch->narrowed && !in_set(policy[i], ch->narrow, ch->n_narrow))
+        if (ch->narrowed &&
+            !attest_channel_in(policy[i], ch->narrow, ch->n_narrow))
             continue;
         memcpy(hashes[kept++], policy[i], 32);
     }
@@ -94,7 +95,15 @@ enum rc attest_channel_evidence(struct attest_channel *ch,
                                 const uint8_t nonce[32])
 {
     uint8_t data[64];
-    attest_binder(data,
+    attest_channel_own_data(ch, data, end, tls, nonce);
+    return attest_channel_report(ch, out, data);
+}
+
+void attest_channel_own_data(const struct attest_channel *ch, uint8_t out[64],
+                             enum attest_end end, const struct http_tls *tls,
+                             const uint8_t nonce[32])
+{
+    attest_binder(out,
                   &(struct attest_binding){ .end = end,
                                             .deployment = ch->deployment,
                                             .attester = ch->own_uri,
@@ -105,7 +114,24 @@ enum rc attest_channel_evidence(struct attest_channel *ch,
                                             .exporter = tls->exporter,
                                             .nonce = nonce,
                                             .boot = ch->boot });
-    return attest_channel_report(ch, out, data);
+}
+
+void attest_channel_their_data(const struct attest_channel *ch, uint8_t out[64],
+                               const struct wire_evidence *e,
+                               enum attest_end end, const struct http_tls *tls,
+                               const uint8_t nonce[32])
+{
+    attest_binder(out,
+                  &(struct attest_binding){ .end = end,
+                                            .deployment = ch->deployment,
+                                            .attester = tls->peer_uri,
+                                            .verifier = ch->own_uri,
+                                            .ak = e->ak,
+                                            .attester_spki = tls->peer_spki,
+                                            .verifier_spki = tls->own_spki,
+                                            .exporter = tls->exporter,
+                                            .nonce = nonce,
+                                            .boot = e->boot });
 }
 
 /* Genuine, fresh, bound, and not on the list: the one refusal of its own. */
@@ -146,17 +172,7 @@ static enum rc verify(struct attest_channel *ch, struct attest_verdict *v,
                       uint8_t (*hashes)[32], unsigned n)
 {
     uint8_t data[64];
-    attest_binder(data,
-                  &(struct attest_binding){ .end = end,
-                                            .deployment = ch->deployment,
-                                            .attester = tls->peer_uri,
-                                            .verifier = ch->own_uri,
-                                            .ak = e->ak,
-                                            .attester_spki = tls->peer_spki,
-                                            .verifier_spki = tls->own_spki,
-                                            .exporter = tls->exporter,
-                                            .nonce = nonce,
-                                            .boot = e->boot });
+    attest_channel_their_data(ch, data, e, end, tls, nonce);
     const struct attest_want want = { .hashes = (const uint8_t(*)[32])hashes,
                                       .n_hashes = n,
                                       .report_data = data,
@@ -193,6 +209,7 @@ enum rc attest_channel_judge(struct attest_channel *ch, struct attest_peer *out,
     snprintf(peer.uri, sizeof(peer.uri), "%s", tls->peer_uri);
     memcpy(peer.ak, evidence->ak, 32);
     attest_policy_hash(peer.hash, v.report.measurement);
+    memcpy(peer.report_id, v.report.report_id, 32);
     peer.simulated = v.simulated;
     *out = peer;
     return RC_OK;

@@ -313,6 +313,11 @@ enum rc daemon_on_evidence(struct http_call *call, void *ctx)
     return attest_on_evidence(call, channel_of(ctx));
 }
 
+enum rc daemon_on_bind(struct http_call *call, void *ctx)
+{
+    return attest_on_bind(call, channel_of(ctx));
+}
+
 enum rc daemon_listen(struct daemon *d, const struct http_route *routes,
                       void *ctx, unsigned threads)
 {

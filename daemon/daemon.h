@@ -66,7 +66,7 @@ MUST_CHECK enum rc daemon_seal_tcb(const struct daemon *d, uint64_t *tcb);
 MUST_CHECK enum rc daemon_channel(struct daemon *d,
                                   const struct attest_channel_host *host);
 /*
- * The peer listener on config key `listen`. routes must begin with the two
+ * The peer listener on config key `listen`. routes must begin with the
  * rows of DAEMON_ATTEST_ROUTES; ctx is a struct whose first member is a
  * `struct daemon *`.
  */
@@ -75,8 +75,10 @@ MUST_CHECK enum rc daemon_listen(struct daemon *d,
                                  unsigned threads);
 enum rc daemon_on_hello(struct http_call *call, void *ctx);
 enum rc daemon_on_evidence(struct http_call *call, void *ctx);
+enum rc daemon_on_bind(struct http_call *call, void *ctx);
 #define DAEMON_ATTEST_ROUTES                                                   \
     { "POST", "/v1/attest/hello", HTTP_CERT, 4096, daemon_on_hello },          \
+            { "POST", "/v1/attest/bind", HTTP_CERT, 4096, daemon_on_bind },    \
     {                                                                          \
         "POST", "/v1/attest/evidence", HTTP_CERT, 65536, daemon_on_evidence    \
     }

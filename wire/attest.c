@@ -36,4 +36,21 @@ static const struct wire_row attested_rows[] = {
     { 0 },
 };
 WIRE_CODEC(attested);
+
+static const struct wire_row bind_rows[] = {
+    HEX(bind, ak),
+    HEX(bind, evidence_id),
+    HEX(bind, signature),
+    NEST(bind, policy, policy_head),
+    { 0 },
+};
+WIRE_CODEC(bind);
+
+static const struct wire_row bound_rows[] = {
+    HEX(bound, signature),
+    NEST(bound, policy, policy_head),
+    U64(bound, expires_in_s, WIRE_MAX_U32),
+    { 0 },
+};
+WIRE_CODEC(bound);
 /* clang-format on */

@@ -399,6 +399,20 @@ struct wire_attested {
     uint64_t expires_in_s;
 };
 WIRE_MESSAGE(attested);
+/* POST /v1/attest/bind: a new connection under evidence both ends hold */
+struct wire_bind {
+    uint8_t ak[32];
+    uint8_t evidence_id[32]; /* the pair of reports, PROTOCOL section 1 */
+    uint8_t signature[64];   /* by ak, over this connection */
+    struct wire_policy_head policy;
+};
+WIRE_MESSAGE(bind);
+struct wire_bound {
+    uint8_t signature[64]; /* the server's */
+    struct wire_policy_head policy;
+    uint64_t expires_in_s;
+};
+WIRE_MESSAGE(bound);
 
 /* ---- one signature between sidecars -------------------------------------- */
 

@@ -63,6 +63,24 @@ static void peer_head(void *ctx, const char *uri,
         node->heads++;
 }
 
+static void refused(void *ctx, const char *uri, const char *method,
+                    const char *path, enum rc rc, const char *why)
+{
+    struct node *node = ctx;
+    node->refusals++;
+    pthread_mutex_lock(&node->lock);
+    snprintf(node->refusal, sizeof(node->refusal), "%s %s %s %s %s", uri,
+             method, path, rc_slug(rc), why);
+    pthread_mutex_unlock(&node->lock);
+}
+
+static void news(void *ctx, const char *uri, enum attest_news what)
+{
+    struct node *node = ctx;
+    (void)uri;
+    node->news[what]++;
+}
+
 /* ---- server ------------------------------------------------------------ */
 
 /* The rows' ctx is the channel; which node it is, the ping must know. */
@@ -102,15 +120,16 @@ static void lying_reply(struct http_call *call, void *ctx)
         abort();
 }
 
-static struct http_route routes[4];
+static struct http_route routes[5];
 
 void node_serve(struct node *n)
 {
     const struct http_route *rows = attest_channel_routes();
     routes[0] = rows[0];
     routes[1] = rows[1];
-    assert_null(rows[2].method);
-    routes[2] = (struct http_route){ "GET", "/v1/ping", HTTP_PEER, 0, ping };
+    routes[2] = rows[2];
+    assert_null(rows[3].method);
+    routes[3] = (struct http_route){ "GET", "/v1/ping", HTTP_PEER, 0, ping };
     size_t slot = 0;
     while (serving[slot])
         slot++;
@@ -146,9 +165,12 @@ struct attest_channel_config node_config(struct node *n, int64_t window_s,
         .roots = { .allow_simulated = true },
         .tee_policy_hash = tee_policy_hash,
         .window_s = window_s,
+        .hello_burst = 1000, /* by hand they come fast */
         .host = { .allowed = allowed,
                   .policy_head = own_head,
                   .peer_head = peer_head,
+                  .refused = refused,
+                  .news = news,
                   .ctx = n },
     };
     memcpy(c.roots.simulated_ark, n->sim->ark, 32);

@@ -35,7 +35,10 @@ struct node {
     unsigned n_hashes;
     enum attest_role role;
     bool unknown;
-    atomic_int heads;   /* hellos told to this node's host */
+    atomic_int heads; /* hellos told to this node's host */
+    atomic_int news[3];
+    atomic_int refusals;
+    char refusal[1024]; /* the last one */
     atomic_int handled; /* calls that reached its HTTP_PEER row */
     atomic_bool lies;   /* its replies carry another MPC-Policy */
     /* What it raised while it judged evidence, one after the other: the

@@ -86,6 +86,35 @@ enum rc say_hello(struct line *l, const uint8_t nonce[32],
     return RC_OK;
 }
 
+enum rc show_bind(struct line *l, const struct wire_bind *m,
+                  struct wire_bound *out)
+{
+    char *json;
+    size_t len;
+    TRY(wire_bind_encode(&json, &len, m));
+    struct http_answer got = { 0 };
+    enum rc rc = line_post(&got, l, CHANNEL_BIND, json, len);
+    free(json);
+    if (rc == RC_OK)
+        assert_ok(wire_bound_decode(out, (char *)got.body, got.body_len));
+    http_answer_free(&got);
+    return rc;
+}
+
+void bind_by_hand(struct wire_bind *m, const struct http_tls *tls,
+                  const struct attest_bond *bond)
+{
+    uint8_t said[ATTEST_CONN_LEN];
+    memset(m, 0, sizeof(*m));
+    memcpy(m->ak, a.channel->ak, 32);
+    memcpy(m->evidence_id, bond->evidence, 32);
+    m->policy.version = 7;
+    attest_conn_said(said, ATTEST_CLIENT, tls->exporter, tls->own_spki,
+                     tls->peer_spki, bond->evidence);
+    crypto_sign_detached(m->signature, NULL, said, sizeof(said),
+                         a.channel->ak_secret);
+}
+
 void fresh(uint8_t nonce[32])
 {
     randombytes_buf(nonce, 32);

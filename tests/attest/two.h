@@ -34,6 +34,11 @@ enum rc say_hello(struct line *l, const uint8_t nonce[32],
                   struct wire_hello_reply *out);
 /* POST of this evidence. */
 enum rc show(struct line *l, const struct wire_evidence *e);
+/* POST of this binding; and what the honest client would send. */
+enum rc show_bind(struct line *l, const struct wire_bind *m,
+                  struct wire_bound *out);
+void bind_by_hand(struct wire_bind *m, const struct http_tls *tls,
+                  const struct attest_bond *bond);
 /* The honest client, in small. */
 enum rc attest_by_hand(struct line *l);
 
