@@ -123,7 +123,7 @@ struct attest_check {
     char expected[160];
     char actual[160];
 };
-#define ATTEST_MAX_CHECKS 64
+#define ATTEST_MAX_CHECKS 96
 struct attest_verdict {
     bool ok;
     bool simulated; /* the root is not AMD's */
@@ -178,6 +178,10 @@ bool attest_rules_is(const void *json, size_t len);
 /* RC_PARSE names the member and what it must be. */
 MUST_CHECK enum rc attest_rules_parse(struct attest_rules *out,
                                       const void *json, size_t len);
+/* The same as a policy document carries it: measurements must be null, for
+ * the document lists them itself. json NULL: none, *has false. */
+MUST_CHECK enum rc attest_rules_shared(struct attest_rules *out, bool *has,
+                                       const void *json, size_t len);
 
 /* Trust anchors: the AMD pins are compiled in; one simulated root may come. */
 struct attest_roots {
@@ -195,7 +199,9 @@ struct attest_want {
      * roles here (bit 0 sidecar, 1 ca, 2 log), 0: of all. */
     unsigned roles;
     const struct attest_rules *rules;
-    bool peer;                   /* also P5 VMPL 0 and P6 TCB floors */
+    const struct attest_rules *rules_too; /* these as well, or NULL */
+    bool peer;                   /* also P5 VMPL 0, unless rules name levels,
+                                  * and P6 TCB floors */
     const struct wire_blob *crl; /* C7: DER, by the ARK; NULL: not judged */
     bool need_crl;               /* C7 fails without one */
     const struct wire_blob *hcl; /* H1..H3: the blob it came in, or NULL;
@@ -420,8 +426,37 @@ void attest_channel_own(const struct attest_channel *ch, uint8_t hash[32],
  * signs. */
 void attest_channel_sign_intent(const struct attest_channel *ch,
                                 uint8_t sig[64], const uint8_t leaf[32]);
-/* Drops every attested state at once (policy changed). */
+/*
+ * Drops every attested state at once (policy changed): when it returns, no
+ * request attested before is let in or answered any more.
+ */
 void attest_channel_reset(struct attest_channel *ch);
+
+/* ---- what peers are held to; each call resets the channel --------------- */
+
+/* The policy document's attestation policy; NULL: it has none. */
+MUST_CHECK enum rc attest_channel_rules(struct attest_channel *ch,
+                                        const struct attest_rules *rules);
+/* TEE_POLICY_HASH again, as in the configuration. */
+MUST_CHECK enum rc attest_channel_narrow(struct attest_channel *ch,
+                                         const char *tee_policy_hash);
+/* What a daemon has in files, in place of what it had; all is copied. */
+#define ATTEST_MAX_FILES 64
+struct attest_files {
+    const struct attest_rules *rules; /* must hold besides the policy's */
+    const struct wire_blob *crl;      /* DER, one a product at most */
+    unsigned n_crls;
+    const struct wire_blob *cert; /* DER: what evidence comes without */
+    unsigned n_certs;
+};
+MUST_CHECK enum rc attest_channel_files(struct attest_channel *ch,
+                                        const struct attest_files *files);
+/*
+ * Whether we would be let in by what we hold others to. Without the device:
+ * by the report of the start. RC_ATTEST or RC_POLICY_HASH says what excludes
+ * us, and nothing else happens.
+ */
+MUST_CHECK enum rc attest_channel_self(struct attest_channel *ch);
 /* A fresh report over caller's report data: standing evidence. */
 MUST_CHECK enum rc attest_channel_report(struct attest_channel *ch,
                                          struct wire_evidence *out,

@@ -82,14 +82,21 @@ static void mark_tcb(struct attest_verdict *v, const struct attest_vek *vek)
     attest_mark(v, "B3", "reported TCB is the VEK's", ok, want, "%s", got);
 }
 
+static bool provider_is(const struct attest_vek *vek,
+                        const struct attest_rules *rules)
+{
+    return !rules || strcmp(vek->csp, rules->csp_id) == 0;
+}
+
 /* B4; a VLEK is bound to a provider instead of a chip. Under a policy the
  * provider is one it names. */
 static void mark_provider(struct attest_verdict *v,
                           const struct attest_vek *vek,
-                          const struct attest_rules *rules)
+                          const struct attest_want *by)
 {
-    bool ok = vek->csp[0] && !vek->hwid_len &&
-              (!rules || strcmp(vek->csp, rules->csp_id) == 0);
+    const struct attest_rules *rules = by->rules ? by->rules : by->rules_too;
+    bool ok = vek->csp[0] && !vek->hwid_len && provider_is(vek, by->rules) &&
+              provider_is(vek, by->rules_too);
     char want[160];
     snprintf(want, sizeof(want), "%s",
              !rules             ? "CSP_ID and no HWID"
@@ -101,12 +108,12 @@ static void mark_provider(struct attest_verdict *v,
 }
 
 static void mark_chip(struct attest_verdict *v, const struct attest_vek *vek,
-                      const struct attest_rules *rules)
+                      const struct attest_want *by)
 {
     static const uint8_t zero[64] = { 0 };
     const uint8_t *chip = v->report.chip_id;
     if (SNP_KEY_SIGNER(v->report.key_info) == SNP_KEY_VLEK) {
-        mark_provider(v, vek, rules);
+        mark_provider(v, vek, by);
         return;
     }
     size_t len = v->product == ATTEST_TURIN ? 8 : 64;
@@ -114,7 +121,9 @@ static void mark_chip(struct attest_verdict *v, const struct attest_vek *vek,
     bool shaped = vek->hwid_len == len && !vek->csp[0];
     bool same = !masked && memcmp(chip, vek->hwid, len) == 0 &&
                 memcmp(chip + len, zero, 64 - len) == 0;
-    bool let = masked && rules && rules->masked_chip;
+    bool let = masked && (by->rules || by->rules_too) &&
+               (!by->rules || by->rules->masked_chip) &&
+               (!by->rules_too || by->rules_too->masked_chip);
     char want[ENC_HEX_SIZE(64)];
     char got[ENC_HEX_SIZE(64)];
     attest_mark(v, "B4", "chip id is the VEK's", shaped && (same || let),
@@ -155,7 +164,7 @@ static void mark_unread(struct attest_verdict *v, const char *why)
 }
 
 void attest_binding_judge(struct attest_verdict *v, const uint8_t *raw,
-                          X509 *vek, const struct attest_rules *rules)
+                          X509 *vek, const struct attest_want *want)
 {
     bool ok = attest_report_signed(raw, vek);
     attest_mark(v, "B1", "report signature", ok, "by the VEK's key", "%s",
@@ -170,7 +179,7 @@ void attest_binding_judge(struct attest_verdict *v, const uint8_t *raw,
     } else {
         mark_family(v, &facts);
         mark_tcb(v, &facts);
-        mark_chip(v, &facts, rules);
+        mark_chip(v, &facts, want);
     }
     mark_order(v);
 }

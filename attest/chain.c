@@ -281,13 +281,20 @@ static const char *crl_refuses(const struct attest_chain *c,
     return NULL;
 }
 
+static bool crl_is(const struct attest_rules *rules, enum attest_crl mode)
+{
+    return rules && rules->crl == mode;
+}
+
 static void mark_crl(const struct attest_chain *c, struct attest_verdict *v,
                      const struct attest_want *want, int64_t now_s)
 {
-    const enum attest_crl mode = want->rules ? want->rules->crl
-                                             : ATTEST_CRL_IF_PRESENT;
-    bool need = want->need_crl || mode == ATTEST_CRL_REQUIRE;
-    if (!need && (!want->crl || mode == ATTEST_CRL_OFF))
+    bool need = want->need_crl || crl_is(want->rules, ATTEST_CRL_REQUIRE) ||
+                crl_is(want->rules_too, ATTEST_CRL_REQUIRE);
+    bool off = (want->rules || want->rules_too) &&
+               (!want->rules || crl_is(want->rules, ATTEST_CRL_OFF)) &&
+               (!want->rules_too || crl_is(want->rules_too, ATTEST_CRL_OFF));
+    if (!need && (!want->crl || off))
         return;
     const struct wire_blob none = { 0 };
     const char *bad = crl_refuses(c, want->crl ? want->crl : &none, now_s);

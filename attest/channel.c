@@ -58,10 +58,7 @@ static enum rc configure(struct attest_channel *ch,
     ch->roots = c->roots;
     ch->host = c->host;
     memcpy(ch->genesis, c->genesis, sizeof(ch->genesis));
-    ch->narrowed = c->tee_policy_hash != NULL;
-    if (ch->narrowed)
-        TRY(attest_hashes_parse(ch->narrow, &ch->n_narrow, c->tee_policy_hash));
-    return RC_OK;
+    return attest_terms_init(ch, c->tee_policy_hash);
 }
 
 static enum rc make_key(struct attest_channel *ch)
@@ -81,16 +78,19 @@ static enum rc make_key(struct attest_channel *ch)
 /* What we are, judged by the rules we hold others to. */
 static enum rc learn_self(struct attest_channel *ch)
 {
-    uint8_t data[64];
-    WIRE(evidence) e = { 0 };
-    TRY(rand_bytes(data, sizeof(data)));
-    TRY(attest_channel_report(ch, &e, data));
-    const struct attest_want want = { .report_data = data,
+    TRY(rand_bytes(ch->own_data, sizeof(ch->own_data)));
+    TRY(attest_channel_report(ch, &ch->own, ch->own_data));
+    struct attest_terms *t = attest_terms_get(ch);
+    struct wire_blob chain[ATTEST_TERMS_CHAIN];
+    struct wire_evidence e;
+    const struct attest_want want = { .report_data = ch->own_data,
                                       .host_data = ch->genesis,
                                       .min_version = 3,
                                       .peer = true };
     struct attest_verdict v;
+    attest_terms_fill(t, &e, chain, &ch->own);
     enum rc rc = attest_verify(&v, &e, &ch->roots, &want, clock_now_s());
+    attest_terms_free(t);
     if (rc != RC_OK)
         return rc_prefix(rc, "our own evidence: ");
     memcpy(ch->measurement, v.report.measurement, sizeof(ch->measurement));
@@ -107,6 +107,7 @@ enum rc attest_channel_new(struct attest_channel **out,
         return rc_raise(RC_NOMEM, "attested channel");
     pthread_mutex_init(&ch->lock, NULL);
     pthread_mutex_init(&ch->guest_lock, NULL);
+    pthread_mutex_init(&ch->terms_lock, NULL);
     TRY(configure(ch, c));
     TRY(make_key(ch));
     TRY(learn_self(ch));
@@ -121,6 +122,9 @@ void attest_channel_free(struct attest_channel *ch)
     while (ch->sessions)
         attest_session_free(ch->sessions);
     secret_free(ch->ak_secret);
+    wire_evidence_free(&ch->own);
+    attest_terms_free(ch->terms);
+    pthread_mutex_destroy(&ch->terms_lock);
     pthread_mutex_destroy(&ch->guest_lock);
     pthread_mutex_destroy(&ch->lock);
     free(ch);

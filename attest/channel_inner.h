@@ -9,6 +9,7 @@
 #include "attest/attest.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include <sodium.h>
 
@@ -32,6 +33,19 @@
 #define CHANNEL_BIND       "/v1/attest/bind"
 #define CHANNEL_BIND_MAX   4096
 #define CHANNEL_HEADER     "MPC-Policy"
+
+/* What peers are held to. Made whole, never changed, swapped under the lock. */
+struct attest_terms {
+    atomic_uint refs;
+    bool has[2]; /* the policy document's rules, and the file's */
+    struct attest_rules rules[2];
+    bool narrowed; /* TEE_POLICY_HASH is set */
+    uint8_t narrow[ATTEST_MAX_HASHES][32];
+    unsigned n_narrow;
+    struct wire_blob crl[3]; /* by product; p NULL: none */
+    struct wire_blob cert[ATTEST_MAX_FILES];
+    unsigned n_certs;
+};
 
 /* A pair of evidence both ends accepted, on whatever connection. */
 struct attest_bond {
@@ -85,9 +99,6 @@ struct attest_channel {
     struct attest_guest *guest;
     bool guest_simulated;
     struct attest_roots roots;
-    bool narrowed;
-    uint8_t narrow[ATTEST_MAX_HASHES][32];
-    unsigned n_narrow;
     uint8_t genesis[32];
     int64_t window_ms;
     unsigned hello_burst;
@@ -99,8 +110,12 @@ struct attest_channel {
     uint8_t ak[crypto_sign_PUBLICKEYBYTES];
     uint8_t *ak_secret; /* secret_new(), freed and wiped with the channel */
     uint64_t boot;
+    struct wire_evidence own; /* our evidence of the start, over own_data */
+    uint8_t own_data[64];
+    pthread_mutex_t terms_lock; /* one change of terms at a time */
 
     /* under lock */
+    struct attest_terms *terms;
     uint64_t epoch;
     struct attest_session *sessions;
     uint8_t seen[CHANNEL_SEEN][32];
@@ -137,6 +152,28 @@ void attest_conn_said(uint8_t out[ATTEST_CONN_LEN], enum attest_end signer,
                       const uint8_t exporter[32], const uint8_t client_spki[32],
                       const uint8_t server_spki[32],
                       const uint8_t evidence[32]);
+
+/* ---- channel_terms.c --------------------------------------------------- */
+
+/* Those in force; never NULL. Give them back. */
+struct attest_terms *attest_terms_get(struct attest_channel *ch);
+void attest_terms_free(struct attest_terms *t);
+MUST_CHECK enum rc attest_terms_init(struct attest_channel *ch,
+                                     const char *tee_policy_hash);
+/* The policies and the CRL of the report's product, into want. */
+void attest_terms_want(const struct attest_terms *t, struct attest_want *want,
+                       const struct wire_evidence *e);
+/*
+ * The evidence with the certificates it came without, as far as they are
+ * here. It borrows from both; nothing is freed.
+ */
+#define ATTEST_TERMS_CHAIN 4
+void attest_terms_fill(const struct attest_terms *t, struct wire_evidence *out,
+                       struct wire_blob chain[ATTEST_TERMS_CHAIN],
+                       const struct wire_evidence *in);
+/* The terms list measurements for that role, and this is not among them. */
+bool attest_terms_exclude(const struct attest_terms *t, enum attest_role role,
+                          const uint8_t hash[32]);
 
 /* ---- judge.c ----------------------------------------------------------- */
 

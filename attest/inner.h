@@ -76,7 +76,7 @@ void attest_chain_judge(struct attest_chain *c, struct attest_verdict *v,
 bool attest_report_signed(const uint8_t *raw, X509 *vek);
 /* B1..B5 */
 void attest_binding_judge(struct attest_verdict *v, const uint8_t *raw,
-                          X509 *vek, const struct attest_rules *rules);
+                          X509 *vek, const struct attest_want *want);
 /* P1..P15 as far as wanted */
 void attest_rules_judge(struct attest_verdict *v, const uint8_t *raw,
                         const struct attest_want *want);

@@ -42,21 +42,25 @@ static bool is_hash(const char *text)
     return text && strlen(text) == 64 && strspn(text, "0123456789abcdef") == 64;
 }
 
-static enum rc no_hash(struct attest_channel *ch, const char *uri,
+static enum rc no_hash(const char *uri, const struct attest_terms *t,
                        const char *seen, uint8_t (*policy)[32], unsigned n)
 {
     char by_policy[SHOWN_HASHES * 65 + 32];
     char by_env[SHOWN_HASHES * 65 + 32];
     list_hashes(by_policy, sizeof(by_policy), policy, n);
-    list_hashes(by_env, sizeof(by_env), ch->narrow, ch->n_narrow);
+    list_hashes(by_env, sizeof(by_env), (uint8_t(*)[32])(uintptr_t)t->narrow,
+                t->n_narrow);
     enum rc rc = rc_raise(
             RC_POLICY_HASH,
-            "%s: TEE_POLICY_HASH mismatch: seen %s, the policy allows %s%s%s",
+            "%s: TEE_POLICY_HASH mismatch: seen %s, the policy allows %s%s%s%s",
             uri, is_hash(seen) ? seen : "none", n ? by_policy : "none",
-            ch->narrowed ? ", TEE_POLICY_HASH allows " : "",
-            !ch->narrowed  ? ""
-            : ch->n_narrow ? by_env
-                           : "none");
+            t->narrowed ? ", TEE_POLICY_HASH allows " : "",
+            !t->narrowed  ? ""
+            : t->n_narrow ? by_env
+                          : "none",
+            t->has[1] && t->rules[1].has_measurements
+                    ? ", and attestation_policy lists its own"
+                    : "");
     rc_hint("correct TEE_POLICY_HASH, or have a policy version list the "
             "measurement (mpcsign attest, mpcsign policy)");
     return rc;
@@ -74,17 +78,21 @@ enum rc attest_channel_allowed(struct attest_channel *ch, const char *uri,
         rc_hint("only the policy's sidecars, CA and log are peers");
     }
     TRY(rc);
+    struct attest_terms *t = attest_terms_get(ch);
     unsigned kept = 0;
     if (count > ATTEST_MAX_HASHES)
         count = ATTEST_MAX_HASHES;
     for (unsigned i = 0; i < count; i++) {
-        if (ch->narrowed &&
-            !attest_channel_in(policy[i], ch->narrow, ch->n_narrow))
+        if (t->narrowed &&
+            !attest_channel_in(policy[i], t->narrow, t->n_narrow))
             continue;
-        memcpy(hashes[kept++], policy[i], 32);
+        if (!attest_terms_exclude(t, *role, policy[i]))
+            memcpy(hashes[kept++], policy[i], 32);
     }
     *n = kept;
-    return kept ? RC_OK : no_hash(ch, uri, seen, policy, count);
+    rc = kept ? RC_OK : no_hash(uri, t, seen, policy, count);
+    attest_terms_free(t);
+    return rc;
 }
 
 /* ---- evidence ---------------------------------------------------------- */
@@ -166,6 +174,28 @@ static enum rc refuse(const struct attest_verdict *v, const char *uri,
     return rc;
 }
 
+static enum rc judge_by_terms(struct attest_channel *ch,
+                              struct attest_verdict *v,
+                              const struct wire_evidence *e,
+                              const uint8_t data[64], uint8_t (*hashes)[32],
+                              unsigned n)
+{
+    struct wire_blob chain[ATTEST_TERMS_CHAIN];
+    struct wire_evidence whole;
+    struct attest_want want = { .hashes = (const uint8_t(*)[32])hashes,
+                                .n_hashes = n,
+                                .report_data = data,
+                                .host_data = ch->genesis,
+                                .min_version = 3,
+                                .peer = true };
+    struct attest_terms *t = attest_terms_get(ch);
+    attest_terms_fill(t, &whole, chain, e);
+    attest_terms_want(t, &want, e);
+    enum rc rc = attest_verify(v, &whole, &ch->roots, &want, clock_now_s());
+    attest_terms_free(t);
+    return rc;
+}
+
 static enum rc verify(struct attest_channel *ch, struct attest_verdict *v,
                       const struct wire_evidence *e, enum attest_end end,
                       const struct http_tls *tls, const uint8_t nonce[32],
@@ -173,13 +203,20 @@ static enum rc verify(struct attest_channel *ch, struct attest_verdict *v,
 {
     uint8_t data[64];
     attest_channel_their_data(ch, data, e, end, tls, nonce);
-    const struct attest_want want = { .hashes = (const uint8_t(*)[32])hashes,
-                                      .n_hashes = n,
-                                      .report_data = data,
-                                      .host_data = ch->genesis,
-                                      .min_version = 3,
-                                      .peer = true };
-    return attest_verify(v, e, &ch->roots, &want, clock_now_s());
+    return judge_by_terms(ch, v, e, data, hashes, n);
+}
+
+enum rc attest_channel_self(struct attest_channel *ch)
+{
+    uint8_t hashes[ATTEST_MAX_HASHES][32];
+    unsigned n;
+    enum attest_role role;
+    struct attest_verdict v;
+    TRY(attest_channel_allowed(ch, ch->own_uri, ch->hash_hex, hashes, &n,
+                               &role));
+    if (judge_by_terms(ch, &v, &ch->own, ch->own_data, hashes, n) == RC_OK)
+        return RC_OK;
+    return refuse(&v, ch->own_uri, hashes, n);
 }
 
 enum rc attest_channel_judge(struct attest_channel *ch, struct attest_peer *out,

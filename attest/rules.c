@@ -92,10 +92,12 @@ unsigned attest_snp_floor(enum attest_product product)
     return product == ATTEST_MILAN ? 0x18 : product == ATTEST_GENOA ? 0x17 : 0;
 }
 
-static void mark_peer(struct attest_verdict *v)
+static void mark_peer(struct attest_verdict *v, const struct attest_want *by)
 {
     const struct attest_report *r = &v->report;
-    attest_mark(v, "P5", "VMPL", r->vmpl == 0, "0", "%u", r->vmpl);
+    if (!(by->rules && by->rules->vmpls) &&
+        !(by->rules_too && by->rules_too->vmpls))
+        attest_mark(v, "P5", "VMPL", r->vmpl == 0, "0", "%u", r->vmpl);
     unsigned floor = attest_snp_floor(v->product);
     char want[32];
     snprintf(want, sizeof(want), "SNP SPL >= %u", floor);
@@ -117,28 +119,44 @@ static void mark_unknown_bits(struct attest_verdict *v, bool strict)
         attest_warn(v);
 }
 
+static void mark_policy(struct attest_verdict *v,
+                        const struct attest_rules *rules, unsigned roles)
+{
+    if (rules && rules->has_measurements)
+        mark_measurements_of(v, rules, roles);
+    if (rules)
+        attest_floors_judge(v, rules);
+}
+
+static bool strict(const struct attest_rules *rules)
+{
+    return rules && rules->platform_strict;
+}
+
+static uint32_t least(uint32_t min, const struct attest_rules *rules)
+{
+    return rules && rules->min_version > min ? rules->min_version : min;
+}
+
 void attest_rules_judge(struct attest_verdict *v, const uint8_t *raw,
                         const struct attest_want *want)
 {
     const struct attest_report *r = &v->report;
     if (want->hashes)
         mark_measurement(v, want->hashes, want->n_hashes);
-    if (want->rules && want->rules->has_measurements)
-        mark_measurements_of(v, want->rules, want->roles);
     attest_mark_equal(v, "P2", "report data", want->report_data, r->report_data,
                       64);
     attest_mark(v, "P3", "no debug", !(r->policy & SNP_POLICY_DEBUG), "DEBUG 0",
                 "DEBUG %d", (r->policy & SNP_POLICY_DEBUG) != 0);
     mark_migration(v, raw);
     if (want->peer)
-        mark_peer(v);
-    mark_unknown_bits(v, want->rules && want->rules->platform_strict);
+        mark_peer(v, want);
+    mark_unknown_bits(v, strict(want->rules) || strict(want->rules_too));
     attest_mark_equal(v, "P9", "host data", want->host_data, r->host_data, 32);
-    if (want->rules)
-        attest_floors_judge(v, want->rules);
+    mark_policy(v, want->rules, want->roles);
+    mark_policy(v, want->rules_too, want->roles);
     uint32_t min = want->min_version ? want->min_version : 3;
-    if (want->rules && want->rules->min_version > min)
-        min = want->rules->min_version;
+    min = least(least(min, want->rules), want->rules_too);
     char expected[32];
     snprintf(expected, sizeof(expected), ">= %u", min);
     attest_mark(v, "P15", "minimum version", r->version >= min, expected, "%u",

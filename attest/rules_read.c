@@ -433,3 +433,20 @@ enum rc attest_rules_parse(struct attest_rules *out, const void *json,
     *out = r;
     return RC_OK;
 }
+
+enum rc attest_rules_shared(struct attest_rules *out, bool *has,
+                            const void *json, size_t len)
+{
+    struct attest_rules r = { 0 };
+    if (!json) {
+        *has = false;
+        return RC_OK;
+    }
+    TRY(attest_rules_parse(&r, json, len));
+    if (r.has_measurements)
+        return rc_raise(RC_PARSE, "attest policy.measurements: want null in a "
+                                  "policy document, which lists them itself");
+    *out = r;
+    *has = true;
+    return RC_OK;
+}

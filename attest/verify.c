@@ -57,7 +57,7 @@ static void judge(struct attest_verdict *v,
     attest_report_format(v, raw);
     struct attest_chain chain = { 0 };
     attest_chain_judge(&chain, v, evidence, roots, want, now_s);
-    attest_binding_judge(v, raw, chain.vek, want->rules);
+    attest_binding_judge(v, raw, chain.vek, want);
     struct attest_want rest = *want;
     bool vtpm = attest_quote_is(evidence);
     if (vtpm || want->hcl)

@@ -37,6 +37,7 @@ static enum rc start(struct ca_server *ca)
     TRY(daemon_chain_open(&ca->chain, &ca->d, NULL));
     struct attest_channel_host host = daemon_chain_host(ca->chain);
     TRY(daemon_channel(&ca->d, &host));
+    TRY(daemon_chain_rules(ca->chain));
     attest_channel_own(ca->d.channel, ca->own_hash, measurement, ak,
                        &ca->simulated);
     TRY(daemon_listen(&ca->d, ca_peer_routes, ca, PEER_THREADS));
@@ -53,7 +54,7 @@ int main(int argc, char **argv)
     if (rc == RC_OK && !done) {
         rc = start(&ca);
         if (rc == RC_OK)
-            daemon_wait();
+            daemon_wait(&ca.d);
         http_server_stop(TAKE(ca.d.peers));
     }
     if (rc != RC_OK) {

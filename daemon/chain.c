@@ -69,6 +69,18 @@ static enum rc proof_of(struct tlog_proof *out, const struct wire_policy *in)
     return RC_OK;
 }
 
+/* One that we could not judge peers by never comes in force. */
+static enum rc attestation_reads(const struct policy *next)
+{
+    OWNED_MEM struct attest_rules *rules = calloc(1, sizeof(*rules));
+    bool has;
+    if (!rules)
+        return rc_raise(RC_NOMEM, "attestation policy");
+    enum rc rc = attest_rules_shared(rules, &has, next->attestation,
+                                     next->attestation_len);
+    return rc == RC_OK ? RC_OK : rc_prefix(rc, "policy.attestation: ");
+}
+
 /* Under lock. */
 static enum rc take(struct daemon_chain *c, const struct wire_policy *in,
                     uint64_t *version)
@@ -78,7 +90,9 @@ static enum rc take(struct daemon_chain *c, const struct wire_policy *in,
     struct tlog_proof proof;
     TRY(check(&next, &approved, c->chain, in));
     *version = next->version;
-    enum rc rc = proof_of(&proof, in);
+    enum rc rc = attestation_reads(next);
+    if (rc == RC_OK)
+        rc = proof_of(&proof, in);
     if (rc == RC_OK && c->has_only_log &&
         (!next->has_log || memcmp(next->log.key, c->only_log.key, 32) != 0))
         rc = rc_raise(RC_POLICY, "policy: names another log than this one");
@@ -198,7 +212,24 @@ struct attest_channel_host daemon_chain_host(struct daemon_chain *c)
     return (struct attest_channel_host){ .allowed = allowed,
                                          .policy_head = head,
                                          .peer_head = peer_head,
+                                         .refused = daemon_on_refused,
+                                         .news = daemon_on_news,
                                          .ctx = c };
+}
+
+enum rc daemon_chain_rules(struct daemon_chain *c)
+{
+    OWNED_MEM char *json = NULL;
+    pthread_mutex_lock(&c->lock);
+    const struct policy *p = policy_chain_head(c->chain);
+    size_t len = p->attestation_len;
+    if (p->attestation)
+        json = strdup(p->attestation);
+    bool bad = p->attestation && !json;
+    pthread_mutex_unlock(&c->lock);
+    if (bad)
+        return rc_raise(RC_NOMEM, "attestation policy");
+    return daemon_rules(c->d, json, len);
 }
 
 const struct policy_chain *daemon_chain_lock(struct daemon_chain *c)
@@ -239,7 +270,9 @@ static enum rc adopt(struct daemon_chain *c, const struct wire_policy *in)
         return RC_OK;
     /* In force from here: whoever it no longer allows is out at once. */
     attest_channel_reset(c->d->channel);
-    rc = keep(c, version, in);
+    rc = daemon_chain_rules(c);
+    if (rc == RC_OK)
+        rc = keep(c, version, in);
     if (rc != RC_OK) {
         /* Going on would forget a version at the next start. */
         log_rc(LOG_ERROR, "stopping", rc);

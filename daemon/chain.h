@@ -16,6 +16,8 @@ MUST_CHECK enum rc daemon_chain_open(struct daemon_chain **out,
 void daemon_chain_free(struct daemon_chain *c);
 /* For daemon_channel(). */
 struct attest_channel_host daemon_chain_host(struct daemon_chain *c);
+/* What the version in force says of machines, to the channel. */
+MUST_CHECK enum rc daemon_chain_rules(struct daemon_chain *c);
 /* The chain, locked until _unlock. */
 const struct policy_chain *daemon_chain_lock(struct daemon_chain *c);
 void daemon_chain_unlock(struct daemon_chain *c);

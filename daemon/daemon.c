@@ -34,6 +34,10 @@ static const struct conf_option common[] = {
     { "genesis_sha256", NULL, NULL, "its pinned SHA-256, hex" },
     { "TEE_POLICY_HASH", "TEE_POLICY_HASH", NULL,
       "allowed peers' hashes: narrows the policy's" },
+    { "attestation_policy", NULL, "",
+      "file: what peers' reports must say besides the policy's" },
+    { "crl", NULL, "", "AMD's CRLs, DER files, comma separated" },
+    { "cert_dir", NULL, "", "*.der: ASK, ARK and VEK that evidence lacks" },
     { "CLIENT_TLS_CA", "CLIENT_TLS_CA", NULL, "CA of all peers, PEM" },
     { "CLIENT_TLS_CERT", "CLIENT_TLS_CERT", "",
       "certificate as a client; default: the server's" },
@@ -52,15 +56,32 @@ static void on_stop(int signal)
     stopping = 1;
 }
 
+static volatile sig_atomic_t reloading;
+
+static void on_reload(int signal)
+{
+    (void)signal;
+    reloading = 1;
+}
+
+bool daemon_reload_asked(void)
+{
+    bool asked = reloading != 0;
+    reloading = 0;
+    return asked;
+}
+
 bool daemon_stopping(void)
 {
     return stopping != 0;
 }
 
-void daemon_wait(void)
+void daemon_wait(struct daemon *d)
 {
-    while (!stopping)
+    while (!stopping) {
+        daemon_tick(d);
         poll(NULL, 0, 200);
+    }
 }
 
 /* ---- options ------------------------------------------------------------------ */
@@ -251,9 +272,11 @@ static enum rc open_guest(struct daemon *d)
 static void catch_signals(void)
 {
     struct sigaction stop = { .sa_handler = on_stop };
+    struct sigaction again = { .sa_handler = on_reload };
     struct sigaction ignore = { .sa_handler = SIG_IGN };
     sigaction(SIGTERM, &stop, NULL);
     sigaction(SIGINT, &stop, NULL);
+    sigaction(SIGHUP, &again, NULL);
     sigaction(SIGPIPE, &ignore, NULL);
 }
 
@@ -269,8 +292,10 @@ enum rc daemon_open(struct daemon *d, bool *done, int *status,
     if (sodium_init() < 0)
         return rc_raise(RC_INTERNAL, "libsodium does not start");
     catch_signals();
+    d->file = file;
     TRY(read_config(d, file));
     if (test) {
+        TRY(daemon_attestation_check(d->conf));
         printf("%s: %s is fine\n", program->name, file);
         *done = true;
         *status = 0;
@@ -294,7 +319,8 @@ enum rc daemon_channel(struct daemon *d, const struct attest_channel_host *host)
         .host = *host,
     };
     memcpy(c.genesis, d->genesis_sha256, 32);
-    return attest_channel_new(&d->channel, &c);
+    TRY(attest_channel_new(&d->channel, &c));
+    return daemon_attestation_open(d);
 }
 
 /* ctx begins with the daemon. */
@@ -390,6 +416,7 @@ void daemon_close(struct daemon *d)
     attest_guest_free(d->guest);
     if (d->pid_file[0])
         unlink(d->pid_file);
+    conf_free(d->reloaded);
     conf_free(d->conf);
     free(d->options);
     free(d->genesis);

@@ -26,7 +26,11 @@ struct daemon_program {
 
 struct daemon {
     const struct daemon_program *program;
+    const char *file; /* the configuration's */
     struct conf *conf;
+    struct conf *reloaded; /* since SIGHUP: what attestation.c reads again */
+    uint64_t files_state;
+    int64_t look_ms;
     struct conf_option *options; /* common and own */
     const char *deployment;
     const char *uri;
@@ -62,9 +66,23 @@ MUST_CHECK enum rc daemon_sealed_seed(const struct daemon *d, const char *path,
                                       uint8_t sk[64]);
 /* The firmware level that what we seal is bound to; made on first use. */
 MUST_CHECK enum rc daemon_seal_tcb(const struct daemon *d, uint64_t *tcb);
-/* The attested channel; host answers for policy. */
+/* The attested channel, with what our files say of peers; host answers for
+ * policy, daemon_rules() for what a policy document says of machines. */
 MUST_CHECK enum rc daemon_channel(struct daemon *d,
                                   const struct attest_channel_host *host);
+/*
+ * The attestation policy of the policy in force (NULL: it has none), each
+ * time it changes. Says in the log when it would exclude ourselves.
+ */
+MUST_CHECK enum rc daemon_rules(struct daemon *d, const char *json, size_t len);
+/* For an attest_channel_host: a line in the log. */
+void daemon_on_refused(void *ctx, const char *uri, const char *method,
+                       const char *path, enum rc rc, const char *why);
+void daemon_on_news(void *ctx, const char *uri, enum attest_news news);
+/* attestation.c, called by the others here */
+MUST_CHECK enum rc daemon_attestation_check(const struct conf *c);
+MUST_CHECK enum rc daemon_attestation_open(struct daemon *d);
+void daemon_attestation_self(struct daemon *d);
 /*
  * The peer listener on config key `listen`. routes must begin with the
  * rows of DAEMON_ATTEST_ROUTES; ctx is a struct whose first member is a
@@ -87,8 +105,12 @@ enum rc daemon_on_bind(struct http_call *call, void *ctx);
 MUST_CHECK enum rc daemon_ready(struct daemon *d);
 /* SIGTERM or SIGINT came. */
 bool daemon_stopping(void);
-/* Blocks until then (for daemons without a loop of their own). */
-void daemon_wait(void);
+/* SIGHUP came since this was last asked. */
+bool daemon_reload_asked(void);
+/* A few times a second, in the main thread: SIGHUP, changed files. */
+void daemon_tick(struct daemon *d);
+/* Ticks until it stops (for daemons without a loop of their own). */
+void daemon_wait(struct daemon *d);
 /* Called once from a signal's safe point: wakes a loop (may be NULL). */
 void daemon_close(struct daemon *d);
 

@@ -262,14 +262,37 @@ static enum rc parse_head(struct policy *p, const struct policy_obj *o)
     return policy_obj_hex(p->prev, sizeof(p->prev), o, "prev");
 }
 
+/* What it says of machines is for those who judge them: attest/. */
+static enum rc parse_attestation(struct policy *p, const struct policy_obj *o)
+{
+    const json_t *v = json_object_get(o->v, "attestation");
+    if (!v)
+        return RC_OK;
+    if (!json_is_object(v))
+        return rc_raise(RC_PARSE, "policy.attestation: want an object");
+    p->attestation = json_dumps(v, JSON_COMPACT);
+    if (!p->attestation)
+        return rc_raise(RC_NOMEM, "policy.attestation");
+    p->attestation_len = strlen(p->attestation);
+    return RC_OK;
+}
+
 static enum rc parse_all(struct policy *p, const json_t *root)
 {
-    static const char *const keys[] = {
-        "v",        "cluster",      "version",  "prev",
-        "persons",  "steward_rule", "nodes",    "measurements",
-        "services", "log",          "profiles", "?page_origins",
-        NULL
-    };
+    static const char *const keys[] = { "v",
+                                        "cluster",
+                                        "version",
+                                        "prev",
+                                        "persons",
+                                        "steward_rule",
+                                        "nodes",
+                                        "measurements",
+                                        "services",
+                                        "log",
+                                        "profiles",
+                                        "?page_origins",
+                                        "?attestation",
+                                        NULL };
     struct policy_obj o;
     TRY(policy_obj_of(&o, root, keys, "policy"));
     TRY(parse_head(p, &o));
@@ -280,6 +303,7 @@ static enum rc parse_all(struct policy *p, const json_t *root)
     TRY(parse_nodes(p, &o));
     TRY(parse_services(p, &o));
     TRY(parse_log(p, &o));
+    TRY(parse_attestation(p, &o));
     return parse_profiles(p, &o);
 }
 
@@ -314,6 +338,7 @@ void policy_free(struct policy *p)
         return;
     for (unsigned i = 0; i < p->n_persons; i++)
         free(p->person[i].credential);
+    free((char *)(uintptr_t)p->attestation);
     free(p->bytes);
     free(p);
 }

@@ -199,6 +199,9 @@ struct policy {
     struct tlog_vkey log;
     struct policy_profile profile[POLICY_MAX_PROFILES];
     unsigned n_profiles;
+    /* An attestation policy, JSON text; NULL: none. Not judged here. */
+    const char *attestation;
+    size_t attestation_len;
 };
 
 /*

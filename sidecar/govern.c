@@ -43,8 +43,14 @@ static enum rc keeps_holders(const struct policy *next, const struct key *k)
 }
 
 /* Under lock. */
-enum rc govern_keeps_holders(const struct policy *next, const struct node *n)
+enum rc govern_fits(const struct policy *next, const struct node *n)
 {
+    if (n->w.attestation) {
+        enum rc rc = n->w.attestation(n->w.ctx, next->attestation,
+                                      next->attestation_len);
+        if (rc != RC_OK)
+            return rc_prefix(rc, "policy.attestation: ");
+    }
     for (unsigned i = 0; i < n->n_keys; i++)
         TRY(keeps_holders(next, &n->key[i]));
     return RC_OK;
@@ -67,7 +73,7 @@ enum rc govern_check(struct govern_checked *out, struct node *n,
     TRY(policy_chain_check(&c.next, &c.approved, n->chain, in->policy.p,
                            in->policy.len, &descriptor, &requester, approvals,
                            (unsigned)s->approvals.n, now_s));
-    enum rc rc = govern_keeps_holders(c.next, n);
+    enum rc rc = govern_fits(c.next, n);
     if (rc != RC_OK) {
         policy_free(c.next);
         return rc;

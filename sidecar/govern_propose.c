@@ -32,7 +32,7 @@ static enum rc check(struct node *n, const struct wire_policy *in)
     if (rc != RC_NOT_APPROVED)
         return rc;
     TRY(policy_parse(&next, in->policy.p, in->policy.len));
-    return govern_keeps_holders(next, n);
+    return govern_fits(next, n);
 }
 
 static enum rc propose(struct node *n, const uint8_t *body, size_t len,

@@ -482,9 +482,9 @@ MUST_CHECK enum rc govern_version(struct wire_policy *out, struct node *n,
 void govern_on_policy(struct node *n, uint64_t call, const uint8_t *body,
                       size_t len);
 void govern_on_policies(struct node *n, uint64_t call);
-/* Under lock. RC_POLICY: it drops a node that holds a share of a live key. */
-MUST_CHECK enum rc govern_keeps_holders(const struct policy *next,
-                                        const struct node *n);
+/* Under lock. RC_POLICY: it drops a node that holds a share of a live key;
+ * RC_PARSE: nobody could judge machines by what it says of them. */
+MUST_CHECK enum rc govern_fits(const struct policy *next, const struct node *n);
 /* govern_propose.c: versions that wait for their stewards */
 void govern_on_proposal(struct node *n, uint64_t call, const uint8_t *body,
                         size_t len);

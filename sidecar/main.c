@@ -90,10 +90,29 @@ static void log_forked(void *ctx, const char *log)
     log_error("log.forked", "log=%s evidence=/v1/fork", log);
 }
 
+static enum rc judge_machines(struct sidecar *sc)
+{
+    OWNED_MEM char *json = NULL;
+    size_t len;
+    TRY(node_attestation(sc->node, &json, &len));
+    return daemon_rules(&sc->d, json, len);
+}
+
 static void policy_changed(void *ctx)
 {
     struct sidecar *sc = ctx;
     attest_channel_reset(sc->d.channel);
+    enum rc rc = judge_machines(sc);
+    if (rc != RC_OK)
+        log_rc(LOG_ERROR, "attest.rules", rc); /* those before stand */
+}
+
+static enum rc attestation(void *ctx, const char *json, size_t len)
+{
+    struct attest_rules rules;
+    bool has;
+    (void)ctx;
+    return attest_rules_shared(&rules, &has, json, len);
 }
 
 static bool is_simulated(void *ctx)
@@ -220,6 +239,7 @@ static enum rc open_node(struct sidecar *sc)
         .authorise = sc->authoriser ? authorise : NULL,
         .authorise_ms = authorise_ms,
         .simulated = is_simulated,
+        .attestation = attestation,
         .store = sc->store,
         .vault = sc->vault,
         .ctx = sc,
@@ -249,8 +269,11 @@ static enum rc open_channel(struct sidecar *sc)
     struct attest_channel_host host = { .allowed = allowed,
                                         .policy_head = policy_head,
                                         .peer_head = peer_head,
+                                        .refused = daemon_on_refused,
+                                        .news = daemon_on_news,
                                         .ctx = sc };
     TRY(daemon_channel(&sc->d, &host));
+    TRY(judge_machines(sc));
     uint8_t hash[32];
     uint8_t measurement[ATTEST_MEASUREMENT_LEN];
     uint8_t ak[32];
@@ -374,6 +397,7 @@ static enum rc serve(struct sidecar *sc)
         int64_t now = clock_mono_ms();
         if (now >= next_tick) {
             TRY(vault_lives(sc));
+            daemon_tick(&sc->d);
             node_tick(sc->node);
             watch_audit(sc);
             next_tick = now + TICK_MS;

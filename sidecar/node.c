@@ -572,6 +572,17 @@ void node_policy_head(struct node *n, struct wire_policy_head *out)
     node_unlock(n);
 }
 
+enum rc node_attestation(struct node *n, char **json, size_t *len)
+{
+    node_lock(n);
+    const struct policy *p = policy_chain_head(n->chain);
+    bool has = p->attestation != NULL;
+    *len = p->attestation_len;
+    *json = has ? strdup(p->attestation) : NULL;
+    node_unlock(n);
+    return has && !*json ? rc_raise(RC_NOMEM, "attestation policy") : RC_OK;
+}
+
 void node_keys(struct node *n, struct vault_keys *out)
 {
     node_lock(n);

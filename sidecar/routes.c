@@ -145,6 +145,8 @@ static enum rc tell_status(struct sidecar *sc, struct http_call *call,
     json_object_set_new(o, "ak", json_string(enc_hex(hex, ak, 32)));
     json_object_set_new(o, "simulated", json_boolean(simulated));
     put_device(o, sc);
+    if (attest_channel_self(sc->d.channel) != RC_OK)
+        json_object_set_new(o, "attestation", json_string(rc_text()));
     json_object_set_new(o, "vault_pid",
                         json_integer((json_int_t)vault_pid(sc->vault)));
     json_t *attested = json_array();

@@ -9,7 +9,7 @@
  * one test process (tests/sidecar/sim.c) on the decide files alone.
  *
  * node_on_peer, node_on_add_checkpoint, node_witness_head, node_allowed,
- * node_policy_head, node_keys and node_log_later may be called from any
+ * node_policy_head, node_attestation, node_keys and node_log_later may be called from any
  * thread; everything else from the one thread that drives the node. The node's
  * mutex is held where it decides and let go around the store, the vault and
  * every send.
@@ -299,6 +299,9 @@ struct world {
     int64_t authorise_ms; /* how long it may take */
     /* This node's hardware is simulated. NULL: it is not. */
     bool (*simulated)(void *ctx);
+    /* A policy version's attestation policy, JSON (NULL: it has none): not
+     * RC_OK refuses the version. NULL: nobody judges machines here. */
+    enum rc (*attestation)(void *ctx, const char *json, size_t len);
     struct store *store;
     struct vault *vault;
     void *ctx;
@@ -394,6 +397,8 @@ MUST_CHECK enum rc node_allowed(struct node *n, const char *uri,
                                 uint8_t (*hashes)[32], unsigned *n_hashes,
                                 enum policy_role *role, uint16_t *id);
 void node_policy_head(struct node *n, struct wire_policy_head *out);
+/* Of the version in force, heap text; NULL: it has none. */
+MUST_CHECK enum rc node_attestation(struct node *n, char **json, size_t *len);
 /*
  * A peer attested and told its policy head: fetch the chain from it when it is
  * ahead; and exchange heads of the log.

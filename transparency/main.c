@@ -142,6 +142,7 @@ static enum rc start(struct log_server *ls)
     TRY(daemon_chain_open(&ls->chain, &ls->d, &ls->public.vkey));
     struct attest_channel_host host = daemon_chain_host(ls->chain);
     TRY(daemon_channel(&ls->d, &host));
+    TRY(daemon_chain_rules(ls->chain));
     TRY(open_witnesses(ls));
     TRY(open_public(ls));
     TRY(daemon_listen(&ls->d, log_peer_routes, ls, PEER_THREADS));
@@ -172,7 +173,7 @@ int main(int argc, char **argv)
     if (rc == RC_OK && !done) {
         rc = start(&ls);
         if (rc == RC_OK)
-            daemon_wait();
+            daemon_wait(&ls.d);
         stop(&ls);
     }
     if (rc != RC_OK) {
