@@ -99,7 +99,10 @@ static enum rc ping(struct http_call *call, void *ctx)
 {
     struct attest_peer peer;
     TRY(attest_channel_peer(&peer, call));
-    node_of(ctx)->handled++;
+    struct node *n = node_of(ctx);
+    n->handled++;
+    while (n->hold)
+        usleep(1000);
     return http_reply(call, 200, "text/plain", peer.uri, strlen(peer.uri));
 }
 

@@ -40,6 +40,7 @@ struct node {
     atomic_int refusals;
     char refusal[1024]; /* the last one */
     atomic_int handled; /* calls that reached its HTTP_PEER row */
+    atomic_bool hold;   /* its handler waits */
     atomic_bool lies;   /* its replies carry another MPC-Policy */
     /* What it raised while it judged evidence, one after the other: the
      * client asks once more by itself, and gets another text then. */
