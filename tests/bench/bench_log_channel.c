@@ -47,6 +47,12 @@ static enum rc on_evidence(struct http_call *call, void *ctx)
     return attest_on_evidence(call, b.channel);
 }
 
+static enum rc on_bind(struct http_call *call, void *ctx)
+{
+    (void)ctx;
+    return attest_on_bind(call, b.channel);
+}
+
 static enum rc on_append(struct http_call *call, void *ctx)
 {
     struct attest_peer peer;
@@ -58,6 +64,7 @@ static enum rc on_append(struct http_call *call, void *ctx)
 static const struct http_route routes[] = {
     { "POST", "/v1/attest/hello", HTTP_CERT, 4096, on_hello },
     { "POST", "/v1/attest/evidence", HTTP_CERT, 65536, on_evidence },
+    { "POST", "/v1/attest/bind", HTTP_CERT, 4096, on_bind },
     { "POST", "/v1/log/append", HTTP_PEER, 256 * 1024, on_append },
     { 0 },
 };

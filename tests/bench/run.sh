@@ -41,7 +41,7 @@ build() {
     cmake --preset bench -S "$top" -B "$build"
     cmake --build "$build" --target mpcsign mpc-sidecar mpc-ca mpc-log \
         mpc-snpsim mpc_module bench_frost bench_sign bench_stages \
-        bench_approval
+        bench_approval bench_attest
 }
 
 machine() {
@@ -58,6 +58,7 @@ machine() {
 machine
 "$build/tests/bench_frost"
 "$build/tests/bench_approval"
+"$build/tests/bench_attest"
 env=$("$build/bin/mpcsign" dev up --dir "$cluster")
 eval "$env"
 "$build/tests/bench_sign" -n "$calls"
