@@ -35,27 +35,13 @@ void attest_chain_free(struct attest_chain *c)
     memset(c, 0, sizeof(*c));
 }
 
-/* The whole blob is one certificate, or NULL. */
-static X509 *parse(const struct wire_blob *der)
-{
-    const unsigned char *p = der->p;
-    if (!p || der->len == 0 || der->len > ATTEST_CERT_MAX)
-        return NULL;
-    X509 *cert = d2i_X509(NULL, &p, (long)der->len);
-    if (cert && p != der->p + der->len) {
-        X509_free(cert);
-        return NULL;
-    }
-    return cert;
-}
-
 static void load(struct attest_chain *c, struct attest_verdict *v,
                  const struct wire_evidence *e)
 {
-    c->vek = parse(&e->vek);
+    c->vek = attest_cert_read(&e->vek);
     bool ok = c->vek && e->chain.n <= ATTEST_MAX_CHAIN;
     for (size_t i = 0; i < e->chain.n && i < ATTEST_MAX_CHAIN; i++) {
-        X509 *cert = parse(&e->chain.at[i]);
+        X509 *cert = attest_cert_read(&e->chain.at[i]);
         if (!cert) {
             ok = false;
             continue;

@@ -50,6 +50,13 @@ struct attest_vek {
 /* RC_PARSE says which extension is missing, double or malformed. */
 MUST_CHECK enum rc attest_vek_read(struct attest_vek *out, X509 *cert);
 
+/* ---- parsed.c ---------------------------------------------------------- */
+
+/* The whole blob is one certificate, else NULL. Shared: read it, no more. */
+X509 *attest_cert_read(const struct wire_blob *der);
+/* The next ones are read from their bytes. */
+void attest_certs_forget(void);
+
 /* ---- chain.c ----------------------------------------------------------- */
 
 struct attest_chain {
