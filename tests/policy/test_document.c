@@ -312,6 +312,27 @@ static void kinds_have_names_both_ways(void **state)
     assert_rc(policy_kind_parse(&unused, "RAW"), RC_UNKNOWN);
 }
 
+static void an_attestation_policy_is_handed_on(void **state)
+{
+    (void)state;
+    uint8_t prev[32] = { 0 };
+    struct policy *p = fx_policy(1);
+    assert_null(p->attestation);
+    policy_free(p);
+    json_t *j = fx_policy_json(1, prev);
+    fx_patch(j, "attestation", "{\"type\":\"x\",\"crl\":null}");
+    p = fx_policy_of(j);
+    assert_string_equal(p->attestation, "{\"type\":\"x\",\"crl\":null}");
+    assert_int_equal(p->attestation_len, strlen(p->attestation));
+    policy_free(p);
+    fx_patch(j, "attestation", "[]");
+    char *text = fx_text(j);
+    assert_rc(policy_parse(&p, text, strlen(text)), RC_PARSE);
+    assert_non_null(strstr(rc_text(), "policy.attestation"));
+    free(text);
+    json_decref(j);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -325,6 +346,7 @@ int main(void)
         cmocka_unit_test(errors_never_quote_the_document),
         cmocka_unit_test(a_quorum_needs_a_requester_outside_it),
         cmocka_unit_test(kinds_have_names_both_ways),
+        cmocka_unit_test(an_attestation_policy_is_handed_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -290,6 +290,15 @@ static void same_as_before(struct sim *s, struct sim_node *n)
     free(now);
 }
 
+/* The daemon parses it; here one word makes it unreadable. */
+static enum rc world_attestation(void *ctx, const char *json, size_t len)
+{
+    (void)ctx;
+    if (json && memmem(json, len, "unreadable", 10))
+        return rc_raise(RC_PARSE, "attest policy: unreadable");
+    return RC_OK;
+}
+
 void sim_start(struct sim *s, unsigned id)
 {
     struct sim_node *n = &s->node[id];
@@ -306,6 +315,7 @@ void sim_start(struct sim *s, unsigned id)
                        .policy_changed = world_policy_changed,
                        .authorise = s->authoriser ? world_authorise : NULL,
                        .authorise_ms = 1000,
+                       .attestation = world_attestation,
                        .store = n->store,
                        .vault = n->vault,
                        .ctx = n };

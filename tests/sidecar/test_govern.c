@@ -499,6 +499,26 @@ static void a_logged_version_that_drops_a_holder_is_not_adopted(void **state)
     done(s);
 }
 
+static void a_version_nobody_could_judge_machines_by_is_refused(void **state)
+{
+    (void)state;
+    struct sim *s = cluster(release);
+    struct before b = remember(s);
+    OWNED_MEM char *json = NULL;
+    size_t len;
+    unsigned call = sim_policy_next(
+            s, 1, "{\"v\"", "{\"attestation\":{\"unreadable\":1},\"v\"");
+    sim_want(s, call, RC_PARSE);
+    says(s, call, "policy.attestation: attest policy: unreadable");
+    never_happened(s, &b);
+    sim_want_ok(s, sign(s, 1, "under the version before"));
+    sim_want_ok(s, sim_policy_next(s, 1, "{\"v\"",
+                                   "{\"attestation\":{\"fine\":1},\"v\""));
+    assert_ok(node_attestation(s->node[1].node, &json, &len));
+    assert_string_equal(json, "{\"fine\":1}");
+    done(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -516,6 +536,7 @@ int main(void)
         T(a_requested_session_does_not_follow_the_policy),
         T(a_node_that_missed_a_policy_is_passed_over),
         T(a_version_that_drops_a_holder_of_a_key_is_refused),
+        T(a_version_nobody_could_judge_machines_by_is_refused),
         T(a_logged_version_that_drops_a_holder_is_not_adopted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
