@@ -359,8 +359,8 @@ struct attest_channel_host {
     void (*policy_head)(void *ctx, struct wire_policy_head *head);
     void (*peer_head)(void *ctx, const char *uri,
                       const struct wire_policy_head *head);
-    /* May be NULL: each refusal of the server's end, before it is answered;
-     * and what else an operator should know of a peer, at either end. */
+    /* May be NULL: each refusal of the server's end, before it is answered,
+     * in the thread that answers; and what else an operator should know of a peer, at either end. */
     void (*refused)(void *ctx, const char *uri, const char *method,
                     const char *path, enum rc rc, const char *why);
     void (*news)(void *ctx, const char *uri, enum attest_news news);

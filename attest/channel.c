@@ -298,6 +298,8 @@ void attest_channel_reset(struct attest_channel *ch)
     pthread_mutex_lock(&ch->lock);
     ch->epoch++;
     memset(ch->bonds, 0, sizeof(ch->bonds));
+    for (unsigned i = 0; i < CHANNEL_BUCKETS; i++)
+        ch->buckets[i].refused = RC_OK; /* by rules that may be gone */
     pthread_mutex_unlock(&ch->lock);
 }
 
@@ -313,45 +315,6 @@ enum rc attest_channel_first(struct attest_channel *ch, const uint8_t nonce[32])
     pthread_mutex_unlock(&ch->lock);
     return seen ? rc_raise(RC_ATTEST, "this hello's nonce was used before")
                 : RC_OK;
-}
-
-/* Its bucket, or the one that has been full for longest. Under the lock. */
-static struct attest_bucket *bucket_of(struct attest_channel *ch,
-                                       const char *uri)
-{
-    struct attest_bucket *oldest = &ch->buckets[0];
-    for (unsigned i = 0; i < CHANNEL_BUCKETS; i++) {
-        if (strcmp(ch->buckets[i].uri, uri) == 0)
-            return &ch->buckets[i];
-        if (ch->buckets[i].full_ms < oldest->full_ms)
-            oldest = &ch->buckets[i];
-    }
-    snprintf(oldest->uri, sizeof(oldest->uri), "%s", uri);
-    oldest->full_ms = 0;
-    return oldest;
-}
-
-enum rc attest_channel_spare(struct attest_channel *ch, const char *uri)
-{
-    int64_t now = clock_mono_ms();
-    int64_t most = (int64_t)ch->hello_burst * CHANNEL_REFILL_MS;
-    pthread_mutex_lock(&ch->lock);
-    struct attest_bucket *b = bucket_of(ch, uri);
-    int64_t full = (b->full_ms > now ? b->full_ms : now) + CHANNEL_REFILL_MS;
-    bool spare = full - now <= most;
-    if (spare)
-        b->full_ms = full;
-    pthread_mutex_unlock(&ch->lock);
-    if (spare)
-        return RC_OK;
-    enum rc rc = rc_raise(RC_BUSY,
-                          "%s: more than %u hellos at once, then one "
-                          "in %d ms",
-                          uri, ch->hello_burst, CHANNEL_REFILL_MS);
-    rc_hint("each hello asks the hardware for a report: try again in %d s, "
-            "and bind further connections with POST " CHANNEL_BIND,
-            CHANNEL_REFILL_MS / 1000);
-    return rc;
 }
 
 unsigned attest_channel_peers(struct attest_channel *ch,

@@ -96,8 +96,10 @@ static enum rc judge(struct attest_session *s, struct wire_hello_reply *reply,
     TRY(wire_hello_reply_decode(reply, (const char *)r->body, r->body_len));
     TRY(attest_session_spend(s, nonce));
     s->bond.epoch = attest_channel_epoch(ch);
-    TRY(attest_channel_judge(ch, &s->bond.peer, &reply->evidence, ATTEST_SERVER,
-                             tls, nonce));
+    TRY(attest_refused_keep(ch, tls->peer_uri,
+                            attest_channel_judge(ch, &s->bond.peer,
+                                                 &reply->evidence,
+                                                 ATTEST_SERVER, tls, nonce)));
     attest_channel_their_data(ch, theirs, &reply->evidence, ATTEST_SERVER, tls,
                               nonce);
     attest_channel_own_data(ch, ours, ATTEST_CLIENT, tls, reply->nonce);
@@ -114,7 +116,11 @@ static enum rc answer(struct attest_session *s, const struct http_reply_view *r,
     const struct http_tls *tls = http_lane_tls(s->lane);
     WIRE(hello_reply) reply = { 0 };
     WIRE(evidence) ours = { 0 };
-    TRY(attest_client_failed(r, http_peer_uri(http_lane_peer(s->lane))));
+    const char *uri = http_peer_uri(http_lane_peer(s->lane));
+    enum rc rc = attest_client_failed(r, uri);
+    if (rc == RC_BUSY) /* by asking for evidence that we refuse? */
+        rc = attest_refused_before(s->channel, uri, rc);
+    TRY(rc);
     if (!tls)
         return rc_raise(RC_INTERNAL, "attestation without TLS");
     TRY(judge(s, &reply, r, tls));

@@ -88,6 +88,8 @@ struct attest_session {
 struct attest_bucket {
     char uri[HTTP_URI_MAX];
     int64_t full_ms; /* when it will be full again */
+    enum rc refused; /* its last evidence, here; RC_OK: it was not */
+    char why[512], hint[256];
 };
 
 struct attest_channel {
@@ -238,9 +240,20 @@ uint64_t attest_channel_epoch(struct attest_channel *ch);
 /* RC_ATTEST when this hello's nonce came before. */
 MUST_CHECK enum rc attest_channel_first(struct attest_channel *ch,
                                         const uint8_t nonce[32]);
-/* RC_BUSY: this peer has asked for too many reports. */
+
+/* ---- channel_bucket.c -------------------------------------------------- */
+
+/* This peer has asked for too many reports: RC_BUSY, or what its evidence was
+ * refused for last. */
 MUST_CHECK enum rc attest_channel_spare(struct attest_channel *ch,
                                         const char *uri);
+/* What came of judging this peer's evidence, with the thread's last error;
+ * hands rc on. */
+enum rc attest_refused_keep(struct attest_channel *ch, const char *uri,
+                            enum rc rc);
+/* That, raised again; rc where it was not refused. */
+enum rc attest_refused_before(struct attest_channel *ch, const char *uri,
+                              enum rc rc);
 
 /* ---- channel_bond.c ---------------------------------------------------- */
 

@@ -131,7 +131,8 @@ static enum rc take_evidence(struct http_call *call, struct attest_channel *ch)
     s->bond.epoch = attest_channel_epoch(ch);
     attest_session_drop(s);
     TRY(attest_session_spend(s, nonce));
-    TRY(judge_evidence(&s->bond, call, s, tls, nonce));
+    TRY(attest_refused_keep(ch, tls->peer_uri,
+                            judge_evidence(&s->bond, call, s, tls, nonce)));
     int64_t left;
     TRY(attest_bond_make(s, tls, ch->window_ms, &left));
     struct wire_attested done = { .expires_in_s = (uint64_t)left / 1000 };

@@ -302,6 +302,48 @@ static void hellos_of_one_peer_are_counted(void **state)
     line_close(&l);
 }
 
+static void who_asked_too_often_waits_and_is_served(void **state)
+{
+    (void)state;
+    struct line raw;
+    struct line l;
+    uint8_t nonce[32];
+    WIRE(hello_reply) reply = { 0 };
+    b.channel->hello_burst = 1;
+    line_open_raw(&raw, &a, &b);
+    fresh(nonce);
+    assert_ok(say_hello(&raw, nonce, &reply));
+    line_open(&l, &a, &b);
+    assert_ok(line_ping(&l)); /* no sooner than the bucket allows */
+    assert_true(b.refusals > 0);
+    assert_non_null(strstr(b.refusal, "/v1/attest/hello busy"));
+    line_close(&l);
+    line_close(&raw);
+}
+
+static void asking_again_hears_the_reason_and_not_the_count(void **state)
+{
+    (void)state;
+    const struct attest_rules none = { 0 }; /* no product is allowed */
+    const struct attest_files f = { .rules = &none };
+    b.channel->hello_burst = 2;
+    for (int client = 0; client < 2; client++) {
+        struct line l;
+        node_clock_advance(60000);
+        assert_ok(attest_channel_files(client ? a.channel : b.channel, &f));
+        line_open(&l, &a, &b);
+        for (int i = 0; i < 6; i++) {
+            assert_rc(line_ping(&l), RC_ATTEST);
+            assert_non_null(strstr(rc_text(), "P14"));
+        }
+        assert_ok(attest_channel_files(client ? a.channel : b.channel,
+                                       &(struct attest_files){ 0 }));
+        node_clock_advance(60000);
+        assert_ok(line_ping(&l));
+        line_close(&l);
+    }
+}
+
 /* ---- other keys under the same name ------------------------------------ */
 
 /* A third node with a's name and certificate, on a machine of its own. */
@@ -415,6 +457,8 @@ int main(void)
         cmocka_unit_test(requests_go_on_while_a_renewal_fails),
         cmocka_unit_test(idle_peers_are_left_alone),
         WITH_NODES(hellos_of_one_peer_are_counted),
+        WITH_NODES(who_asked_too_often_waits_and_is_served),
+        WITH_NODES(asking_again_hears_the_reason_and_not_the_count),
         WITH_NODES(clone_of_a_living_node_is_refused),
         WITH_NODES(relaunched_node_is_let_in_when_the_old_one_is_gone),
         WITH_NODES(restarted_process_replaces_its_old_key),

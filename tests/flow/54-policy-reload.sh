@@ -81,5 +81,37 @@ cp "$tmp/config" "$config"
 took=$(reload)
 opened=$(now_ms)
 wait_for 60 some_served "$opened"
+
+# an attestation policy of the node's own: one that fits, and one that names
+# another processor
+rules() { # FILE CHIPS
+    sed -e 's/"crl": *"require"/"crl": "off"/' \
+        -e "s/\"chips\": *null/\"chips\": $2/" \
+        "$here/docs/attest-policy.json" |
+        python3 -c 'import json, sys
+p = json.load(sys.stdin)
+p["measurements"] = None
+p["platform"] and p["platform"].update(must_set=[])
+json.dump(p, sys.stdout)' >"$1"
+}
+rules "$tmp/fits.json" null
+rules "$tmp/pins.json" "[\"$(printf '11%.0s' {1..64})\"]"
+{
+    cat "$tmp/config"
+    echo "attestation_policy = $tmp/fits.json"
+} >"$config"
+reload >/dev/null
+fits=$(now_ms)
+wait_for 60 some_served "$fits"
+sed "s/fits/pins/" "$config" >"$tmp/pinned"
+cp "$tmp/pinned" "$config"
+reload >/dev/null
+pinned=$(now_ms)
+wait_for 60 some_refused "$pinned"
+same "$(served "$pinned")" 0 "signatures with a processor nobody pinned"
+grep -q 'attest.refused .*P13 chip' "$log" || {
+    tail -5 "$log"
+    fail "the log says nothing of the chip"
+}
 touch "$tmp/enough"
 echo "closed in at most $took ms; $(cat "$tmp"/load[123] | wc -l) attempts"
