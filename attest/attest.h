@@ -170,6 +170,7 @@ struct attest_rules {
     uint8_t chip[ATTEST_MAX_PINS][64];
     char csp_id[128];    /* B4: "": no VLEK is accepted */
     bool masked_chip;    /* B4: a CHIP_ID of zeros is accepted */
+    bool vtpm;           /* H4: a vTPM's quote may bind what a report does */
     enum attest_crl crl; /* C7 */
 };
 #define ATTEST_RULES_MAX 65536
@@ -204,6 +205,7 @@ struct attest_want {
                                   * and P6 TCB floors */
     const struct wire_blob *crl; /* C7: DER, by the ARK; NULL: not judged */
     bool need_crl;               /* C7 fails without one */
+    bool vtpm; /* H4: of a peer, where no rules say whether; see rules */
     const struct wire_blob *hcl; /* H1..H3: the blob it came in, or NULL;
                                   * one in the evidence goes before it */
 };
@@ -286,6 +288,8 @@ MUST_CHECK enum rc attest_guest_open(struct attest_guest **out,
 void attest_guest_free(struct attest_guest *g); /* NULL: nothing */
 OWNED_STRUCT(attest_guest);
 bool attest_guest_simulated(const struct attest_guest *g);
+/* Its report is over other data than the caller's; a quote beside it is not. */
+bool attest_guest_indirect(const struct attest_guest *g);
 /* What a device whose HOST_DATA is another's binds in its place, from now on;
  * for all others it is nothing. Set it before other threads use g. */
 void attest_guest_genesis(struct attest_guest *g, const uint8_t genesis[32]);

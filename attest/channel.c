@@ -86,7 +86,8 @@ static enum rc learn_self(struct attest_channel *ch)
     const struct attest_want want = { .report_data = ch->own_data,
                                       .host_data = ch->genesis,
                                       .min_version = 3,
-                                      .peer = true };
+                                      .peer = true,
+                                      .vtpm = true };
     struct attest_verdict v;
     attest_terms_fill(t, &e, chain, &ch->own);
     enum rc rc = attest_verify(&v, &e, &ch->roots, &want, clock_now_s());

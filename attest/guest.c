@@ -278,6 +278,11 @@ void attest_guest_genesis(struct attest_guest *g, const uint8_t genesis[32])
     memcpy(g->genesis, genesis, sizeof(g->genesis));
 }
 
+bool attest_guest_indirect(const struct attest_guest *g)
+{
+    return g->backend->indirect;
+}
+
 bool attest_guest_simulated(const struct attest_guest *g)
 {
     return g->backend->simulated;

@@ -187,7 +187,8 @@ static enum rc judge_by_terms(struct attest_channel *ch,
                                 .report_data = data,
                                 .host_data = ch->genesis,
                                 .min_version = 3,
-                                .peer = true };
+                                .peer = true,
+                                .vtpm = attest_guest_indirect(ch->guest) };
     struct attest_terms *t = attest_terms_get(ch);
     attest_terms_fill(t, &whole, chain, e);
     attest_terms_want(t, &want, e);

@@ -233,11 +233,23 @@ static bool all_hold(const struct attest_verdict *v)
     return true;
 }
 
+/* Whose machines are elsewhere has no reason to take a quote for a report. */
+static bool is_wanted(const struct attest_want *want)
+{
+    if (!want->rules && !want->rules_too)
+        return !want->peer || want->vtpm;
+    return (!want->rules || want->rules->vtpm) &&
+           (!want->rules_too || want->rules_too->vtpm);
+}
+
 void attest_quote_judge(struct attest_verdict *v,
                         const struct wire_evidence *evidence,
                         struct attest_want *want)
 {
     struct attest_quote q = { .n_banks = 0 };
+    if (!is_wanted(want))
+        attest_mark(v, "H4", "vTPM", false, "none, by the attestation policy",
+                    "evidence through a vTPM");
     bool bound = mark_quote(v, &q, evidence);
     if (want->report_data)
         bound &= mark_extra(v, &q, want);

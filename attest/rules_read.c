@@ -350,6 +350,7 @@ static enum rc read_head(struct attest_rules *r, const struct obj *o)
     r->min_guest_svn = (uint32_t)n;
     TRY(get_word(&word, o, "crl", crl));
     r->crl = (enum attest_crl)word;
+    TRY(get_bool(&r->vtpm, o, "vtpm"));
     return get_bool(&r->masked_chip, o, "masked_chip");
 }
 
@@ -382,6 +383,7 @@ static enum rc read_all(struct attest_rules *r, const json_t *root)
                                         "chips",
                                         "csp_id",
                                         "masked_chip",
+                                        "vtpm",
                                         "crl",
                                         "mitigations_at_launch",
                                         "mitigations_now",

@@ -264,12 +264,20 @@ static enum rc open_node(struct sidecar *sc)
     return node_new(&sc->node, &c, &w);
 }
 
+/* Into the log, as CA and log have it, and into the audit record. */
+static void refused(void *ctx, const char *uri, const char *method,
+                    const char *path, enum rc rc, const char *why)
+{
+    daemon_on_refused(ctx, uri, method, path, rc, why);
+    routes_refused(ctx, uri, method, path, rc, why);
+}
+
 static enum rc open_channel(struct sidecar *sc)
 {
     struct attest_channel_host host = { .allowed = allowed,
                                         .policy_head = policy_head,
                                         .peer_head = peer_head,
-                                        .refused = daemon_on_refused,
+                                        .refused = refused,
                                         .news = daemon_on_news,
                                         .ctx = sc };
     TRY(daemon_channel(&sc->d, &host));

@@ -353,6 +353,7 @@ static void the_template_is_strict(void **state)
     assert_int_equal(r.vmpls, 1);
     assert_int_equal(r.crl, ATTEST_CRL_REQUIRE);
     assert_false(r.masked_chip);
+    assert_false(r.vtpm);
     assert_string_equal(r.csp_id, "");
 }
 
@@ -373,6 +374,8 @@ static void files_are_read_strictly(void **state)
         { "min_guest_svn", "-1", ".min_guest_svn" },
         { "min_guest_svn", "4294967296", ".min_guest_svn" },
         { "masked_chip", "0", "true or false" },
+        { "vtpm", NULL, "no member vtpm" },
+        { "vtpm", "\"yes\"", "true or false" },
         { "measurements.ca", NULL, "measurements: no member ca" },
         { "measurements.ca", "[\"00\"]", "measurements.ca: want 64" },
         { "measurements.ca", "[1]", "measurements.ca: want 64" },

@@ -68,7 +68,8 @@ static enum rc judge_as(struct attest_verdict *v, const struct wire_evidence *e,
     const struct attest_want want = { .report_data = data,
                                       .host_data = host_data,
                                       .min_version = 3,
-                                      .peer = true };
+                                      .peer = true,
+                                      .vtpm = true };
     return attest_verify(v, e, &roots, &want, clock_now_s());
 }
 

@@ -43,6 +43,32 @@ static void open_a_on(const struct simulator *of_a,
     node_serve(&b);
 }
 
+/* An attestation policy that leaves everything open but this. */
+static void take_vtpms(struct node *n)
+{
+    struct attest_rules r = { .min_version = 3,
+                              .crl = ATTEST_CRL_OFF,
+                              .vtpm = true };
+    for (unsigned i = 0; i < 3; i++)
+        r.product[i].allowed = true;
+    assert_ok(attest_channel_rules(n->channel, &r));
+}
+
+static void a_vtpm_is_no_peer_of_others_unless_a_policy_says_so(void **state)
+{
+    (void)state;
+    struct line l;
+    open_a_on(&sim_vtpm, &sim_b);
+    line_open(&l, &a, &b);
+    assert_rc(line_ping(&l), RC_ATTEST);
+    assert_true(node_said(&b, "H4 vTPM"));
+    assert_int_equal(b.handled, 0);
+    take_vtpms(&b);
+    assert_ok(line_ping(&l));
+    line_close(&l);
+    close_nodes(NULL);
+}
+
 static void node_with_a_vtpm_is_a_peer_at_either_end(void **state)
 {
     (void)state;
@@ -56,6 +82,10 @@ static void node_with_a_vtpm_is_a_peer_at_either_end(void **state)
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         struct line l;
         open_a_on(rows[i].a, rows[i].b);
+        if (rows[i].a != &sim_vtpm)
+            take_vtpms(&a);
+        if (rows[i].b != &sim_vtpm)
+            take_vtpms(&b);
         line_open(&l, &a, &b);
         assert_ok(line_ping(&l));
         assert_int_equal(b.handled, 1);
@@ -70,6 +100,7 @@ static void vtpm_of_another_genesis_is_no_peer(void **state)
     struct line l;
     uint8_t other[32];
     open_a_on(&sim_vtpm, &sim_b);
+    take_vtpms(&b);
     memset(other, 2, sizeof(other));
     attest_guest_genesis(a.guest, other);
     line_open(&l, &a, &b);
@@ -93,6 +124,7 @@ static void quote_is_good_on_its_own_connection_only(void **state)
     WIRE(hello_reply) second = { 0 };
     WIRE(evidence) e = { 0 };
     open_a_on(&sim_vtpm, &sim_b);
+    take_vtpms(&b);
     line_open_raw(&one, &a, &b);
     line_open_raw(&two, &a, &b);
     fresh(nonce);
@@ -113,6 +145,7 @@ static void quote_is_good_on_its_own_connection_only(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_vtpm_is_no_peer_of_others_unless_a_policy_says_so),
         cmocka_unit_test(node_with_a_vtpm_is_a_peer_at_either_end),
         cmocka_unit_test(vtpm_of_another_genesis_is_no_peer),
         cmocka_unit_test(quote_is_good_on_its_own_connection_only),
