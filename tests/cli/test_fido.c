@@ -38,9 +38,16 @@ static int teardown(void **state)
 static const uint8_t challenge[32] = { 1, 2, 3 };
 static const char *const origins[] = { POLICY_CLI_ORIGIN };
 
+/* Of persons that no policy holds. */
+static struct policy_credential theirs[16][2];
+static unsigned n_theirs;
+
 static void enrol(struct policy_person *who, const char *name, const char *rp)
 {
     static struct fido_made made;
+    if (!who->credential)
+        who->credential = theirs[n_theirs++];
+    assert_true(n_theirs <= 16 && who->n_credentials < 2);
     assert_ok(fido_make_by(&made, device, rp, name, challenge));
     snprintf(who->id, sizeof(who->id), "%s", name);
     assert_ok(policy_webauthn_register(&who->credential[who->n_credentials++],
