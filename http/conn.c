@@ -7,6 +7,9 @@
  */
 #include "http/inner.h"
 
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -87,14 +90,37 @@ static void started(struct http_server *s, struct MHD_Connection *mhd,
     link_conn(s, c);
 }
 
+static void tell_stranger(const struct http_server *s,
+                          struct MHD_Connection *mhd, const struct http_conn *c)
+{
+    const struct http_guard *guard = &s->config.guard;
+    if (s->config.kind != HTTP_ON_PEER || c->verified || !c->said ||
+        !guard->stranger)
+        return;
+    char host[INET6_ADDRSTRLEN];
+    char port[8];
+    char from[sizeof(host) + sizeof(port)] = "?";
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+            mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const struct sockaddr *a = info ? info->client_addr : NULL;
+    socklen_t len = a && a->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                                  : sizeof(struct sockaddr_in);
+    if (a && getnameinfo(a, len, host, sizeof(host), port, sizeof(port),
+                         NI_NUMERICHOST | NI_NUMERICSERV) == 0)
+        snprintf(from, sizeof(from), "%s:%s", host, port);
+    guard->stranger(from, http_tls_server_why(c), guard->ctx);
+}
+
 /* microhttpd closes the descriptor after this, so the reaper is safe. */
-static void closed(struct http_server *s, void **context)
+static void closed(struct http_server *s, struct MHD_Connection *mhd,
+                   void **context)
 {
     struct http_conn *c = *context;
     *context = NULL;
     if (!c)
         return;
     unlink_conn(s, c);
+    tell_stranger(s, mhd, c);
     if (c->state && s->config.guard.conn_free)
         s->config.guard.conn_free(c->state);
     free(c);
@@ -106,7 +132,7 @@ void http_conn_notify(void *server, struct MHD_Connection *mhd, void **context,
     if (code == MHD_CONNECTION_NOTIFY_STARTED)
         started(server, mhd, context);
     else
-        closed(server, context);
+        closed(server, mhd, context);
 }
 
 void http_conn_reap(struct http_server *s)

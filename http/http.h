@@ -73,6 +73,12 @@ struct http_guard {
     enum rc (*check)(struct http_call *call, void *ctx);
     void (*reply)(struct http_call *call, void *ctx);    /* may be NULL */
     enum rc (*still)(struct http_call *call, void *ctx); /* may be NULL */
+    /*
+     * A TLS handshake came to nothing, so there is no call to refuse: from
+     * which address, and why as far as it is known here. Whoever sends no byte
+     * of TLS is not told of. In the server's thread; may be NULL.
+     */
+    void (*stranger)(const char *from, const char *why, void *ctx);
     /* frees what http_conn_set() stored, when the connection closes */
     void (*conn_free)(void *state);
     void *ctx;

@@ -18,6 +18,7 @@
 #define HTTP_EXPORTER_LABEL "EXPORTER-Channel-Binding" /* RFC 9266 */
 #define HTTP_WHY_SIZE       512
 #define HTTP_HINT_SIZE      256
+#define HTTP_STRANGER_MAX   256
 
 /* ---- server ---------------------------------------------------------- */
 
@@ -32,6 +33,9 @@ struct http_conn {
     struct sock_peer peer;
     bool verified; /* the handshake's verify function said yes */
     bool exported; /* tls.exporter is filled */
+    bool shown;    /* a certificate came, whatever is in it */
+    int said;      /* last handshake message of the other end; 0: none yet */
+    char why[HTTP_STRANGER_MAX]; /* what verify() had against it */
     struct http_tls tls;
     void *state; /* the guard's */
 };
@@ -145,6 +149,8 @@ enum rc http_tls_server_load(struct http_tls_pem *out, uint8_t spki[32],
 void http_tls_pem_wipe(struct http_tls_pem *pem);
 /* Before the handshake: demand a certificate and judge it in there. */
 void http_tls_server_demand(struct http_conn *c, struct MHD_Connection *mhd);
+/* Why its handshake came to nothing. */
+const char *http_tls_server_why(const struct http_conn *c);
 /* After it: the exporter. RC_AUTH when the handshake did not verify. */
 enum rc http_tls_server_facts(struct http_conn *c, struct MHD_Connection *mhd);
 

@@ -10,6 +10,7 @@
 #include <gnutls/abstract.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -165,6 +166,18 @@ enum rc http_tls_server_load(struct http_tls_pem *out, uint8_t spki[32],
 
 /* ---- the handshake --------------------------------------------------- */
 
+/* GnuTLS has a sentence for each bit of the status. */
+static enum rc untrusted(unsigned status)
+{
+    gnutls_datum_t said = { NULL, 0 };
+    gnutls_certificate_verification_status_print(status, GNUTLS_CRT_X509, &said,
+                                                 0);
+    enum rc rc = rc_raise(RC_AUTH, "client certificate: status 0x%x: %.200s",
+                          status, said.data ? (const char *)said.data : "");
+    gnutls_free(said.data);
+    return rc;
+}
+
 static enum rc verify_chain(gnutls_session_t session)
 {
     gnutls_typed_vdata_st purpose = {
@@ -175,9 +188,7 @@ static enum rc verify_chain(gnutls_session_t session)
     int e = gnutls_certificate_verify_peers(session, &purpose, 1, &status);
     if (e < 0)
         return tls_error("client certificate", e);
-    if (status != 0)
-        return rc_raise(RC_AUTH, "client certificate: status 0x%x", status);
-    return RC_OK;
+    return status ? untrusted(status) : RC_OK;
 }
 
 static enum rc verify_peer(struct http_conn *c, gnutls_session_t session)
@@ -202,11 +213,48 @@ static enum rc verify_peer(struct http_conn *c, gnutls_session_t session)
 static int verify(gnutls_session_t session)
 {
     struct http_conn *c = gnutls_session_get_ptr(session);
-    if (verify_peer(c, session) != RC_OK)
+    if (verify_peer(c, session) != RC_OK) {
+        snprintf(c->why, sizeof(c->why), "%s", rc_text());
         return GNUTLS_E_CERTIFICATE_ERROR;
+    }
     memcpy(c->tls.own_spki, c->server->own_spki, sizeof(c->tls.own_spki));
     c->verified = true;
     return 0;
+}
+
+/* ---- a handshake that fails ------------------------------------------ */
+
+#define EMPTY_CERTIFICATE 4 /* bytes: no context, a list of length 0 */
+
+/*
+ * GnuTLS judges an empty certificate list and the proof of the key by itself,
+ * and microhttpd keeps its verdict: what was said last tells.
+ */
+static int on_message(gnutls_session_t session, unsigned type, unsigned when,
+                      unsigned incoming, const gnutls_datum_t *body)
+{
+    struct http_conn *c = gnutls_session_get_ptr(session);
+    (void)when;
+    if (!incoming)
+        return 0;
+    c->said = (int)type;
+    if (type == GNUTLS_HANDSHAKE_CERTIFICATE_PKT)
+        c->shown = body->size > EMPTY_CERTIFICATE;
+    return 0;
+}
+
+const char *http_tls_server_why(const struct http_conn *c)
+{
+    if (c->why[0])
+        return c->why;
+    if (c->said == GNUTLS_HANDSHAKE_CLIENT_HELLO)
+        return "it ended after the client hello: not TLS 1.3, or the caller "
+               "left";
+    if (!c->shown)
+        return "no client certificate";
+    if (c->said == GNUTLS_HANDSHAKE_CERTIFICATE_PKT)
+        return "the caller left after its certificate";
+    return "client certificate: the caller does not prove that it has its key";
 }
 
 static gnutls_session_t session_of(struct MHD_Connection *mhd)
@@ -225,6 +273,8 @@ void http_tls_server_demand(struct http_conn *c, struct MHD_Connection *mhd)
     gnutls_session_set_ptr(session, c);
     gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUIRE);
     gnutls_session_set_verify_function(session, verify);
+    gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_ANY,
+                                       GNUTLS_HOOK_PRE, on_message);
 }
 
 enum rc http_tls_server_facts(struct http_conn *c, struct MHD_Connection *mhd)

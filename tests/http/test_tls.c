@@ -27,6 +27,9 @@ struct world {
     atomic_int n_calls; /* of any handler */
     atomic_int n_checks;
     atomic_bool attested;
+    pthread_mutex_t lock; /* of what follows */
+    int n_strangers;
+    char from[64], why[256]; /* the last one */
 };
 
 static enum rc on_tls(struct http_call *c, void *ctx)
@@ -67,6 +70,16 @@ static enum rc check(struct http_call *c, void *ctx)
                    : rc_raise(RC_ATTEST, "not attested on this connection");
 }
 
+static void stranger(const char *from, const char *why, void *ctx)
+{
+    struct world *w = ctx;
+    pthread_mutex_lock(&w->lock);
+    w->n_strangers++;
+    snprintf(w->from, sizeof(w->from), "%s", from);
+    snprintf(w->why, sizeof(w->why), "%s", why);
+    pthread_mutex_unlock(&w->lock);
+}
+
 static void serve_as(struct world *w, const struct pki_id *id)
 {
     struct http_server_config config = {
@@ -75,7 +88,7 @@ static void serve_as(struct world *w, const struct pki_id *id)
         .routes = routes,
         .ctx = w,
         .tls = pki_files(id),
-        .guard = { .check = check, .ctx = w },
+        .guard = { .check = check, .stranger = stranger, .ctx = w },
         .threads = 2,
     };
     assert_ok(http_server_start(&w->server, &config));
@@ -90,6 +103,7 @@ static void good_leaf(struct pki_id *out, const struct pki *p, const char *name,
 static int setup(void **state)
 {
     struct world *w = calloc(1, sizeof(*w));
+    pthread_mutex_init(&w->lock, NULL);
     home_make(&w->home);
     pki_make(&w->ca, w->home.dir, "ca");
     pki_make(&w->rogue, w->home.dir, "rogue");
@@ -107,6 +121,7 @@ static int teardown(void **state)
     pki_wipe(&w->ca);
     pki_wipe(&w->rogue);
     home_remove(&w->home);
+    pthread_mutex_destroy(&w->lock);
     free(w);
     return 0;
 }
@@ -255,6 +270,64 @@ static void certificate_without_uri_is_refused(void **state)
             fail_msg("%s: %s", cases[i].why, rc_text());
     }
     assert_int_equal(atomic_load(&w->n_calls), 0);
+}
+
+/* The n-th stranger was told of, for that reason. */
+static void assert_told(struct world *w, int n, const char *why)
+{
+    int64_t end = home_soon();
+    bool told = false;
+    while (!told && clock_mono_ms() < end) {
+        pthread_mutex_lock(&w->lock);
+        told = w->n_strangers == n;
+        pthread_mutex_unlock(&w->lock);
+        usleep(1000);
+    }
+    pthread_mutex_lock(&w->lock);
+    if (!told || !strstr(w->why, why) || strncmp(w->from, "127.0.0.1:", 10))
+        fail_msg("%d told, want %d: %s from %s, want %s", w->n_strangers, n,
+                 w->why, w->from, why);
+    pthread_mutex_unlock(&w->lock);
+}
+
+static void a_failed_handshake_is_told_with_its_reason(void **state)
+{
+    struct world *w = *state;
+    struct pki_id id;
+    bool shook;
+    int n = 0;
+    assert_true(raw_visit(w, &w->client_id, TLS1_3_VERSION, &shook));
+    assert_false(raw_visit(w, NULL, TLS1_3_VERSION, &shook));
+    assert_told(w, ++n, "no client certificate");
+    assert_false(raw_visit(w, &w->client_id, TLS1_2_VERSION, &shook));
+    assert_told(w, ++n, "not TLS 1.3");
+    good_leaf(&id, &w->rogue, "client", "URI:" CLIENT_URI);
+    assert_false(raw_visit(w, &id, TLS1_3_VERSION, &shook));
+    assert_told(w, ++n, "issuer is unknown");
+    pki_leaf(&id, &w->ca, "old", "URI:" CLIENT_URI, -60, -30);
+    assert_false(raw_visit(w, &id, TLS1_3_VERSION, &shook));
+    assert_told(w, ++n, "expired");
+    pki_leaf(&id, &w->ca, "early", "URI:" CLIENT_URI, 600, 1200);
+    assert_false(raw_visit(w, &id, TLS1_3_VERSION, &shook));
+    assert_told(w, ++n, "not yet");
+    good_leaf(&id, &w->ca, "none", "DNS:node2");
+    assert_false(raw_visit(w, &id, TLS1_3_VERSION, &shook));
+    assert_told(w, ++n, "0 URIs, want one");
+    assert_int_equal(atomic_load(&w->n_calls), 1);
+}
+
+static void who_sends_no_tls_is_no_stranger(void **state)
+{
+    struct world *w = *state;
+    bool shook;
+    BIO *bio = BIO_new_connect(w->url + strlen("https://"));
+    assert_int_equal(BIO_do_connect(bio), 1);
+    BIO_free_all(bio); /* as a probe of the port does */
+    assert_false(raw_visit(w, NULL, TLS1_3_VERSION, &shook));
+    assert_told(w, 1, "no client certificate");
+    http_server_stop(w->server);
+    w->server = NULL;
+    assert_told(w, 1, "no client certificate");
 }
 
 static void other_names_beside_the_uri_are_fine(void **state)
@@ -435,6 +508,8 @@ int main(void)
         IN_WORLD(tls12_client_is_refused),
         IN_WORLD(client_of_a_rogue_ca_never_reaches_a_handler),
         IN_WORLD(certificate_without_uri_is_refused),
+        IN_WORLD(a_failed_handshake_is_told_with_its_reason),
+        IN_WORLD(who_sends_no_tls_is_no_stranger),
         IN_WORLD(other_names_beside_the_uri_are_fine),
         IN_WORLD(a_wrong_server_uri_is_refused),
         IN_WORLD(bad_servers_are_refused_by_the_client),
