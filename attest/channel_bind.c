@@ -144,7 +144,7 @@ static enum rc judge(struct attest_bond *bond, const struct wire_bind *m,
                      struct http_call *call, struct attest_channel *ch,
                      const struct http_tls *tls)
 {
-    const char *header = http_call_header(call, CHANNEL_HEADER);
+    const char *header = http_call_header_once(call, CHANNEL_HEADER);
     if (!attest_bond_find(ch, bond, tls->peer_uri, m->ak, tls->peer_spki,
                           m->evidence_id) ||
         memcmp(bond->own_spki, tls->own_spki, 32) != 0) {

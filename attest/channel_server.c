@@ -71,8 +71,8 @@ static enum rc admit_hello(struct wire_hello *hello, struct http_call *call,
     const uint8_t *body = http_call_body(call, &len);
     TRY(wire_hello_decode(hello, (const char *)body, len));
     TRY(attest_channel_allowed(ch, tls->peer_uri,
-                               http_call_header(call, CHANNEL_HEADER), hashes,
-                               &n, &role));
+                               http_call_header_once(call, CHANNEL_HEADER),
+                               hashes, &n, &role));
     TRY(attest_channel_first(ch, hello->nonce));
     TRY(attest_channel_spare(ch, tls->peer_uri));
     if (ch->host.peer_head)
@@ -116,7 +116,7 @@ static enum rc judge_evidence(struct attest_bond *bond, struct http_call *call,
     attest_channel_their_data(ch, theirs, &e, ATTEST_CLIENT, tls, nonce);
     attest_pair_id(bond->evidence, s->own_data, theirs);
     return attest_channel_header(&bond->peer,
-                                 http_call_header(call, CHANNEL_HEADER));
+                                 http_call_header_once(call, CHANNEL_HEADER));
 }
 
 static enum rc take_evidence(struct http_call *call, struct attest_channel *ch)
@@ -198,7 +198,8 @@ static enum rc not_attested(struct attest_channel *ch,
     uint8_t hashes[ATTEST_MAX_HASHES][32];
     unsigned n;
     enum attest_role role;
-    TRY(attest_channel_allowed(ch, uri, http_call_header(call, CHANNEL_HEADER),
+    TRY(attest_channel_allowed(ch, uri,
+                               http_call_header_once(call, CHANNEL_HEADER),
                                hashes, &n, &role));
     enum rc rc = rc_raise(RC_ATTEST, "%s: %s", uri, why);
     rc_hint("attest on this connection first: POST " CHANNEL_HELLO);
@@ -216,7 +217,8 @@ static enum rc judge_call(struct http_call *call, struct attest_channel *ctx)
         return not_attested(ctx, call, tls->peer_uri, why);
     }
     TRY(attest_session_heard(http_conn_get(call)));
-    return attest_channel_header(&peer, http_call_header(call, CHANNEL_HEADER));
+    return attest_channel_header(&peer,
+                                 http_call_header_once(call, CHANNEL_HEADER));
 }
 
 static enum rc check(struct http_call *call, void *ctx)

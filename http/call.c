@@ -300,6 +300,28 @@ const char *http_call_header(const struct http_call *c, const char *name)
     return MHD_lookup_connection_value(c->mhd, MHD_HEADER_KIND, name);
 }
 
+struct count {
+    const char *name;
+    unsigned n;
+};
+
+static enum MHD_Result count(void *arg, enum MHD_ValueKind kind,
+                             const char *name, const char *value)
+{
+    struct count *c = arg;
+    (void)kind;
+    (void)value;
+    c->n += strcasecmp(name, c->name) == 0;
+    return MHD_YES;
+}
+
+const char *http_call_header_once(const struct http_call *c, const char *name)
+{
+    struct count seen = { .name = name };
+    MHD_get_connection_values(c->mhd, MHD_HEADER_KIND, count, &seen);
+    return seen.n == 1 ? http_call_header(c, name) : NULL;
+}
+
 const uint8_t *http_call_body(const struct http_call *c, size_t *len)
 {
     *len = c->body_len;

@@ -122,6 +122,8 @@ const char *http_call_rest(const struct http_call *c);
 /* NULL when absent. */
 const char *http_call_query(const struct http_call *c, const char *name);
 const char *http_call_header(const struct http_call *c, const char *name);
+/* The same, and NULL when it is there several times. */
+const char *http_call_header_once(const struct http_call *c, const char *name);
 const uint8_t *http_call_body(const struct http_call *c, size_t *len);
 /* RC_AUTH when the call did not come by a Unix socket. */
 MUST_CHECK enum rc http_call_peer(struct sock_peer *out,

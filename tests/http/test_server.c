@@ -70,6 +70,15 @@ static enum rc on_who(struct http_call *c, void *ctx)
     return http_reply(c, 200, "text/plain", text, (size_t)n);
 }
 
+static enum rc on_once(struct http_call *c, void *ctx)
+{
+    (void)ctx;
+    const char *value = http_call_header_once(c, "MPC-Policy");
+    if (!value)
+        value = "none";
+    return http_reply(c, 200, "text/plain", value, strlen(value));
+}
+
 static const struct http_route routes[] = {
     { "POST", "/echo", HTTP_PUBLIC, BIG, on_echo },
     { "GET", "/rest/*", HTTP_PUBLIC, 0, on_rest },
@@ -78,6 +87,7 @@ static const struct http_route routes[] = {
     { "DELETE", "/rest/exact", HTTP_PUBLIC, 0, on_rest },
     { "GET", "/who", HTTP_LOCAL, 0, on_who },
     { "GET", "/who-public", HTTP_PUBLIC, 0, on_who },
+    { "GET", "/once", HTTP_PUBLIC, 0, on_once },
     { "GET", "/cert", HTTP_CERT, 0, on_silent },
     { "GET", "/peer", HTTP_PEER, 0, on_silent },
     { NULL, NULL, HTTP_PUBLIC, 0, NULL },
@@ -301,6 +311,40 @@ static void a_body_of_unstated_length_is_refused(void **state)
     teardown(&w);
 }
 
+static void a_header_that_is_repeated_is_none(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *headers;
+        const char *want;
+    } cases[] = {
+        { "", "none" },
+        { "mpc-policy: ab\r\n", "ab" },
+        { "MPC-Policy: ab\r\nMPC-Policy: cd\r\n", "none" },
+        { "MPC-Policy: ab\r\nX: y\r\nmpc-POLICY: ab\r\n", "none" },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct world w;
+        char text[256];
+        char got[1024] = "";
+        setup_as(&w, HTTP_ON_UNIX, 1);
+        int fd = raw_connect(&w);
+        snprintf(text, sizeof(text),
+                 "GET /once HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                 "%s\r\n",
+                 cases[i].headers);
+        raw_send(fd, text);
+        size_t at = 0;
+        for (ssize_t n = 1; n > 0 && at < sizeof(got) - 1; at += (size_t)n)
+            n = recv(fd, got + at, sizeof(got) - 1 - at, 0);
+        const char *body = strstr(got, "\r\n\r\n");
+        assert_non_null(body);
+        assert_string_equal(body + 4, cases[i].want);
+        close(fd);
+        teardown(&w);
+    }
+}
+
 static void pause_ms(struct http_loop *l, int ms)
 {
     int64_t until = clock_mono_ms() + ms;
@@ -365,6 +409,7 @@ int main(void)
         cmocka_unit_test(local_route_is_hidden_on_tcp),
         cmocka_unit_test(unix_peer_credentials_are_known),
         cmocka_unit_test(a_body_of_unstated_length_is_refused),
+        cmocka_unit_test(a_header_that_is_repeated_is_none),
         cmocka_unit_test(dripping_client_is_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
