@@ -364,7 +364,9 @@ struct attest_channel_host {
     void (*peer_head)(void *ctx, const char *uri,
                       const struct wire_policy_head *head);
     /* May be NULL: each refusal of the server's end, before it is answered,
-     * in the thread that answers; and what else an operator should know of a peer, at either end. */
+     * in the thread that answers; of a TLS handshake that failed: uri is the
+     * caller's address, method "TLS", path "handshake", rc RC_AUTH, and with
+     * many of them some are only counted; and what else an operator should know of a peer, at either end. */
     void (*refused)(void *ctx, const char *uri, const char *method,
                     const char *path, enum rc rc, const char *why);
     void (*news)(void *ctx, const char *uri, enum attest_news news);

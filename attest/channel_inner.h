@@ -25,6 +25,8 @@
 #define CHANNEL_BUCKETS    64    /* peers whose hellos are counted */
 #define CHANNEL_BURST      4
 #define CHANNEL_REFILL_MS  2000
+#define CHANNEL_STRANGERS  16    /* failed handshakes told at once, and then */
+#define CHANNEL_STRANGE_MS 1000  /* one in */
 #define CHANNEL_ASK_MS     20000 /* one binding request */
 #define CHANNEL_HELLO_MAX  4096
 #define CHANNEL_BODY_MAX   (64 * 1024) /* evidence: five certificates */
@@ -124,6 +126,8 @@ struct attest_channel {
     unsigned n_seen;
     struct attest_bond bonds[CHANNEL_BONDS];
     struct attest_bucket buckets[CHANNEL_BUCKETS];
+    int64_t strangers_full_ms; /* as a bucket's */
+    uint64_t strangers_untold;
 };
 
 /* ---- binder.c ---------------------------------------------------------- */
@@ -295,6 +299,11 @@ void attest_client_post(struct attest_session *s, const char *path, char *json,
 MUST_CHECK enum rc attest_client_seal(struct attest_session *s,
                                       const struct http_tls *tls, void *body,
                                       size_t len);
+
+/* ---- channel_stranger.c ------------------------------------------------ */
+
+/* A handshake failed: the host is told, so often. */
+void attest_server_stranger(const char *from, const char *why, void *ch);
 
 /* ---- channel_server.c -------------------------------------------------- */
 

@@ -256,6 +256,7 @@ struct http_guard attest_channel_server_guard(struct attest_channel *ch)
     return (struct http_guard){ .check = check,
                                 .reply = reply,
                                 .still = still,
+                                .stranger = attest_server_stranger,
                                 .conn_free = conn_free,
                                 .ctx = ch };
 }

@@ -237,6 +237,25 @@ static void changed_policy_header_is_refused(void **state)
     line_close(&l);
 }
 
+/* ---- strangers --------------------------------------------------------- */
+
+static void a_flood_of_strangers_is_counted(void **state)
+{
+    (void)state;
+    const struct http_guard guard = attest_channel_server_guard(b.channel);
+    for (int i = 0; i < 1000; i++)
+        guard.stranger("192.0.2.1:9", "no client certificate", guard.ctx);
+    assert_int_equal(b.refusals, CHANNEL_STRANGERS);
+    assert_string_equal(b.refusal, "192.0.2.1:9 TLS handshake forbidden "
+                                   "no client certificate");
+    node_clock_advance(CHANNEL_STRANGE_MS);
+    guard.stranger("192.0.2.1:9", "no client certificate", guard.ctx);
+    assert_int_equal(b.refusals, CHANNEL_STRANGERS + 1);
+    assert_non_null(strstr(b.refusal, "(and 984 more before, not told)"));
+    guard.stranger("192.0.2.1:9", "no client certificate", guard.ctx);
+    assert_int_equal(b.refusals, CHANNEL_STRANGERS + 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -250,6 +269,7 @@ int main(void)
         WITH_NODES(reset_drops_every_session),
         WITH_NODES(new_connection_is_bound_anew),
         WITH_NODES(changed_policy_header_is_refused),
+        WITH_NODES(a_flood_of_strangers_is_counted),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
