@@ -38,6 +38,8 @@ static const struct conf_option common[] = {
       "file: what peers' reports must say besides the policy's" },
     { "crl", NULL, "", "AMD's CRLs, DER files, comma separated" },
     { "cert_dir", NULL, "", "*.der: ASK, ARK and VEK that evidence lacks" },
+    { "attest_window_s", NULL, "600",
+      "seconds that a peer's evidence counts, 30 to 3600" },
     { "CLIENT_TLS_CA", "CLIENT_TLS_CA", NULL, "CA of all peers, PEM" },
     { "CLIENT_TLS_CERT", "CLIENT_TLS_CERT", "",
       "certificate as a client; default: the server's" },
@@ -229,6 +231,7 @@ static enum rc read_config(struct daemon *d, const char *file)
     TRY(conf_need(&d->deployment, d->conf, "deployment"));
     TRY(conf_need(&d->uri, d->conf, "uri"));
     TRY(conf_need(&d->state_dir, d->conf, "state_dir"));
+    TRY(conf_int(&d->window_s, d->conf, "attest_window_s", 30, 3600));
     TRY(read_tls(d));
     TRY(read_genesis(d));
     TRY(read_roots(d));
@@ -315,7 +318,7 @@ enum rc daemon_channel(struct daemon *d, const struct attest_channel_host *host)
         .guest = d->guest,
         .roots = d->roots,
         .tee_policy_hash = conf_get(d->conf, "TEE_POLICY_HASH"),
-        .window_s = 600,
+        .window_s = d->window_s,
         .host = *host,
     };
     memcpy(c.genesis, d->genesis_sha256, 32);

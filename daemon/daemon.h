@@ -35,6 +35,7 @@ struct daemon {
     const char *deployment;
     const char *uri;
     const char *state_dir;
+    int64_t window_s; /* of the channel */
     struct attest_guest *guest;
     bool guest_simulated;
     struct attest_roots roots;
