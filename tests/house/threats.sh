@@ -15,6 +15,10 @@ while IFS='|' read -r _ attack _ files tests _; do
     done
     for t in ${tests//,/ }; do
         case $t in
+        attack:*) grep -qE "[ =]${t#attack:}( |\$)" tests/flow/56-attacks.sh || {
+            echo "$attack: nobody plays ${t#attack:}"
+            bad=1
+        } ;;
         tests/flow/*) compgen -G "$t*" >/dev/null || { echo "no $t"; bad=1; } ;;
         */*) [ -e "$t" ] || { echo "no $t"; bad=1; } ;;
         …* | by | a | the) continue ;;
