@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/enc.h"
 #include "base/file.h"
+#include "cli/session.h"
 
 /* ---- what a sidecar holds --------------------------------------------------- */
 
@@ -92,6 +93,8 @@ static enum rc read_row(struct row *r, const struct wire_policies *all,
 static enum rc say_row(const struct row *r)
 {
     char at[CLOCK_TEXT_SIZE];
+    char text[sizeof(r->s.reason)];
+    char who[sizeof(r->approvers)];
     TRY(cli_say("version  %-4llu %s\n", (unsigned long long)r->version,
                 r->sha256));
     if (r->genesis)
@@ -99,10 +102,10 @@ static enum rc say_row(const struct row *r)
                        "configuration\n");
     TRY(cli_say("         asked by %s %s%s%s\n", r->s.requester,
                 clock_text(at, r->s.created), r->s.reason[0] ? ": " : "",
-                r->s.reason));
+                state_plain(text, sizeof(text), r->s.reason)));
     return cli_say("         approved by %s; %u change%s; log entry %llu\n",
-                   r->approvers, r->changes, r->changes == 1 ? "" : "s",
-                   (unsigned long long)r->index);
+                   state_plain(who, sizeof(who), r->approvers), r->changes,
+                   r->changes == 1 ? "" : "s", (unsigned long long)r->index);
 }
 
 static json_t *row_json(const struct row *r)

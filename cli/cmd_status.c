@@ -57,11 +57,12 @@ static enum rc say_broken_glass(const json_t *list)
     size_t i;
     json_t *g;
     char at[CLOCK_TEXT_SIZE];
+    char why[sizeof(((struct policy_session *)0)->reason)];
     json_array_foreach (list, i, g)
         TRY(cli_say("BREAK GLASS  %s  %s by %s, session %.8s: %s\n",
                     clock_text(at, int_of(g, "created")), text_of(g, "profile"),
                     text_of(g, "requester"), text_of(g, "session"),
-                    text_of(g, "reason")));
+                    state_plain(why, sizeof(why), text_of(g, "reason"))));
     return RC_OK;
 }
 

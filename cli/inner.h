@@ -139,7 +139,7 @@ json_t *cli_error_json(enum rc rc);
 void cli_told(void);
 /* On stdout or stderr, as -o says; returns the exit code. */
 int cli_fail(enum rc rc);
-/* A progress line on stderr, unless -o json. */
+/* A progress line on stderr, unless -o json; through state_plain(). */
 void cli_note(const char *fmt, ...) PRINTF_LIKE(1, 2);
 /* "SIMULATED …" as loud as the terminal allows, on f. */
 void cli_banner(bool to_stderr);

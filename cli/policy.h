@@ -34,7 +34,8 @@ struct cli_diffs {
 MUST_CHECK enum rc cli_policy_diff(struct cli_diffs *out, const void *a,
                                    size_t a_len, const void *b, size_t b_len);
 void cli_diffs_free(struct cli_diffs *d);
-MUST_CHECK enum rc cli_diffs_say(const struct cli_diffs *d);
+/* Through state_plain(), in place. */
+MUST_CHECK enum rc cli_diffs_say(struct cli_diffs *d);
 json_t *cli_diffs_json(const struct cli_diffs *d);
 
 #endif

@@ -4,13 +4,13 @@
  * knows no rule of policy/: a member of a later version is shown as well.
  */
 #include "cli/policy.h"
+#include "cli/session.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define PATH_MAX_LEN 256
-#define SHOWN_MAX    200 /* of a value, on a line */
 #define DEEP_MAX     16
 
 /* By which member the rows of a list are known. */
@@ -185,17 +185,18 @@ void cli_diffs_free(struct cli_diffs *d)
     d->n = 0;
 }
 
-static enum rc say_value(const char *value)
+/* Whole, however long: people approve by it. Cut, it could hide a key. */
+static enum rc say_value(char *value)
 {
-    return cli_say("%.*s%s", SHOWN_MAX, value,
-                   strlen(value) > SHOWN_MAX ? "…" : "");
+    return cli_say("%s", state_plain(value, strlen(value) + 1, value));
 }
 
-enum rc cli_diffs_say(const struct cli_diffs *d)
+enum rc cli_diffs_say(struct cli_diffs *d)
 {
     for (unsigned i = 0; i < d->n; i++) {
-        const struct cli_diff *x = &d->at[i];
-        TRY(cli_say("%c %s  ", x->sign, x->path));
+        struct cli_diff *x = &d->at[i];
+        TRY(cli_say("%c %s  ", x->sign,
+                    state_plain(x->path, strlen(x->path) + 1, x->path)));
         if (x->from)
             TRY(say_value(x->from));
         if (x->sign == '~')

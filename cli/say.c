@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How results, progress and failures reach a person or a program. */
-#include "cli/inner.h"
+#include "cli/session.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -66,8 +66,8 @@ int cli_fail(enum rc rc)
         fflush(stdout);
     } else {
         fflush(stdout);
-        fprintf(stderr, "mpcsign: %s%s%s%s\n", rc_text(), *hint ? " (" : "",
-                hint, *hint ? ")" : "");
+        cli_note("%s%s%s%s", rc_text(), *hint ? " (" : "", hint,
+                 *hint ? ")" : "");
     }
     return rc_exit(rc);
 }
@@ -75,13 +75,17 @@ int cli_fail(enum rc rc)
 void cli_note(const char *fmt, ...)
 {
     va_list ap;
+    char *text = NULL;
     if (json)
         return;
     va_start(ap, fmt);
-    fputs("mpcsign: ", stderr);
-    vfprintf(stderr, fmt, ap);
-    fputc('\n', stderr);
+    int n = vasprintf(&text, fmt, ap);
     va_end(ap);
+    if (n < 0)
+        return;
+    /* names and reasons of others are in it: nothing of it moves a cursor */
+    fprintf(stderr, "mpcsign: %s\n", state_plain(text, (size_t)n + 1, text));
+    free(text);
 }
 
 void cli_banner(bool to_stderr)

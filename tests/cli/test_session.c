@@ -156,6 +156,8 @@ static void what_moves_a_terminal_or_hides_is_not_shown(void **state)
         char out[64];
         assert_string_equal(state_plain(out, sizeof(out), cases[i].text),
                             cases[i].plain);
+        strcpy(out, cases[i].text); /* in place */
+        assert_string_equal(state_plain(out, sizeof(out), out), cases[i].plain);
     }
     char small[4];
     assert_string_equal(state_plain(small, sizeof(small), "abcdef"), "abc");
