@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
@@ -49,6 +50,51 @@ enum rc prompt_line(char *out, size_t cap, const char *question)
     return read_line(out, cap, STDIN_FILENO);
 }
 
+/* An interrupt must not leave a terminal without its echo. */
+static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+#define N_SIGNALS (sizeof(signals) / sizeof(*signals))
+static struct {
+    int fd;
+    struct termios was;
+} quiet; /* what the handler puts right */
+
+static void on_signal(int sig)
+{
+    (void)tcsetattr(quiet.fd, TCSAFLUSH, &quiet.was);
+    signal(sig, SIG_DFL);
+    raise(sig); /* it ends us on return */
+}
+
+static void catch_signals(struct sigaction before[N_SIGNALS])
+{
+    struct sigaction a = { .sa_handler = on_signal };
+    for (size_t i = 0; i < N_SIGNALS; i++) {
+        sigaction(signals[i], NULL, &before[i]);
+        if (before[i].sa_handler != SIG_IGN)
+            sigaction(signals[i], &a, NULL);
+    }
+}
+
+static enum rc read_quietly(char *out, size_t cap, const char *question)
+{
+    struct sigaction before[N_SIGNALS];
+    struct termios now = quiet.was;
+    now.c_lflag &= ~(tcflag_t)ECHO;
+    enum rc rc = RC_OK;
+    catch_signals(before);
+    if (tcsetattr(quiet.fd, TCSAFLUSH, &now) != 0)
+        rc = rc_raise(RC_IO, "terminal: its echo cannot be turned off");
+    if (rc == RC_OK) {
+        dprintf(quiet.fd, "%s ", question); /* nothing before it counts */
+        rc = read_line(out, cap, quiet.fd);
+    }
+    (void)tcsetattr(quiet.fd, TCSAFLUSH, &quiet.was);
+    dprintf(quiet.fd, "\n");
+    for (size_t i = 0; i < N_SIGNALS; i++)
+        sigaction(signals[i], &before[i], NULL);
+    return rc;
+}
+
 enum rc prompt_secret(char *out, size_t cap, const char *question)
 {
     struct termios was;
@@ -58,13 +104,7 @@ enum rc prompt_secret(char *out, size_t cap, const char *question)
         rc_hint("run it from a terminal");
         return rc;
     }
-    struct termios quiet = was;
-    quiet.c_lflag &= ~(tcflag_t)ECHO;
-    if (tcsetattr(fd, TCSAFLUSH, &quiet) != 0)
-        return rc_raise(RC_IO, "terminal: its echo cannot be turned off");
-    dprintf(fd, "%s ", question); /* nothing typed before it counts */
-    enum rc rc = read_line(out, cap, fd);
-    (void)tcsetattr(fd, TCSAFLUSH, &was);
-    dprintf(fd, "\n");
-    return rc;
+    quiet.fd = fd;
+    quiet.was = was;
+    return read_quietly(out, cap, question);
 }

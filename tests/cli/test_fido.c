@@ -8,7 +8,9 @@
 #include <fido.h>
 #include <fido/es256.h>
 #include <pty.h>
+#include <signal.h>
 #include <sys/wait.h>
+#include <termios.h>
 
 #include "cli/fido.h"
 
@@ -220,9 +222,10 @@ static void each_refusal_of_a_device_has_its_words(void **state)
     }
 }
 
-/* Has it sign at a terminal of its own: what that showed, and the exit code. */
-static int at_terminal(char *seen, size_t cap, const struct policy_person *who,
-                       const char *answer)
+/* Has it sign at a terminal of its own: what that showed, and how it ended.
+ * last: the terminal as it was left. */
+static int end_at_terminal(char *seen, size_t cap, struct termios *last,
+                           const struct policy_person *who, const char *answer)
 {
     static struct fido_said said;
     int terminal;
@@ -232,6 +235,7 @@ static int at_terminal(char *seen, size_t cap, const struct policy_person *who,
     pid_t pid = forkpty(&terminal, NULL, NULL, NULL);
     assert_true(pid >= 0);
     if (pid == 0) {
+        signal(SIGINT, SIG_DFL); /* whoever runs us may ignore it */
         enum rc rc = fido_assert_by(&said, device, who, challenge);
         _exit(rc == RC_OK ? 0 : rc_exit(rc));
     }
@@ -248,10 +252,36 @@ static int at_terminal(char *seen, size_t cap, const struct policy_person *who,
         }
     }
     seen[at] = '\0';
+    assert_int_equal(tcgetattr(terminal, last), 0);
     close(terminal);
     assert_int_equal(waitpid(pid, &status, 0), pid);
+    return status;
+}
+
+/* The exit code. */
+static int at_terminal(char *seen, size_t cap, const struct policy_person *who,
+                       const char *answer)
+{
+    struct termios last;
+    int status = end_at_terminal(seen, cap, &last, who, answer);
     assert_true(WIFEXITED(status));
+    assert_true(last.c_lflag & ECHO);
     return WEXITSTATUS(status);
+}
+
+static void an_interrupt_at_the_pin_leaves_the_terminal_its_echo(void **state)
+{
+    (void)state;
+    static struct policy_person bob;
+    struct termios last;
+    char seen[4096];
+    enrol(&bob, "bob", RP);
+    device_is("pin", "83241");
+    int status = end_at_terminal(seen, sizeof(seen), &last, &bob, "832\003");
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGINT);
+    assert_true(last.c_lflag & ECHO);
+    assert_null(strstr(seen, "832"));
 }
 
 static void a_pin_is_asked_at_the_terminal_and_not_shown(void **state)
@@ -313,6 +343,7 @@ int main(void)
         DEVICE(a_credential_for_browsers_or_revoked_is_not_used),
         DEVICE(each_refusal_of_a_device_has_its_words),
         DEVICE(a_pin_is_asked_at_the_terminal_and_not_shown),
+        DEVICE(an_interrupt_at_the_pin_leaves_the_terminal_its_echo),
         DEVICE(without_a_terminal_a_pin_is_not_asked),
         DEVICE(no_device_is_said_clearly),
     };
