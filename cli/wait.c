@@ -66,11 +66,19 @@ static bool had(const struct wire_session_state *was, const struct wire_said *r)
     return false;
 }
 
+static bool can_redraw(void)
+{
+    const char *term = getenv("TERM");
+    return isatty(STDERR_FILENO) && term && *term && strcmp(term, "dumb") != 0;
+}
+
 static void redraw(struct shown *shown, const struct wire_session_state *s)
 {
     if (shown->lines)
         fprintf(stderr, "\033[%uA\033[J", shown->lines);
+    fputs("\033[?7l", stderr); /* a line that wraps would be two to go up */
     shown->lines = state_lines(stderr, s, clock_now_s());
+    fputs("\033[?7h", stderr);
     fflush(stderr);
 }
 
@@ -101,7 +109,7 @@ static enum rc show(struct shown *shown, const struct wait *w,
         if (!same)
             TRY(cli_say("%s\n", text));
         fflush(stdout);
-    } else if (!cli_json() && isatty(STDERR_FILENO)) {
+    } else if (!cli_json() && can_redraw()) {
         redraw(shown, s);
     } else if (!same) {
         say_changes(&shown->was, s);
