@@ -3,7 +3,7 @@
 // sign one person's decision about exactly those. What the server says besides
 // (who has approved, who may) is shown as what it is: the server's word.
 import {
-  $, el, unhex, b64u, unb64u, concat, lp8, sha256, visible, showDigest,
+  $, el, unhex, b64u, unb64u, concat, lp8, sha256, visible, showDigest, showCode,
   showBytes, clock, left, getBytes, getJson, post, Problem, showProblem,
   authenticatorProblem, checkPlace,
 } from "/page/common.js";
@@ -31,6 +31,10 @@ const STATE = {
   open: "open", approved: "approved", signing: "signing", used: "used",
   denied: "denied", expired: "expired", burnt: "burnt",
   policy_changed: "the policy changed",
+};
+const WAY = {
+  ssh: "SSH key", fido2: "security key", "local-page": "own page",
+  "sidecar-page": "sidecar's page",
 };
 const ENDED = {
   used: "It is signed.", denied: "A person said no: nothing will be signed.",
@@ -64,12 +68,14 @@ function show(bytes) {
   $("slots").textContent = d.slots.join(", ") || "nothing";
   $("size").textContent = a ? showBytes(a.size) : "none";
   $("expires").textContent = `at ${clock(d.expires)}`;
-  $("code").textContent = `${id.slice(0, 4)} ${id.slice(4, 8)}`;
+  showCode($("code"), id);
   $("artifact").hidden = !a;
   if (a) {
     showDigest($("sha256"), a.sha256);
     showDigest($("sha512"), a.sha512);
   }
+  $("blind").hidden = d.type !== "policy";
+  $("blindid").textContent = id;
   showDigest($("id"), id);
   $("bytes").textContent = visible(new TextDecoder().decode(bytes));
   $("loading").hidden = true;
@@ -111,7 +117,7 @@ function recordItem(r, _, all) {
   li.append(el("strong", visible(r.person)));
   const did = { approve: "approves", deny: "denies", revoke: "takes it back" };
   li.append(el("span", `${did[r.decision] ?? r.decision} as ${r.role}`));
-  if (r.way) li.append(el("span", r.way.replaceAll("_", " "), "dim"));
+  if (r.way) li.append(el("span", WAY[r.way] ?? r.way, "dim"));
   return li;
 }
 

@@ -51,6 +51,13 @@ export function showDigest(where, digits) {
   where.replaceChildren(...digits.match(/.{8}/g).map((g) => el("span", g)));
 }
 
+// The first eight digits of an id, as terminals print them: the gap between
+// the halves is style, so that what is copied is what mpcsign takes.
+export function showCode(where, id) {
+  where.replaceChildren(el("span", id.slice(0, 4)), el("span", id.slice(4, 8)));
+  where.classList.add("halves");
+}
+
 export function showBytes(n) {
   const units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
   let u = 0;
@@ -59,8 +66,8 @@ export function showBytes(n) {
     x /= 1024;
     u++;
   }
-  return u ? `${x.toFixed(1)} ${units[u]}, ${n.toLocaleString("en")} bytes`
-           : `${n} bytes`;
+  const exact = `${n.toLocaleString("en")} bytes`;
+  return u > 1 ? `${x.toFixed(1)} ${units[u]}, ${exact}` : exact;
 }
 
 // With its day, unless that is today.

@@ -63,6 +63,7 @@ async function create() {
 }
 
 function done(reply) {
+  $("title").textContent = "Passkey registered";
   $("thanks").textContent = `Registered for ${invite.person}: a proposal to ` +
     "the stewards.";
   $("words").replaceChildren(...reply.words.split(" ").map((w) => el("li", w)));

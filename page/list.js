@@ -5,6 +5,8 @@ import { $, el, visible, left, getJson, showProblem } from "/page/common.js";
 const POLL_MS = 3000;
 const OPEN = ["open", "approved", "signing"];
 
+const WHAT = { policy: "another policy" };
+
 function item(s) {
   const a = el("a");
   a.href = `/s/${s.session}`;
@@ -15,8 +17,7 @@ function item(s) {
   const until = OPEN.includes(s.state) && now < s.expires
     ? `, ${left(s.expires, now)} left` : "";
   a.append(t, el("div", `${s.requester} asks for ` +
-    `${s.profile ?? s.type}, code ${s.session.slice(0, 4)} ` +
-    `${s.session.slice(4, 8)}${until}`, "s"));
+    `${s.profile || WHAT[s.type] || s.type}, code ${s.session.slice(0, 8)}${until}`, "s"));
   const li = el("li");
   li.append(a);
   return li;
