@@ -102,22 +102,6 @@ static const char *verb(enum policy_decision d)
                                  : "revoke";
 }
 
-/* At a terminal a person is asked; where there is none, a script decided. */
-static enum rc ask_person(const struct options *o)
-{
-    char question[256];
-    if (o->yes || !prompt_possible())
-        return RC_OK;
-    if (cli_json())
-        return rc_raise(RC_ARG, "-o json at a terminal: want --yes, for "
-                                "nothing is shown");
-    snprintf(question, sizeof(question), "%s this as %s, %s?",
-             verb(o->d.decision), o->d.who->id, o->d.role);
-    return prompt_yes(question)
-                   ? RC_OK
-                   : rc_raise(RC_NOT_APPROVED, "nothing was signed");
-}
-
 static enum rc send_record(struct wire_decided *out, const struct options *o)
 {
     WIRE(approval) m = { 0 };
@@ -190,9 +174,24 @@ static enum rc decide_as(struct options *o, const char *did)
     struct wire_decided done;
     TRY(decide_settle(&o->d));
     show(o);
-    TRY(ask_person(o));
+    TRY(decide_ask(&o->d, o->yes));
     TRY(send_record(&done, o));
     return say_done(&done, o, did);
+}
+
+/* What a version changes is shown by another verb; a "no" needs no look. */
+static enum rc check_seen(const struct policy_session *s,
+                          const struct options *o)
+{
+    if (s->type != POLICY_S_POLICY || o->d.decision != POLICY_D_APPROVE ||
+        o->file)
+        return RC_OK;
+    enum rc rc = rc_raise(RC_ARG,
+                          "session %.8s: it asks for a version of the "
+                          "policy, whose changes are not shown here",
+                          o->id);
+    rc_hint("mpcsign policy approve %s", o->id);
+    return rc;
 }
 
 static enum rc decide(struct options *o, const char *did)
@@ -202,12 +201,29 @@ static enum rc decide(struct options *o, const char *did)
     TRY(cli_ask_session(&s, o->id));
     if (o->file)
         TRY(check_file(&s, o->file));
+    TRY(check_seen(&s, o));
     TRY(cli_policy_newest(&policy));
     o->d.session = &s;
     o->d.policy = policy;
     enum rc rc = decide_as(o, did);
     decide_end(&o->d);
     return rc;
+}
+
+/* Who, as what and by which key is chosen on the page. */
+static enum rc on_page(const struct options *o)
+{
+    struct policy_session s;
+    if (o->d.decision != POLICY_D_APPROVE)
+        return rc_raise(RC_ARG, "--browser: of approve, whose page has every "
+                                "decision");
+    if (o->d.person || o->d.role || o->d.ssh_key || o->d.device || o->yes)
+        return rc_raise(RC_ARG, "--browser: the page asks who decides and by "
+                                "which key; only --file goes with it");
+    TRY(cli_ask_session(&s, o->id));
+    if (o->file)
+        TRY(check_file(&s, o->file));
+    return cli_page_approve(o->id);
 }
 
 static enum rc run(int argc, char **argv, enum policy_decision decision,
@@ -248,7 +264,7 @@ static enum rc run(int argc, char **argv, enum policy_decision decision,
     TRY(cli_args(&done, rows, argc, argv));
     if (done)
         return RC_OK;
-    return o.browser ? cli_page_approve(o.id) : decide(&o, did);
+    return o.browser ? on_page(&o) : decide(&o, did);
 }
 
 enum rc cmd_approve(int argc, char **argv)

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/enc.h"
+#include "cli/fido.h"
 #include "cli/session.h"
 
 #define ASK_MS 5000
@@ -85,8 +86,13 @@ enum rc cmd_policy_invite(int argc, char **argv)
 /* ---- enrol ---------------------------------------------------------------------- */
 
 /* What the code is for, as this sidecar says. */
-static enum rc look(struct wire_enrol *m, uint8_t challenge[32],
-                    int64_t *expires, const char *code)
+struct ticket {
+    uint8_t challenge[32];
+    int64_t expires;
+    char rp_id[POLICY_RP_ID_MAX];
+};
+
+static enum rc look(struct wire_enrol *m, struct ticket *t, const char *code)
 {
     char path[96];
     char hex[65];
@@ -107,8 +113,12 @@ static enum rc look(struct wire_enrol *m, uint8_t challenge[32],
         return rc_raise(RC_PARSE, "invite: no person in the sidecar's reply");
     strcpy(m->person, person);
     TRY(cli_json_hex(cluster, 32, o, "cluster"));
-    *expires = json_integer_value(json_object_get(o, "expires"));
-    policy_enrol_challenge(challenge, cluster, id, person);
+    const char *rp_id = json_string_value(json_object_get(o, "rp_id"));
+    if (!rp_id || strlen(rp_id) >= sizeof(t->rp_id))
+        return rc_raise(RC_PARSE, "invite: no rp_id in the sidecar's reply");
+    strcpy(t->rp_id, rp_id);
+    t->expires = json_integer_value(json_object_get(o, "expires"));
+    policy_enrol_challenge(t->challenge, cluster, id, person);
     return RC_OK;
 }
 
@@ -118,6 +128,7 @@ static enum rc say_enrolled(const json_t *o, const char *how)
     const char *spare = json_string_value(json_object_get(o, "spare"));
     cli_note("proposed to the stewards; read these words to one of them:");
     TRY(cli_say("%s\n", words ? words : ""));
+    fflush(stdout); /* before what is said of the spare */
     if (spare && *spare)
         cli_note("for a spare key, within half an hour: mpcsign policy enrol "
                  "--invite %s %s",
@@ -139,44 +150,63 @@ static enum rc show(json_t *o, const char *how)
 static enum rc enrol_in_browser(const char *code)
 {
     WIRE(enrol) m = { 0 };
-    uint8_t challenge[32];
-    int64_t expires;
+    struct ticket t;
     char path[64];
     char hex[ENC_HEX_SIZE(CODE)];
     json_t *o = NULL;
-    TRY(look(&m, challenge, &expires, code));
+    TRY(look(&m, &t, code));
     snprintf(path, sizeof(path), "/enrol#%s", enc_hex(hex, m.code, CODE));
-    TRY(cli_page_local(&o, path, "/v1/enrol", expires));
+    TRY(cli_page_local(&o, path, "/v1/enrol", t.expires));
     return show(o, "--browser");
 }
 
-static enum rc enrol(const char *code, const char *key)
+/* m is whole; how: to enrol the spare in the same way */
+static enum rc send(const struct wire_enrol *m, const char *how)
 {
-    WIRE(enrol) m = { .kind = POLICY_SSHSIG };
-    uint8_t challenge[32];
-    int64_t expires;
     OWNED_MEM char *json = NULL;
     size_t len;
     struct http_answer a;
-    char sig[SSH_SIG_MAX];
-    size_t sig_len;
-    uint8_t pk[32];
-    TRY(look(&m, challenge, &expires, code));
-    TRY(ssh_sign(sig, &sig_len, pk, key, challenge));
-    TRY(wire_blob_set(&m.signature, sig, sig_len));
-    TRY(wire_enrol_encode(&json, &len, &m));
+    TRY(wire_enrol_encode(&json, &len, m));
     TRY(cli_ask(&a, NULL, "/v1/enrol", json, len, ASK_MS));
     json_t *o = json_loadb((const char *)a.body, a.body_len, 0, NULL);
     http_answer_free(&a);
     if (!o)
         return rc_raise(RC_PARSE, "enrol: the sidecar's reply is no JSON");
-    return show(o, "--ssh-key FILE");
+    return show(o, how);
+}
+
+static enum rc enrol_key(const char *code, const char *key)
+{
+    WIRE(enrol) m = { .kind = POLICY_SSHSIG };
+    struct ticket t;
+    char sig[SSH_SIG_MAX];
+    size_t sig_len;
+    uint8_t pk[32];
+    TRY(look(&m, &t, code));
+    TRY(ssh_sign(sig, &sig_len, pk, key, t.challenge));
+    TRY(wire_blob_set(&m.signature, sig, sig_len));
+    return send(&m, "--ssh-key FILE");
+}
+
+/* A security key at this machine; the page can use it as well. */
+static enum rc enrol_device(const char *code, const char *device)
+{
+    WIRE(enrol) m = { .kind = POLICY_WEBAUTHN };
+    struct ticket t;
+    struct fido_made made;
+    TRY(look(&m, &t, code));
+    TRY(fido_make_by(&made, device, t.rp_id, m.person, t.challenge));
+    TRY(wire_blob_set(&m.client_data, made.client_data, made.client_data_len));
+    TRY(wire_blob_set(&m.attestation_object, made.attestation,
+                      made.attestation_len));
+    return send(&m, "--device auto");
 }
 
 enum rc cmd_policy_enrol(int argc, char **argv)
 {
     const char *code = NULL;
     const char *key = NULL;
+    const char *device = NULL;
     bool browser = false;
     const struct cli_arg rows[] = {
         { .name = "--invite",
@@ -186,6 +216,9 @@ enum rc cmd_policy_enrol(int argc, char **argv)
         { .name = "--ssh-key",
           .text = &key,
           .help = "file of the key, or its public half with an agent" },
+        { .name = "--device",
+          .text = &device,
+          .help = "a FIDO2 security key: its path, or auto" },
         { .name = "--browser",
           .flag = &browser,
           .help = "a passkey, on a page that this command serves" },
@@ -195,9 +228,12 @@ enum rc cmd_policy_enrol(int argc, char **argv)
     TRY(cli_args(&done, rows, argc, argv));
     if (done)
         return RC_OK;
-    if (!key == !browser)
-        return rc_raise(RC_ARG, "want one of --ssh-key FILE and --browser");
-    return browser ? enrol_in_browser(code) : enrol(code, key);
+    if (!!key + !!device + browser != 1)
+        return rc_raise(RC_ARG, "want one of --ssh-key FILE, --device PATH "
+                                "and --browser");
+    return browser  ? enrol_in_browser(code)
+           : device ? enrol_device(code, device)
+                    : enrol_key(code, key);
 }
 
 /* ---- enrolments ------------------------------------------------------------------- */

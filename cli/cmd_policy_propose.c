@@ -1,76 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mpcsign policy draft | propose | approve: a version is written, proposed as
- * a session whose artifact is its exact bytes, and approved by stewards who
- * are shown what changes. Who completes the rule puts it in force.
+ * mpcsign policy propose | approve: a version is proposed as a session whose
+ * artifact is its exact bytes, and approved by stewards who are shown what
+ * changes. Who completes the rule puts it in force.
  */
 #include "cli/policy.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/enc.h"
 #include "base/file.h"
+#include "cli/session.h"
 
 #define FORCE_MS 20000 /* it is logged, and told to everyone */
 #define STEWARD  "steward"
-
-/* ---- draft ------------------------------------------------------------------ */
-
-/* The document of the next version, as it stands before anybody changes it. */
-static enum rc draft(char **out, const char *from)
-{
-    OWN_S(policy) *head = NULL;
-    OWNED_MEM uint8_t *text = NULL;
-    size_t len;
-    char hex[65];
-    json_error_t error;
-    TRY(cli_policy_newest(&head));
-    if (from)
-        TRY(file_read(&text, &len, from, POLICY_MAX_BYTES));
-    OWNED(json_t) *doc = json_loadb(
-            from ? (const char *)text : (const char *)head->bytes,
-            from ? len : head->bytes_len, JSON_REJECT_DUPLICATES, &error);
-    if (!json_is_object(doc))
-        return rc_raise(RC_PARSE, "%s: no JSON object (line %d, column %d)",
-                        from ? from : "policy", error.line, error.column);
-    if (json_object_set_new(doc, "version",
-                            json_integer((json_int_t)head->version + 1)) ||
-        json_object_set_new(doc, "prev",
-                            json_string(enc_hex(hex, head->sha256, 32))))
-        return rc_raise(RC_NOMEM, "policy: out of memory");
-    *out = json_dumps(doc, JSON_INDENT(1));
-    return *out ? RC_OK : rc_raise(RC_NOMEM, "policy: out of memory");
-}
-
-enum rc cmd_policy_draft(int argc, char **argv)
-{
-    const char *from = NULL;
-    const char *to = NULL;
-    bool done;
-    OWNED_MEM char *text = NULL;
-    const struct cli_arg rows[] = {
-        { .name = "--from",
-          .text = &from,
-          .help = "a document to follow on, instead of the one in force" },
-        { .name = "--out",
-          .text = &to,
-          .help = "file to write [standard output]" },
-        { 0 },
-    };
-    TRY(cli_args(&done, rows, argc, argv));
-    if (done)
-        return RC_OK;
-    TRY(draft(&text, from));
-    if (!to)
-        return cli_say("%s\n", text);
-    TRY(file_write(to, text, strlen(text), 0644));
-    cli_note("edit %s, then: mpcsign policy propose %s", to, to);
-    return RC_OK;
-}
 
 /* ---- propose ----------------------------------------------------------------- */
 
@@ -81,18 +27,6 @@ struct proposal {
     const char *reason;
     const char *ttl;
 };
-
-static enum rc key_of(char out[CLI_PATH], const char *ssh_key, const char *who)
-{
-    char dir[CLI_PATH];
-    if (!ssh_key) {
-        TRY(cli_keys_dir(dir, NULL));
-        return cli_person_file(out, dir, who);
-    }
-    if (snprintf(out, CLI_PATH, "%s", ssh_key) >= CLI_PATH)
-        return rc_raise(RC_ARG, "--ssh-key: name too long");
-    return RC_OK;
-}
 
 /* What can be said without asking anybody. */
 static enum rc check_next(const struct policy *next, const struct policy *head,
@@ -120,14 +54,16 @@ static enum rc build(struct wire_policy *out, struct policy_session *s,
     OWN_S(policy) *head = NULL;
     size_t len;
     int64_t ttl = CLI_SESSION_S;
-    char key[CLI_PATH];
+    struct decide who;
+    if (o->reason && strlen(o->reason) >= sizeof(s->reason))
+        return rc_raise(RC_ARG, "--reason: at most %zu bytes",
+                        sizeof(s->reason) - 1);
     if (o->ttl)
         TRY(cli_number(&ttl, "--ttl", o->ttl, 1, POLICY_SESSION_MAX_S));
     TRY(file_read(&text, &len, o->file, POLICY_MAX_BYTES));
     TRY(policy_parse(&next, text, len));
     TRY(cli_policy_newest(&head));
     TRY(check_next(next, head, o->file));
-    TRY(key_of(key, o->ssh_key, o->who));
     TRY(cli_cluster_ask(&cluster, NULL));
     TRY(cli_session_begin(s, POLICY_S_POLICY, &cluster, NULL,
                           o->reason ? o->reason : ""));
@@ -135,7 +71,11 @@ static enum rc build(struct wire_policy *out, struct policy_session *s,
     policy_session_artifact(s, "policy.json", text, len);
     s->has_artifact = true;
     TRY(wire_blob_set(&out->policy, text, len));
-    return cli_session_seal(&out->session, s, o->who, key);
+    enum rc rc = decide_requester(&who, head, o->who, o->ssh_key);
+    if (rc == RC_OK)
+        rc = cli_session_seal(&out->session, s, who.who->id, who.key_file);
+    decide_end(&who);
+    return rc;
 }
 
 static enum rc send_all(const struct wire_policy *m)
@@ -164,6 +104,7 @@ static enum rc propose(const struct proposal *o)
     if (cli_json())
         return cli_say_json(json_pack("{s:s, s:I}", "session", hex, "expires",
                                       (json_int_t)s.expires));
+    cli_note("code     %.8s (the first 8 digits of the session)", hex);
     cli_note("stewards: mpcsign policy approve %s --as PERSON", hex);
     return cli_say("%s\n", hex);
 }
@@ -171,7 +112,6 @@ static enum rc propose(const struct proposal *o)
 enum rc cmd_policy_propose(int argc, char **argv)
 {
     struct proposal o = { 0 };
-    const char *dev = getenv("MPC_DEV");
     bool done;
     const struct cli_arg rows[] = {
         { .name = "FILE",
@@ -180,10 +120,11 @@ enum rc cmd_policy_propose(int argc, char **argv)
           .help = "the next version, from mpcsign policy draft" },
         { .name = "--as",
           .text = &o.who,
-          .help = "the person who proposes [dev, with MPC_DEV]" },
+          .help = "the person who proposes [dev in MPC_DEV, else whose key "
+                  "is found]" },
         { .name = "--ssh-key",
           .text = &o.ssh_key,
-          .help = "their key file [$MPC_DEV/persons/PERSON/id_ed25519]" },
+          .help = "their key file [theirs in MPC_DEV, else the agent's]" },
         { .name = "--reason",
           .text = &o.reason,
           .help = "for those who approve" },
@@ -193,20 +134,16 @@ enum rc cmd_policy_propose(int argc, char **argv)
     TRY(cli_args(&done, rows, argc, argv));
     if (done)
         return RC_OK;
-    if (!o.who && dev && *dev)
-        o.who = "dev";
-    return o.who ? propose(&o)
-                 : rc_raise(RC_ARG, "--as is missing: who proposes?");
+    return propose(&o);
 }
 
 /* ---- approve ------------------------------------------------------------------ */
 
 struct vote {
     const char *id;
-    const char *who;
-    const char *ssh_key;
     const char *file;
     bool yes;
+    struct decide d;
 };
 
 /* The bytes at hand are the ones that the session is about. */
@@ -232,6 +169,14 @@ static enum rc fetch(struct wire_policy *out, struct policy_session *s,
     OWNED_MEM uint8_t *text = NULL;
     size_t len;
     TRY(cli_ask_session(s, o->id));
+    if (s->type != POLICY_S_POLICY) {
+        enum rc rc = rc_raise(RC_ARG,
+                              "session %.8s: it asks for %s, not for "
+                              "a version of the policy",
+                              o->id, policy_session_type_name(s->type));
+        rc_hint("mpcsign approve %s", o->id);
+        return rc;
+    }
     snprintf(path, sizeof(path), "/v1/policy/proposal/%s", o->id);
     enum rc rc = cli_ask(&a, NULL, path, NULL, 0, POLICY_ASK_MS);
     if (rc == RC_OK) {
@@ -249,51 +194,91 @@ static enum rc fetch(struct wire_policy *out, struct policy_session *s,
     return check_bytes(s, out->policy.p, out->policy.len, "the proposal");
 }
 
+static bool has_key(const struct policy_person *p,
+                    const struct policy_credential *c)
+{
+    for (unsigned i = 0; p && i < p->n_credentials; i++) {
+        const struct policy_credential *have = &p->credential[i];
+        if (memcmp(have->id, c->id, sizeof(c->id)) == 0 &&
+            memcmp(have->key, c->key, sizeof(c->key)) == 0 &&
+            have->cose_len == c->cose_len &&
+            memcmp(have->cose, c->cose, c->cose_len) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Keys that the version in force does not have, by what their owners read. */
+static enum rc say_new_keys(const struct policy *next,
+                            const struct policy *head)
+{
+    char words[POLICY_WORDS_MAX];
+    for (unsigned i = 0; i < next->n_persons; i++) {
+        const struct policy_person *p = &next->person[i];
+        const struct policy_person *was = policy_person_find(head, p->id);
+        for (unsigned k = 0; k < p->n_credentials; k++) {
+            if (has_key(was, &p->credential[k]))
+                continue;
+            policy_credential_words(words, &p->credential[k]);
+            TRY(cli_say("new key  %s, %s: %s\n", p->id, p->credential[k].kind,
+                        words));
+        }
+    }
+    return RC_OK;
+}
+
+static enum rc say_version(const struct policy_session *s,
+                           const struct policy *next)
+{
+    char id[65];
+    char until[CLOCK_TEXT_SIZE];
+    char who[sizeof(s->requester)];
+    char why[sizeof(s->reason)];
+    return cli_say("code     %.8s (compare it with who proposes)\n"
+                   "version  %llu, proposed by %s, until %s%s%s\n",
+                   enc_hex(id, s->id, 32), (unsigned long long)next->version,
+                   state_plain(who, sizeof(who), s->requester),
+                   clock_text(until, s->expires), s->reason[0] ? ": " : "",
+                   state_plain(why, sizeof(why), s->reason));
+}
+
+/* All of it: what does not fit on a screen is not approved unseen. */
 static enum rc show(const struct wire_policy *m, const struct policy_session *s,
                     const struct policy *head)
 {
     struct cli_diffs d;
-    char until[CLOCK_TEXT_SIZE];
     OWN_S(policy) *next = NULL;
     TRY(policy_parse(&next, m->policy.p, m->policy.len));
     TRY(check_next(next, head, "the proposal"));
     TRY(cli_policy_diff(&d, head->bytes, head->bytes_len, m->policy.p,
                         m->policy.len));
     enum rc rc = RC_OK;
-    if (!cli_json()) {
-        rc = cli_say("version %llu, proposed by %s, until %s%s%s\n",
-                     (unsigned long long)next->version, s->requester,
-                     clock_text(until, s->expires), s->reason[0] ? ": " : "",
-                     s->reason);
+    if (d.more) {
+        rc = rc_raise(RC_TOO_LARGE,
+                      "the proposal: more than %d changes, which "
+                      "cannot all be shown",
+                      CLI_DIFF_MAX);
+        rc_hint("have it proposed in several versions");
+    } else if (!cli_json()) {
+        rc = say_version(s, next);
         if (rc == RC_OK)
             rc = cli_diffs_say(&d);
+        if (rc == RC_OK)
+            rc = say_new_keys(next, head);
+        fflush(stdout);
     }
     cli_diffs_free(&d);
     return rc;
 }
 
-/* On a terminal a person is asked; elsewhere the command is the answer. */
-static enum rc confirm(const struct vote *o)
+static enum rc vote(const struct vote *o)
 {
-    char line[16];
-    if (o->yes || cli_json() || !isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
-        return RC_OK;
-    fprintf(stderr, "approve this as %s? [y/N] ", o->who);
-    if (fgets(line, sizeof(line), stdin) && (line[0] == 'y' || line[0] == 'Y'))
-        return RC_OK;
-    return rc_raise(RC_ARG, "not approved: nothing was signed");
-}
-
-static enum rc vote(const struct vote *o, const struct policy_session *s)
-{
-    char key[CLI_PATH];
     WIRE(approval) m = { 0 };
     OWNED_MEM char *json = NULL;
     size_t len;
     struct http_answer a;
-    TRY(key_of(key, o->ssh_key, o->who));
-    memcpy(m.session, s->id, 32);
-    TRY(cli_record(&m.record, key, s->id, POLICY_D_APPROVE, STEWARD, o->who));
+    memcpy(m.session, o->d.session->id, 32);
+    TRY(decide_record(&m.record, &o->d));
     TRY(wire_approval_encode(&json, &len, &m));
     TRY(cli_ask(&a, NULL, "/v1/approval", json, len, POLICY_ASK_MS));
     http_answer_free(&a);
@@ -314,7 +299,7 @@ static enum rc enough(const struct wire_policy *m, const struct policy *head,
                         clock_now_s());
 }
 
-static enum rc force(struct wire_policy *m, bool *in_force)
+static enum rc force(struct wire_policy *m)
 {
     OWNED_MEM char *json = NULL;
     size_t len;
@@ -323,46 +308,73 @@ static enum rc force(struct wire_policy *m, bool *in_force)
     enum rc rc = cli_ask(&a, NULL, "/v1/policy", json, len, FORCE_MS);
     if (rc == RC_OK)
         http_answer_free(&a);
-    if (rc == RC_EXISTS) /* another steward's command was faster */
-        rc = RC_OK;
-    *in_force = rc == RC_OK;
-    return rc;
+    /* another steward's command may have been faster */
+    return rc == RC_EXISTS ? RC_OK : rc;
 }
 
-static enum rc approve(const struct vote *o)
+/* Only stewards put a version in force. */
+static enum rc settle(struct decide *d)
 {
-    WIRE(policy) m = { 0 };
+    TRY(decide_settle(d));
+    return d->who->steward
+                   ? RC_OK
+                   : rc_raise(RC_NOT_APPROVED,
+                              "%s: no steward, and only stewards approve "
+                              "versions of the policy",
+                              d->who->id);
+}
+
+static enum rc say_approved(const struct vote *o, const char *missing)
+{
+    bool in_force = !*missing;
+    const char *who = o->d.who->id;
+    if (cli_json())
+        return cli_say_json(json_pack("{s:s, s:s, s:b, s:s}", "session", o->id,
+                                      "person", who, "in_force", (int)in_force,
+                                      "missing", missing));
+    return in_force ? cli_say("in force: version %llu\n",
+                              (unsigned long long)o->d.policy->version + 1)
+                    : cli_say("approved by %s; not in force yet: %s\n", who,
+                              missing);
+}
+
+static enum rc approve_as(struct vote *o, const struct wire_policy *m,
+                          struct policy_session *s)
+{
     WIRE(policy) now = { 0 };
-    struct policy_session s;
-    OWN_S(policy) *head = NULL;
-    bool in_force = false;
-    TRY(fetch(&m, &s, o));
-    TRY(cli_policy_newest(&head));
-    TRY(show(&m, &s, head));
-    TRY(confirm(o));
-    TRY(vote(o, &s));
-    TRY(fetch(&now, &s, o)); /* with ours, and what came meanwhile */
-    enum rc rc = enough(&now, head, &s);
     char missing[256] = "";
+    TRY(settle(&o->d));
+    TRY(show(m, s, o->d.policy));
+    TRY(decide_ask(&o->d, o->yes));
+    TRY(vote(o));
+    TRY(fetch(&now, s, o)); /* with ours, and what came meanwhile */
+    enum rc rc = enough(&now, o->d.policy, s);
     if (rc == RC_OK)
-        TRY(force(&now, &in_force));
+        TRY(force(&now));
     else if (rc == RC_NOT_APPROVED)
         snprintf(missing, sizeof(missing), "%s", rc_text());
     else
         return rc;
-    if (cli_json())
-        return cli_say_json(json_pack("{s:s, s:s, s:b, s:s}", "session", o->id,
-                                      "person", o->who, "in_force",
-                                      (int)in_force, "missing", missing));
-    return in_force ? cli_say("in force: version %llu\n",
-                              (unsigned long long)head->version + 1)
-                    : cli_say("approved by %s; not in force yet: %s\n", o->who,
-                              missing);
+    return say_approved(o, missing);
+}
+
+static enum rc approve(struct vote *o)
+{
+    WIRE(policy) m = { 0 };
+    struct policy_session s;
+    OWN_S(policy) *head = NULL;
+    TRY(fetch(&m, &s, o));
+    TRY(cli_policy_newest(&head));
+    o->d.session = &s;
+    o->d.policy = head;
+    enum rc rc = approve_as(o, &m, &s);
+    decide_end(&o->d);
+    return rc;
 }
 
 enum rc cmd_policy_approve(int argc, char **argv)
 {
-    struct vote o = { 0 };
+    struct vote o = { .d.decision = POLICY_D_APPROVE, .d.role = STEWARD };
     bool done;
     const struct cli_arg rows[] = {
         { .name = "ID",
@@ -370,16 +382,22 @@ enum rc cmd_policy_approve(int argc, char **argv)
           .need = true,
           .help = "the session, as mpcsign policy propose printed it" },
         { .name = "--as",
-          .text = &o.who,
-          .need = true,
-          .help = "the steward who approves" },
+          .text = &o.d.person,
+          .help = "the steward who approves [whose key it is]" },
         { .name = "--ssh-key",
-          .text = &o.ssh_key,
-          .help = "their key file [$MPC_DEV/persons/PERSON/id_ed25519]" },
+          .text = &o.d.ssh_key,
+          .help = "key file, or .pub of a key in the ssh-agent [theirs in "
+                  "MPC_DEV, else the agent's]" },
+        { .name = "--device",
+          .text = &o.d.device,
+          .help = "a FIDO2 security key: its path, or auto" },
         { .name = "--file",
           .text = &o.file,
           .help = "the proposed file: go on only if it is this" },
-        { .name = "--yes", .flag = &o.yes, .help = "do not ask" },
+        { .name = "--yes",
+          .brief = "-y",
+          .flag = &o.yes,
+          .help = "do not ask at the terminal" },
         { 0 },
     };
     TRY(cli_args(&done, rows, argc, argv));

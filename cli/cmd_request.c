@@ -92,5 +92,7 @@ enum rc cmd_request(int argc, char **argv)
         return RC_OK;
     if (o.timeout && !o.wait)
         return rc_raise(RC_ARG, "--timeout: of --wait, which is not there");
+    if (o.r.qr && o.r.no_qr)
+        return rc_raise(RC_ARG, "--qr and --no-qr: one of them");
     return request(&o);
 }

@@ -3,7 +3,8 @@
  * One person's decision, by the way at hand: an SSH key, an agent, a security
  * key. Who and how is settled first, so that what is shown is what is signed.
  */
-#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -103,21 +104,45 @@ enum rc decide_settle(struct decide *d)
     return settle_role(d);
 }
 
-/* ---- the record --------------------------------------------------------- */
-
-static enum rc by_ssh(struct wire_blob *out, const struct decide *d,
-                      const uint8_t challenge[32])
+enum rc decide_requester(struct decide *d, const struct policy *p,
+                         const char *who, const char *ssh_key)
 {
-    char sig[SSH_SIG_MAX];
-    char text[POLICY_RECORD_MAX];
-    uint8_t key[32];
-    size_t sig_len;
-    size_t len;
-    TRY(ssh_sign(sig, &sig_len, key, d->key_file, challenge));
-    TRY(policy_record_sshsig(text, &len, d->session->id, d->decision, d->role,
-                             d->who->id, key, sig, sig_len));
-    return wire_blob_set(out, text, len);
+    const char *dev = getenv("MPC_DEV");
+    *d = (struct decide){ .policy = p,
+                          .decision = POLICY_D_REQUEST,
+                          .person = who,
+                          .role = "requester",
+                          .ssh_key = ssh_key };
+    if (!who && !ssh_key && dev && *dev)
+        d->person = "dev";
+    return decide_settle(d);
 }
+
+/* ---- is it meant -------------------------------------------------------- */
+
+static const char *verb(enum policy_decision d)
+{
+    return d == POLICY_D_APPROVE ? "approve"
+           : d == POLICY_D_DENY  ? "deny"
+                                 : "revoke";
+}
+
+enum rc decide_ask(const struct decide *d, bool yes)
+{
+    char question[256];
+    if (yes || !prompt_possible())
+        return RC_OK;
+    if (cli_json())
+        return rc_raise(RC_ARG, "-o json at a terminal: want --yes, for "
+                                "nothing is shown");
+    snprintf(question, sizeof(question), "%s this as %s, %s?",
+             verb(d->decision), d->who->id, d->role);
+    return prompt_yes(question)
+                   ? RC_OK
+                   : rc_raise(RC_NOT_APPROVED, "nothing was signed");
+}
+
+/* ---- the record --------------------------------------------------------- */
 
 static enum rc by_device(struct wire_blob *out, const struct decide *d,
                          const uint8_t challenge[32])
@@ -137,7 +162,10 @@ static enum rc by_device(struct wire_blob *out, const struct decide *d,
 enum rc decide_record(struct wire_blob *out, const struct decide *d)
 {
     uint8_t challenge[32];
+    if (!d->device)
+        return cli_record(out, d->key_file, d->session->id, d->decision,
+                          d->role, d->who->id);
     policy_challenge(challenge, d->session->id, d->decision, d->role,
                      d->who->id);
-    return d->device ? by_device(out, d, challenge) : by_ssh(out, d, challenge);
+    return by_device(out, d, challenge);
 }

@@ -106,17 +106,10 @@ enum rc request_make(struct policy_session *out, const struct request *r)
 {
     struct policy_session s;
     OWN_S(policy) *policy = NULL;
-    const char *dev = getenv("MPC_DEV");
-    struct decide who = { .role = "requester",
-                          .decision = POLICY_D_REQUEST,
-                          .person = r->who,
-                          .ssh_key = r->ssh_key };
-    if (!r->who && !r->ssh_key && dev && *dev)
-        who.person = "dev";
+    struct decide who;
     TRY(build(&s, r));
     TRY(cli_policy_newest(&policy));
-    who.policy = policy;
-    enum rc rc = decide_settle(&who);
+    enum rc rc = decide_requester(&who, policy, r->who, r->ssh_key);
     if (rc == RC_OK)
         rc = hand_in(&s, &who);
     decide_end(&who);

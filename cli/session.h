@@ -33,7 +33,8 @@ const char *state_missing(char out[STATE_WORDS],
                           const struct wire_session_state *s);
 /* The newest sessions of this node; free with WIRE(). */
 MUST_CHECK enum rc state_sessions(struct wire_sessions *out);
-/* Control characters, and those that turn or hide text, become '?'. */
+/* Control characters, and those that turn or hide text, become '?'; out may
+ * be text itself. */
 const char *state_plain(char *out, size_t cap, const char *text);
 /* 64 hex digits as they are; 8 or more of one open session's. RC_ARG. */
 MUST_CHECK enum rc state_find(char out[65], const char *id);
@@ -106,6 +107,15 @@ struct decide {
  * of the ssh-agent that the policy knows.
  */
 MUST_CHECK enum rc decide_settle(struct decide *d);
+/* Settles who asks for a session: who, else dev in MPC_DEV, else whose key is
+ * found. They sign by SSH. */
+MUST_CHECK enum rc decide_requester(struct decide *d, const struct policy *p,
+                                    const char *who, const char *ssh_key);
+/*
+ * At a terminal a person is asked, unless `yes`; where there is none, a script
+ * decided. RC_NOT_APPROVED: they said no.
+ */
+MUST_CHECK enum rc decide_ask(const struct decide *d, bool yes);
 /* Removes what settling wrote. */
 void decide_end(struct decide *d);
 /* The record: touches the device, asks the agent, or reads the key. */

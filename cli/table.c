@@ -84,7 +84,7 @@ void cli_help(void)
     puts("usage: mpcsign VERB [ARGUMENTS] [-o text|json]\n"
          "Signing with keys that no machine holds.\n");
     for (const struct cli_verb *v = cli_verbs; v->name; v++)
-        printf("  %-15s %s\n", v->name, v->help);
+        printf("  %-18s %s\n", v->name, v->help);
     puts("\nmpcsign VERB --help tells a verb's arguments; mpcsign(1) tells "
          "all.\nThe sidecar asked is MPC_SIDECAR, else "
          "/run/mpc/sidecar.sock.");

@@ -179,9 +179,11 @@ static bool speaks_for(const char *origin, const char *rp_id)
            (n == want || host[n - want - 1] == '.');
 }
 
-/* Where the credential may be used: this page, the policy's, one's own. */
+/* Where the credential may be used: this page, the policy's, one's own, and a
+ * security key at the command line. */
 static void origins_of(struct origins *out, struct node *n)
 {
+    put(out, POLICY_CLI_ORIGIN);
     if (speaks_for(n->page_origin, n->rp_id))
         put(out, n->page_origin);
     if (strcmp(n->rp_id, "localhost") == 0)

@@ -103,15 +103,23 @@ enrol carol steward "$carol" true spare
 "$mpcsign" policy enrolments -o json >"$tmp/enrolments"
 same "$(jq '[.enrolments[] | select(.kind == "webauthn")] | length' \
     "$tmp/enrolments")" 4 "enrolled passkeys"
-"$mpcsign" policy draft >"$tmp/draft.json"
-jq --slurpfile e "$tmp/enrolments" '.persons |= map(. as $p |
-    .credentials += [$e[0].enrolments[] |
-        select(.person == $p.id).credential])' "$tmp/draft.json" \
-    >"$tmp/next.json"
+must "$mpcsign" policy draft --enrolments --out "$tmp/next.json"
+words_of() {
+    jq -r --arg p "$1" '.enrolments[] | select(.person == $p).words' \
+        "$tmp/enrolments"
+}
+for who in alice bob carol; do
+    while read -r words; do
+        grep -q "adds $who, .*, webauthn: $words" "$tmp/out" ||
+            fail "the draft does not say $who's words"
+    done < <(words_of $who)
+done
 version=$("$mpcsign" policy propose "$tmp/next.json" --reason passkeys \
     2>"$tmp/err")
 for who in bob carol; do
     must "$mpcsign" policy approve "$version" --as $who --file "$tmp/next.json"
+    grep -q "new key  alice, webauthn: $(words_of alice)" "$tmp/out" ||
+        fail "$who is not shown the words of a new key"
 done
 same "$("$mpcsign" policy enrolments -o json |
     jq '[.enrolments[].in_policy] | all')" true "all are in the policy"
@@ -139,7 +147,9 @@ same "$(text_of "$alice" sha256 | tr -d ' \n')" \
     "$(sha256sum "$tmp/app.tar.gz" | cut -d' ' -f1)" digest
 same "$(text_of "$alice" requester)" dev requester
 same "$(text_of "$alice" reason)" "Release 2.4.1: fixes the parser" reason
-same "$(text_of "$alice" code | tr -d ' ')" "${session:0:8}" code
+same "$(text_of "$alice" code)" "${session:0:8}" code
+"$mpcsign" status "$(text_of "$alice" code)" | grep -q "^session  *$session" ||
+    fail "status does not take the page's code"
 same "$(js "$alice" 'return document.getElementById("simulated").hidden')" \
     false "the mark of simulated hardware"
 for size in "390 844" "1280 800"; do

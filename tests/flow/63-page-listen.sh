@@ -51,6 +51,51 @@ same "$("$mpcsign" policy enrolments -o json |
     jq -r '.enrolments[0] | "\(.person) \(.kind) \(.in_policy)"')" \
     "erin sshsig false" enrolment
 
+# ---- a security key from the terminal, and both into the policy -----------------
+
+# whoever is new gets the role of the invite; the words are the owner's
+cp "$MPC_DEV/persons/dave/fido" "$tmp/fido"
+invite=$("$mpcsign" policy invite frank --role engineer 2>/dev/null)
+words=$("$mpcsign" policy enrol --invite "$invite" \
+    --device "soft:$tmp/fido" 2>/dev/null)
+same "$(wc -w <<<"$words")" 6 "words to read out"
+refuse 'no key that is not' "$mpcsign" policy draft --enrolment mallory
+refuse 'one of them' "$mpcsign" policy draft --enrolments --enrolment erin
+must "$mpcsign" policy draft --enrolments --out "$tmp/next.json"
+same "$(jq -c '[.persons[] | select(.id == "erin" or .id == "frank") |
+    [.id, .roles, (.credentials | length)]] | sort' "$tmp/next.json")" \
+    '[["erin",["steward"],1],["frank",["engineer"],1]]' "the draft"
+version=$("$mpcsign" policy propose "$tmp/next.json" 2>/dev/null)
+# a version is not approved unseen, nor by who is no steward
+refuse 'mpcsign policy approve' "$mpcsign" approve "$version" --as bob
+refuse 'no steward' "$mpcsign" policy approve "$version" --as alice
+must "$mpcsign" policy approve "$version" --as bob \
+    --device "soft:$MPC_DEV/persons/bob/fido"
+grep -q "new key  frank, webauthn: $words" "$tmp/out" ||
+    fail "a steward is not shown the words that frank read out"
+grep -qF "$(jq -r '.persons[] | select(.id == "frank").credentials[0].key' \
+    "$tmp/next.json")" "$tmp/out" || fail "a new key is not shown whole"
+ssh-agent -D -a "$tmp/agent" >/dev/null &
+servers[$!]=agent
+wait_for 10 test -S "$tmp/agent"
+export SSH_AUTH_SOCK=$tmp/agent
+must ssh-add -q "$MPC_DEV/persons/carol/id_ed25519"
+must env -u MPC_DEV "$mpcsign" policy approve "$version"
+grep -q 'in force: version 3' "$tmp/out" || fail "carol, by her agent"
+refuse 'no key that is not' "$mpcsign" policy draft --enrolments
+id=$("$mpcsign" request "$tmp/next.json" --profile guarded 2>/dev/null)
+must "$mpcsign" approve "$id" --as frank --device "soft:$tmp/fido"
+refuse 'not for$|not for a version' "$mpcsign" policy approve "$id" --as bob
+# a lost key: by its words, or all of a person's
+must "$mpcsign" policy draft --revoke "frank:${words%% *}" --out "$tmp/next.json"
+same "$(jq '[.persons[].credentials[] | select(.revoked)] | length' \
+    "$tmp/next.json")" 1 "revoked keys"
+refuse '2 keys, want one' "$mpcsign" policy draft --revoke bob:
+refuse '0 keys' "$mpcsign" policy draft --revoke mallory
+must "$mpcsign" policy draft --revoke bob --revoke frank --out "$tmp/next.json"
+same "$(jq '[.persons[].credentials[] | select(.revoked)] | length' \
+    "$tmp/next.json")" 3 "revoked keys"
+
 # ---- where it may listen --------------------------------------------------------
 
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("", 0))

@@ -41,12 +41,8 @@ same "$(wc -w <"$tmp/local.out")" 6 "words to read out"
 refuse 'used already' "$mpcsign" policy enrol --invite "$code" --browser
 
 # by then it is in the policy, which wants approvals from one's own machine
-"$mpcsign" policy enrolments -o json >"$tmp/enrolments"
-"$mpcsign" policy draft >"$tmp/draft.json"
-jq --slurpfile e "$tmp/enrolments" '.persons |= map(. as $p |
-    .credentials += [$e[0].enrolments[] |
-        select(.person == $p.id).credential]) |
-    .profiles |= map(if .name == "guarded"
+"$mpcsign" policy draft --enrolment alice >"$tmp/draft.json"
+jq '.profiles |= map(if .name == "guarded"
         then .sidecar_page = false else . end)' "$tmp/draft.json" \
     >"$tmp/next.json"
 version=$("$mpcsign" policy propose "$tmp/next.json" --reason passkeys \
@@ -71,8 +67,13 @@ js "$alice" 'return document.getElementById("whosays").innerText' |
 same "$(js "$alice" 'return document.getElementById("deny").disabled')" \
     false "a denial counts from anywhere"
 
-# one's own does
-local_page "$mpcsign" approve "$id" --browser
+# one's own does; what the page asks is not asked on the command line
+refuse 'the page asks who' "$mpcsign" approve "$id" --browser --as alice
+echo other >"$tmp/g"
+refuse 'is not what the session asks for' "$mpcsign" approve "$id" --browser \
+    --file "$tmp/g"
+refuse 'of approve' "$mpcsign" deny "$id" --browser
+local_page "$mpcsign" approve "$id" --browser --file "$tmp/f"
 goto "$alice" "$url"
 until_js "$alice" 20 'document.querySelectorAll("#who option").length > 1'
 js "$alice" 'const who = document.getElementById("who");
