@@ -2,6 +2,8 @@
 /* What two policy documents differ in, as stewards are shown it. */
 #include "test.h"
 
+#include <unistd.h>
+
 #include "cli/policy.h"
 
 static struct cli_diffs d;
@@ -84,6 +86,41 @@ static void there_is_an_end_to_it(void **state)
     assert_true(d.more);
 }
 
+/* What cli_diffs_say() prints. */
+static void said(char *out, size_t cap)
+{
+    FILE *f = tmpfile();
+    int was = dup(STDOUT_FILENO);
+    assert_non_null(f);
+    fflush(stdout);
+    assert_true(dup2(fileno(f), STDOUT_FILENO) >= 0);
+    enum rc rc = cli_diffs_say(&d);
+    fflush(stdout);
+    assert_true(dup2(was, STDOUT_FILENO) >= 0);
+    close(was);
+    assert_ok(rc);
+    rewind(f);
+    out[fread(out, 1, cap - 1, f)] = '\0';
+    fclose(f);
+}
+
+static void what_changes_is_shown_whole_and_moves_no_terminal(void **state)
+{
+    (void)state;
+    char doc[2048];
+    char text[4096];
+    snprintf(doc, sizeof(doc),
+             "{\"p\":[{\"id\":\"e\xc2\x9b\",\"k\":\"%0900d\","
+             "\"z\":\"second\xe2\x80\xae key\"}]}",
+             7);
+    assert_ok(diff("{\"p\":[]}", doc));
+    said(text, sizeof(text));
+    assert_non_null(strstr(text, "0007\""));
+    assert_non_null(strstr(text, "second? key"));
+    assert_null(strstr(text, "\xc2\x9b"));
+    assert_null(strstr(text, "\xe2\x80\xae"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -91,6 +128,8 @@ int main(void)
         cmocka_unit_test_teardown(rows_are_known_by_their_names, end),
         cmocka_unit_test_teardown(what_is_no_document_is_refused, end),
         cmocka_unit_test_teardown(there_is_an_end_to_it, end),
+        cmocka_unit_test_teardown(
+                what_changes_is_shown_whole_and_moves_no_terminal, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
