@@ -26,8 +26,8 @@ void cli_checks_end(struct cli_checks *c)
 static void say(enum cli_level level, const char *id, const char *words,
                 const char *fix, struct cli_checks *c)
 {
-    if (cli_say("%-4s %-12s %s%s%s\n", names[level], id, words,
-                fix ? "; fix: " : "", fix ? fix : "") != RC_OK)
+    if (cli_say_line("%-4s %-12s %s%s%s", names[level], id, words,
+                     fix ? "; fix: " : "", fix ? fix : "") != RC_OK)
         c->failed++;
 }
 

@@ -114,7 +114,7 @@ static enum rc line(const char *name, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
-    return cli_say("%-15s %s\n", name, text);
+    return cli_say_line("%-15s %s", name, text);
 }
 
 /* Bytes, or the words for none of them. */

@@ -98,10 +98,11 @@ static json_t *row_json(const struct wire_audit_row *r)
 static enum rc say_row(const struct wire_audit_row *r)
 {
     char at[CLOCK_TEXT_SIZE];
-    return cli_say("%6llu  %s  %-40s  %s%s%.16s  %s%s%s\n",
-                   (unsigned long long)r->seq, clock_text(at, (int64_t)r->at),
-                   r->actor, r->method, r->session[0] ? "  session " : "",
-                   r->session, r->result, r->detail[0] ? ": " : "", r->detail);
+    return cli_say_line("%6llu  %s  %-40s  %s%s%.16s  %s%s%s",
+                        (unsigned long long)r->seq,
+                        clock_text(at, (int64_t)r->at), r->actor, r->method,
+                        r->session[0] ? "  session " : "", r->session,
+                        r->result, r->detail[0] ? ": " : "", r->detail);
 }
 
 static bool is_wanted(const struct audit *a, const struct wire_audit_row *r)

@@ -23,9 +23,9 @@ static enum rc say_alarm(const json_t *a)
     size_t i;
     json_t *path;
     const json_t *evidence = json_object_get(a, "evidence");
-    TRY(cli_say("ALARM     %s: %s\n",
-                json_string_value(json_object_get(a, "kind")),
-                json_string_value(json_object_get(a, "words"))));
+    TRY(cli_say_line("ALARM     %s: %s",
+                     json_string_value(json_object_get(a, "kind")),
+                     json_string_value(json_object_get(a, "words"))));
     json_array_foreach (evidence, i, path)
         TRY(cli_say("          kept: %s\n", json_string_value(path)));
     return RC_OK;

@@ -22,7 +22,7 @@ static void mark(struct verify *v, const char *id, bool ok, const char *words)
     json_array_append_new(v->checks, json_pack("{s:s, s:b, s:s}", "id", id,
                                                "ok", (int)ok, "words", words));
     if (!cli_json() &&
-        cli_say("%-4s %-12s %s\n", ok ? "ok" : "FAIL", id, words) != RC_OK)
+        cli_say_line("%-4s %-12s %s", ok ? "ok" : "FAIL", id, words) != RC_OK)
         v->ok = false;
 }
 

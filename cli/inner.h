@@ -133,6 +133,8 @@ void cli_json_set(bool on);
 MUST_CHECK enum rc cli_say_json(json_t *doc);
 /* Also says out of memory when doc is NULL. */
 MUST_CHECK enum rc cli_say(const char *fmt, ...) PRINTF_LIKE(1, 2);
+/* A line of it, in which others' words may stand: through state_plain(). */
+MUST_CHECK enum rc cli_say_line(const char *fmt, ...) PRINTF_LIKE(1, 2);
 /* {code, name, message, hint} of the thread's last error. */
 json_t *cli_error_json(enum rc rc);
 /* The failure has been told already: main() shall only exit with it. */

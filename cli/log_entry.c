@@ -128,8 +128,8 @@ enum rc cli_log_entry_say(const json_t *e)
                        num(e, "intent"), str(e, "signature"),
                        str(e, "certificate"));
     if (strcmp(type, "abort") == 0)
-        return cli_say("of intent %lld, %s\n", num(e, "intent"),
-                       str(e, "reason"));
+        return cli_say_line("of intent %lld, %s", num(e, "intent"),
+                            str(e, "reason"));
     if (strcmp(type, "policy") == 0)
         return cli_say("version %lld, sha256 %.16s\n", num(e, "version"),
                        str(e, "sha256"));

@@ -41,6 +41,20 @@ enum rc cli_say(const char *fmt, ...)
     return n < 0 ? rc_raise(RC_IO, "stdout: cannot be written") : RC_OK;
 }
 
+enum rc cli_say_line(const char *fmt, ...)
+{
+    char *text = NULL;
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vasprintf(&text, fmt, ap);
+    va_end(ap);
+    if (n < 0)
+        return rc_raise(RC_NOMEM, "result: out of memory");
+    enum rc rc = cli_say("%s\n", state_plain(text, (size_t)n + 1, text));
+    free(text);
+    return rc;
+}
+
 json_t *cli_error_json(enum rc rc)
 {
     return json_pack("{s:i, s:s, s:s, s:s}", "code", rc_exit(rc), "name",

@@ -4,6 +4,7 @@
 
 #include <qrencode.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/enc.h"
 #include "cli/session.h"
@@ -161,6 +162,26 @@ static void what_moves_a_terminal_or_hides_is_not_shown(void **state)
     }
     char small[4];
     assert_string_equal(state_plain(small, sizeof(small), "abcdef"), "abc");
+}
+
+/* What a check found in a stranger's file, as verify and doctor print it. */
+static void a_line_with_anothers_words_moves_no_terminal(void **state)
+{
+    (void)state;
+    char text[128];
+    FILE *f = tmpfile();
+    int was = dup(STDOUT_FILENO);
+    fflush(stdout);
+    assert_true(f && dup2(fileno(f), STDOUT_FILENO) >= 0);
+    enum rc rc = cli_say_line("%s: %s", "ok", "a\033[2Jb\nFAIL\xc2\x9b");
+    fflush(stdout);
+    assert_true(dup2(was, STDOUT_FILENO) >= 0);
+    close(was);
+    assert_ok(rc);
+    rewind(f);
+    text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
+    fclose(f);
+    assert_string_equal(text, "ok: a?[2Jb?FAIL?\n");
 }
 
 static void time_left_is_said_in_two_units(void **state)
@@ -384,6 +405,7 @@ int main(void)
         cmocka_unit_test(each_end_has_its_exit_code),
         cmocka_unit_test(an_open_session_names_who_is_missing_and_the_command),
         cmocka_unit_test(what_moves_a_terminal_or_hides_is_not_shown),
+        cmocka_unit_test(a_line_with_anothers_words_moves_no_terminal),
         cmocka_unit_test(time_left_is_said_in_two_units),
         cmocka_unit_test(a_qr_code_is_drawn_module_by_module),
         cmocka_unit_test(another_program_reads_the_qr_code),
