@@ -11,6 +11,10 @@
 /* All versions the sidecar holds, genesis first, never empty; the caller
  * frees them. */
 MUST_CHECK enum rc cli_policies_ask(struct wire_policies *out);
+/* next may follow head, as far as version and prev say; file: what it is. */
+MUST_CHECK enum rc cli_policy_check_next(const struct policy *next,
+                                         const struct policy *head,
+                                         const char *file);
 /* The newest of them. */
 MUST_CHECK enum rc cli_policy_newest(struct policy **out);
 
