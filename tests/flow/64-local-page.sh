@@ -85,7 +85,7 @@ until_js "$alice" 30 'document.getElementById("says").textContent
 ended
 until_js "$alice" 20 'document.getElementById("missing").textContent
     .includes("done its work")'
-have=$(curl -sf "$MPC_APPROVE_URL/v1/session/$id/state" | jq .have.engineer)
+have=$("$mpcsign" status "$id" -o json | jq .have.engineer)
 same "$have" 1 "engineers counted"
 # nobody but this machine's browser, by this machine's name
 local_page "$mpcsign" approve "$id" --browser

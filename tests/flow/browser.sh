@@ -7,7 +7,7 @@ driver_up() {
     command -v chromedriver >/dev/null || fail "chromedriver is not installed"
     chromedriver --port=0 >"$tmp/driver.log" 2>&1 &
     servers[$!]=chromedriver
-    wait_for 30 grep -q 'successfully on port' "$tmp/driver.log"
+    wait_for 90 grep -q 'successfully on port' "$tmp/driver.log"
     driver=http://127.0.0.1:$(sed -n 's/.*successfully on port \([0-9]*\).*/\1/p' \
         "$tmp/driver.log" | head -n 1)
 }
