@@ -107,7 +107,8 @@ enum rc attest_channel_new(struct attest_channel **out,
     if (!ch)
         return rc_raise(RC_NOMEM, "attested channel");
     pthread_mutex_init(&ch->lock, NULL);
-    pthread_mutex_init(&ch->guest_lock, NULL);
+    pthread_mutex_init(&ch->jobs_lock, NULL);
+    pthread_cond_init(&ch->jobs_moved, NULL);
     pthread_mutex_init(&ch->terms_lock, NULL);
     TRY(configure(ch, c));
     TRY(make_key(ch));
@@ -120,13 +121,15 @@ void attest_channel_free(struct attest_channel *ch)
 {
     if (!ch)
         return;
+    attest_report_stop(ch);
     while (ch->sessions)
         attest_session_free(ch->sessions);
     secret_free(ch->ak_secret);
     wire_evidence_free(&ch->own);
     attest_terms_free(ch->terms);
     pthread_mutex_destroy(&ch->terms_lock);
-    pthread_mutex_destroy(&ch->guest_lock);
+    pthread_cond_destroy(&ch->jobs_moved);
+    pthread_mutex_destroy(&ch->jobs_lock);
     pthread_mutex_destroy(&ch->lock);
     free(ch);
 }
@@ -161,12 +164,8 @@ enum rc attest_channel_report(struct attest_channel *ch,
                               struct wire_evidence *out,
                               const uint8_t report_data[64])
 {
-    pthread_mutex_lock(&ch->guest_lock);
-    ch->n_reports++;
-    enum rc rc = attest_guest_report(out, ch->guest, report_data);
-    pthread_mutex_unlock(&ch->guest_lock);
-    if (rc != RC_OK)
-        return rc;
+    atomic_fetch_add(&ch->n_reports, 1);
+    TRY(attest_guest_report(out, ch->guest, report_data));
     memcpy(out->ak, ch->ak, 32);
     out->boot = ch->boot;
     return RC_OK;
@@ -174,10 +173,7 @@ enum rc attest_channel_report(struct attest_channel *ch,
 
 uint64_t attest_channel_reports(struct attest_channel *ch)
 {
-    pthread_mutex_lock(&ch->guest_lock);
-    uint64_t n = ch->n_reports;
-    pthread_mutex_unlock(&ch->guest_lock);
-    return n;
+    return atomic_load(&ch->n_reports);
 }
 
 /* ---- sessions ---------------------------------------------------------- */
@@ -200,6 +196,7 @@ struct attest_session *attest_session_new(struct attest_channel *ch)
 void attest_session_free(struct attest_session *s)
 {
     struct attest_channel *ch = s->channel;
+    attest_report_cancel(s);
     pthread_mutex_lock(&ch->lock);
     if (s->next)
         s->next->prev = s->prev;

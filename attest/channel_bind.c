@@ -107,6 +107,16 @@ static enum rc bound(struct attest_session *s, const struct http_reply_view *r)
     return attest_bond_use(s, tls, (int64_t)in_s * 1000, &left);
 }
 
+/* Who renews is known by this, and then shows its evidence. */
+static bool ends(const struct attest_session *s,
+                 const struct http_reply_view *r, enum rc rc)
+{
+    if (http_lane_renews(s->lane))
+        return rc != RC_OK && rc != RC_UNBOUND;
+    return rc == RC_OK ||
+           (r->rc != RC_OK && r->rc != RC_UNBOUND && r->rc != RC_PARSE);
+}
+
 /* Nobody there is no reason to ask for more; all else is. */
 static void on_bound(const struct http_reply_view *r, void *arg)
 {
@@ -115,12 +125,12 @@ static void on_bound(const struct http_reply_view *r, void *arg)
     if (!attest_client_resume(s))
         return;
     enum rc rc = bound(s, r);
-    if (rc == RC_OK ||
-        (r->rc != RC_OK && r->rc != RC_UNBOUND && r->rc != RC_PARSE)) {
+    if (ends(s, r, rc)) {
         attest_client_end(s, rc);
         return;
     }
-    attest_bond_forget(s->channel, &s->bond);
+    if (rc != RC_OK)
+        attest_bond_forget(s->channel, &s->bond);
     memset(&s->bond, 0, sizeof(s->bond));
     attest_client_begin(s);
 }

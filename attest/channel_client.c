@@ -110,12 +110,11 @@ static enum rc judge(struct attest_session *s, struct wire_hello_reply *reply,
     return RC_OK;
 }
 
-static enum rc answer(struct attest_session *s, const struct http_reply_view *r,
-                      http_done *next)
+static enum rc answer(struct attest_session *s, const struct http_reply_view *r)
 {
     const struct http_tls *tls = http_lane_tls(s->lane);
     WIRE(hello_reply) reply = { 0 };
-    WIRE(evidence) ours = { 0 };
+    uint8_t ours[64];
     const char *uri = http_peer_uri(http_lane_peer(s->lane));
     enum rc rc = attest_client_failed(r, uri);
     if (rc == RC_BUSY) /* by asking for evidence that we refuse? */
@@ -124,13 +123,40 @@ static enum rc answer(struct attest_session *s, const struct http_reply_view *r,
     if (!tls)
         return rc_raise(RC_INTERNAL, "attestation without TLS");
     TRY(judge(s, &reply, r, tls));
-    TRY(attest_channel_evidence(s->channel, &ours, ATTEST_CLIENT, tls,
-                                reply.nonce));
+    attest_channel_own_data(s->channel, ours, ATTEST_CLIENT, tls, reply.nonce);
+    TRY(attest_report_later(s, NULL, uri, ours, true));
+    http_lane_wait(s->lane);
+    return RC_OK;
+}
+
+static enum rc show(struct attest_session *s, const struct attest_job *ours)
+{
     char *json;
     size_t len;
-    TRY(wire_evidence_encode(&json, &len, &ours));
-    attest_client_post(s, CHANNEL_EVIDENCE, json, len, next);
+    if (ours->rc != RC_OK) {
+        enum rc rc = rc_raise(ours->rc, "%s", ours->why);
+        if (ours->hint[0])
+            rc_hint("%s", ours->hint);
+        return rc;
+    }
+    TRY(wire_evidence_encode(&json, &len, &ours->evidence));
+    attest_client_post(s, CHANNEL_EVIDENCE, json, len, on_attested);
     return RC_OK;
+}
+
+/* Our device has answered, perhaps. */
+static bool resume(struct http_lane *lane, void *ctx)
+{
+    (void)ctx;
+    struct attest_session *s = http_lane_state(lane);
+    struct attest_job *ours = s ? attest_report_take(s) : NULL;
+    if (!ours)
+        return !s;
+    enum rc rc = show(s, ours);
+    attest_report_free(ours);
+    if (rc != RC_OK)
+        attest_client_end(s, rc);
+    return true;
 }
 
 static void on_hello(const struct http_reply_view *r, void *arg)
@@ -138,7 +164,7 @@ static void on_hello(const struct http_reply_view *r, void *arg)
     struct attest_session *s = arg;
     if (!attest_client_resume(s))
         return;
-    enum rc rc = answer(s, r, on_attested);
+    enum rc rc = answer(s, r);
     if (rc != RC_OK)
         attest_client_end(s, rc);
 }
@@ -177,8 +203,7 @@ static void opened(struct http_lane *lane, void *ctx)
     s->client = true;
     http_lane_state_set(lane, s);
     const char *uri = http_peer_uri(http_lane_peer(lane));
-    if (!http_lane_renews(lane) &&
-        attest_bond_find(ctx, &s->bond, uri, NULL, NULL, NULL))
+    if (attest_bond_find(ctx, &s->bond, uri, NULL, NULL, NULL))
         attest_client_bind(s);
     else
         attest_client_begin(s);
@@ -189,6 +214,7 @@ static void closed(struct http_lane *lane, void *state, void *ctx)
     (void)lane;
     (void)ctx;
     struct attest_session *s = state;
+    attest_report_cancel(s); /* before it could look for the lane */
     s->lane = NULL;
     if (s->pending)
         attest_session_drop(s); /* freed by its request's end */
@@ -250,6 +276,7 @@ struct http_client_guard attest_channel_client_guard(struct attest_channel *ch)
                                        .seal = seal,
                                        .reply = reply,
                                        .request_header = request_header,
+                                       .resume = resume,
                                        .closed = closed,
                                        .ctx = ch };
 }

@@ -28,6 +28,7 @@
 #define CHANNEL_STRANGERS  16    /* failed handshakes told at once, and then */
 #define CHANNEL_STRANGE_MS 1000  /* one in */
 #define CHANNEL_ASK_MS     20000 /* one binding request */
+#define CHANNEL_WAITING    8     /* hellos that wait for the device at once */
 #define CHANNEL_HELLO_MAX  4096
 #define CHANNEL_BODY_MAX   (64 * 1024) /* evidence: five certificates */
 #define CHANNEL_HELLO      "/v1/attest/hello"
@@ -83,7 +84,21 @@ struct attest_session {
     bool pending;            /* a request holds this session */
     bool sealing;            /* its request is a bind */
     bool client;             /* it is the client's end */
+    struct attest_job *job;  /* under jobs_lock: waits for the device */
     struct attest_bond bond; /* what it is being bound by */
+};
+
+/* One report to be made, for a session that waits for it. */
+struct attest_job {
+    struct attest_job *next;
+    struct attest_session *session; /* NULL: nobody waits any more */
+    struct http_call *call;         /* the hello to answer; else NULL */
+    char uri[HTTP_URI_MAX];         /* whose */
+    uint8_t data[64];
+    struct wire_evidence evidence;
+    bool done;
+    enum rc rc; /* what came of it */
+    char why[512], hint[256];
 };
 
 /* Hellos of one peer. */
@@ -96,8 +111,7 @@ struct attest_bucket {
 
 struct attest_channel {
     pthread_mutex_t lock;
-    pthread_mutex_t guest_lock; /* the device answers one at a time */
-    uint64_t n_reports;         /* asked of it; under guest_lock */
+    atomic_ullong n_reports; /* asked of the device */
     char deployment[HTTP_URI_MAX];
     char own_uri[HTTP_URI_MAX];
     struct attest_guest *guest;
@@ -117,6 +131,14 @@ struct attest_channel {
     struct wire_evidence own; /* our evidence of the start, over own_data */
     uint8_t own_data[64];
     pthread_mutex_t terms_lock; /* one change of terms at a time */
+
+    /* channel_report.c; taken before `lock` and before a server's */
+    pthread_mutex_t jobs_lock;
+    pthread_cond_t jobs_moved;
+    struct attest_job *jobs[2]; /* [0] of those known, and before [1] */
+    unsigned n_waiting;       /* in jobs[1] */
+    bool reporting, closing;    /* the reporter runs; shall end */
+    pthread_t reporter;
 
     /* under lock */
     struct attest_terms *terms;
@@ -194,13 +216,8 @@ MUST_CHECK enum rc attest_channel_allowed(struct attest_channel *ch,
                                           enum attest_role *role);
 /* One of them is this. */
 bool attest_channel_in(const uint8_t hash[32], uint8_t (*set)[32], unsigned n);
-/* Our evidence for the other end of this connection. */
-MUST_CHECK enum rc attest_channel_evidence(struct attest_channel *ch,
-                                           struct wire_evidence *out,
-                                           enum attest_end end,
-                                           const struct http_tls *tls,
-                                           const uint8_t nonce[32]);
-/* What that evidence, and theirs, is bound to. */
+/* What our evidence for the other end of this connection is bound to, and
+ * what theirs is. */
 void attest_channel_own_data(const struct attest_channel *ch, uint8_t out[64],
                              enum attest_end end, const struct http_tls *tls,
                              const uint8_t nonce[32]);
@@ -282,6 +299,25 @@ void attest_bond_forget(struct attest_channel *ch,
 /* When the client's end should prove itself anew, clock_mono_ms() scale. */
 int64_t attest_bond_due(const struct attest_session *s);
 
+/* ---- channel_report.c --------------------------------------------------- */
+
+/*
+ * A report over data, made in a thread of its own: the device may take
+ * seconds, and whoever serves or signs does not wait for it. With a call, that
+ * is the hello it answers, deferred here; without, http_lane_wake() when it is
+ * there to be taken. known: the peer is attested, or we asked it; others wait
+ * behind, and not too many of them: RC_BUSY.
+ */
+MUST_CHECK enum rc attest_report_later(struct attest_session *s,
+                                       struct http_call *call, const char *uri,
+                                       const uint8_t data[64], bool known);
+/* The session's, once it is done, now the caller's; else NULL. */
+struct attest_job *attest_report_take(struct attest_session *s);
+void attest_report_free(struct attest_job *j);
+/* Nobody waits for it any more. */
+void attest_report_cancel(struct attest_session *s);
+void attest_report_stop(struct attest_channel *ch);
+
 /* ---- channel_client.c, channel_bind.c ---------------------------------- */
 
 /* The client's L1, from the hello; it ends with http_lane_ready(). */
@@ -314,7 +350,12 @@ MUST_CHECK enum rc attest_server_session(struct attest_session **out,
                                          struct attest_channel *ch);
 MUST_CHECK enum rc attest_server_reply(struct http_call *call, char *json,
                                        size_t len);
+/* Answers the hello with this evidence, which it takes; jobs_lock is held. */
+void attest_hello_answer(struct attest_job *j,
+                         const struct wire_policy_head *head);
 /* Tells the host, and hands rc back with its words. */
+enum rc attest_refused_tell(struct attest_channel *ch, const char *uri,
+                            const char *method, const char *path, enum rc rc);
 enum rc attest_server_refused(struct attest_channel *ch,
                               const struct http_call *call, enum rc rc);
 

@@ -41,27 +41,45 @@ enum rc attest_server_session(struct attest_session **out,
 }
 
 /* The words survive whatever the host does with them. */
-enum rc attest_server_refused(struct attest_channel *ch,
-                              const struct http_call *call, enum rc rc)
+enum rc attest_refused_tell(struct attest_channel *ch, const char *uri,
+                            const char *method, const char *path, enum rc rc)
 {
-    const struct http_tls *tls = http_call_tls(call);
     if (rc == RC_OK || !ch->host.refused)
         return rc;
     char why[512];
     char hint[256];
     snprintf(why, sizeof(why), "%s", rc_text());
     snprintf(hint, sizeof(hint), "%s", rc_hint_text());
-    ch->host.refused(ch->host.ctx, tls ? tls->peer_uri : "?",
-                     http_call_method(call), http_call_path(call), rc, why);
+    ch->host.refused(ch->host.ctx, uri, method, path, rc, why);
     rc = rc_raise(rc, "%s", why);
     if (hint[0])
         rc_hint("%s", hint);
     return rc;
 }
 
+enum rc attest_server_refused(struct attest_channel *ch,
+                              const struct http_call *call, enum rc rc)
+{
+    const struct http_tls *tls = http_call_tls(call);
+    return attest_refused_tell(ch, tls ? tls->peer_uri : "?",
+                               http_call_method(call), http_call_path(call),
+                               rc);
+}
+
+/* Whoever is attested on this very connection has hellos of its own: none
+ * who has but its certificate's key can use them up. */
+static enum rc spare(bool *known, struct http_call *call,
+                     struct attest_channel *ch, const char *uri)
+{
+    struct attest_peer peer;
+    char ak[ENC_HEX_SIZE(32)];
+    *known = attest_channel_peer(&peer, call) == RC_OK;
+    return attest_channel_spare(ch, *known ? enc_hex(ak, peer.ak, 32) : uri);
+}
+
 /* Everything that costs nothing comes before the device is asked. */
-static enum rc admit_hello(struct wire_hello *hello, struct http_call *call,
-                           struct attest_channel *ch,
+static enum rc admit_hello(struct wire_hello *hello, bool *known,
+                           struct http_call *call, struct attest_channel *ch,
                            const struct http_tls *tls)
 {
     uint8_t hashes[ATTEST_MAX_HASHES][32];
@@ -74,31 +92,46 @@ static enum rc admit_hello(struct wire_hello *hello, struct http_call *call,
                                http_call_header_once(call, CHANNEL_HEADER),
                                hashes, &n, &role));
     TRY(attest_channel_first(ch, hello->nonce));
-    TRY(attest_channel_spare(ch, tls->peer_uri));
+    TRY(spare(known, call, ch, tls->peer_uri));
     if (ch->host.peer_head)
         ch->host.peer_head(ch->host.ctx, tls->peer_uri, &hello->policy);
     return RC_OK;
 }
 
+/* Answered when the device has: attest_hello_answer(). */
 static enum rc take_hello(struct http_call *call, struct attest_channel *ch)
 {
     const struct http_tls *tls = NULL;
     struct attest_session *s = NULL;
     WIRE(hello) hello = { 0 };
-    WIRE(hello_reply) reply = { 0 };
+    bool known = false;
     TRY(attest_server_tls(&tls, call));
-    TRY(admit_hello(&hello, call, ch, tls));
+    TRY(admit_hello(&hello, &known, call, ch, tls));
     TRY(attest_server_session(&s, call, ch));
-    TRY(attest_channel_evidence(ch, &reply.evidence, ATTEST_SERVER, tls,
-                                hello.nonce));
-    TRY(attest_session_nonce(s, reply.nonce));
     attest_channel_own_data(ch, s->own_data, ATTEST_SERVER, tls, hello.nonce);
-    if (ch->host.policy_head)
-        ch->host.policy_head(ch->host.ctx, &reply.policy);
+    return attest_report_later(s, call, tls->peer_uri, s->own_data, known);
+}
+
+static enum rc hello_reply(struct attest_job *j,
+                           const struct wire_policy_head *head)
+{
+    WIRE(hello_reply) reply = { 0 };
     char *json;
     size_t len;
+    reply.evidence = j->evidence;
+    memset(&j->evidence, 0, sizeof(j->evidence));
+    reply.policy = *head;
+    TRY(attest_session_nonce(j->session, reply.nonce));
     TRY(wire_hello_reply_encode(&json, &len, &reply));
-    return attest_server_reply(call, json, len);
+    return attest_server_reply(j->call, json, len);
+}
+
+void attest_hello_answer(struct attest_job *j,
+                         const struct wire_policy_head *head)
+{
+    enum rc rc = j->rc == RC_OK ? hello_reply(j, head) : j->rc;
+    if (rc != RC_OK && http_reply_problem(j->call, rc) != RC_OK)
+        return; /* the server is stopping, and has answered */
 }
 
 static enum rc judge_evidence(struct attest_bond *bond, struct http_call *call,

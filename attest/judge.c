@@ -97,16 +97,6 @@ enum rc attest_channel_allowed(struct attest_channel *ch, const char *uri,
 
 /* ---- evidence ---------------------------------------------------------- */
 
-enum rc attest_channel_evidence(struct attest_channel *ch,
-                                struct wire_evidence *out, enum attest_end end,
-                                const struct http_tls *tls,
-                                const uint8_t nonce[32])
-{
-    uint8_t data[64];
-    attest_channel_own_data(ch, data, end, tls, nonce);
-    return attest_channel_report(ch, out, data);
-}
-
 void attest_channel_own_data(const struct attest_channel *ch, uint8_t out[64],
                              enum attest_end end, const struct http_tls *tls,
                              const uint8_t nonce[32])

@@ -169,10 +169,29 @@ static bool finish_transfers(struct http_client *c)
     return any;
 }
 
+static void resume(struct http_lane *l)
+{
+    const struct http_client_guard *g = &l->peer->client->guard;
+    if (l->waits && g->resume(l, g->ctx))
+        l->waits = false;
+}
+
+/* Bindings that wait for another thread. */
+static void resume_lanes(struct http_client *c)
+{
+    for (struct http_peer *p = c->peers; p; p = p->next) {
+        for (struct http_lane *l = p->lanes; l; l = l->next)
+            resume(l);
+        if (p->renewal)
+            resume(p->renewal);
+    }
+}
+
 void http_client_step(struct http_client *c)
 {
     c->stepping = true;
     int64_t now = clock_mono_ms();
+    resume_lanes(c);
     for (struct http_peer *p = c->peers; p; p = p->next)
         http_peer_expire(p, now);
     for (int round = 0; round < ROUNDS_MAX; round++) {

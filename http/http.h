@@ -207,8 +207,10 @@ typedef void http_done(const struct http_reply_view *reply, void *arg);
  * asked for those, when they have a body: it may fill in, in place, what only
  * the connection it goes out on can tell. gate and seal run inside libcurl:
  * they may raise, but send nothing. `closed` hands back a state
- * that was set, whenever the binding ends: unbound, failed, or freed. A guard
- * sees https peers only; http and unix lanes are ready at once.
+ * that was set, whenever the binding ends: unbound, failed, or freed. A binding
+ * that waits for another thread says http_lane_wait(); `resume` is asked at
+ * each step of the client from then on, until it answers true. A guard sees
+ * https peers only; http and unix lanes are ready at once.
  */
 struct http_client_guard {
     void (*opened)(struct http_lane *lane, void *ctx);
@@ -219,6 +221,7 @@ struct http_client_guard {
     enum rc (*reply)(struct http_lane *lane, const char *policy_header,
                      void *ctx);
     const char *(*request_header)(void *ctx); /* MPC-Policy value or NULL */
+    bool (*resume)(struct http_lane *lane, void *ctx); /* or NULL */
     void (*closed)(struct http_lane *lane, void *state, void *ctx);
     void *ctx;
 };
@@ -259,6 +262,10 @@ void *http_lane_state(struct http_lane *l);
 void http_lane_send(struct http_lane *l, const char *method, const char *path,
                     const void *body, size_t body_len, size_t max_reply,
                     int64_t deadline_ms, http_done *done, void *arg);
+/* The binding goes on when the guard's `resume` says so; and from any other
+ * thread, while the lane is there: ask it soon. */
+void http_lane_wait(struct http_lane *l);
+void http_lane_wake(struct http_lane *l);
 /*
  * The binding succeeded (RC_OK) or failed: queued requests go or fail. After
  * RC_BUSY they wait, and the lane tries again a little later.

@@ -196,6 +196,7 @@ struct http_lane {
     enum http_lane_state state;
     bool unbind_due; /* when the running request ends */
     bool ended;      /* a renewing one: free it at the next pump */
+    bool waits;      /* the guard is asked to resume it at each step */
     CURL *easy;
     struct curl_slist *connect_to;
     struct curl_slist *headers;

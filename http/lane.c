@@ -179,6 +179,7 @@ static void drop_state(struct http_lane *l)
     const struct http_client_guard *g = &l->peer->client->guard;
     void *state = l->guard_state;
     l->guard_state = NULL;
+    l->waits = false;
     if (state && g->closed)
         g->closed(l, state, g->ctx);
 }
@@ -221,6 +222,16 @@ void *http_lane_state(struct http_lane *l)
 const struct http_tls *http_lane_tls(const struct http_lane *l)
 {
     return l->tls_known ? &l->tls : NULL;
+}
+
+void http_lane_wait(struct http_lane *l)
+{
+    l->waits = l->peer->client->guard.resume != NULL;
+}
+
+void http_lane_wake(struct http_lane *l)
+{
+    curl_multi_wakeup(l->peer->client->multi);
 }
 
 void http_lane_unbind(struct http_lane *l)

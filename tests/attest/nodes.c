@@ -229,6 +229,15 @@ void node_close(struct node *n)
     pthread_mutex_destroy(&n->lock);
 }
 
+enum rc node_evidence(struct attest_channel *ch, struct wire_evidence *out,
+                      enum attest_end end, const struct http_tls *tls,
+                      const uint8_t nonce[32])
+{
+    uint8_t data[64];
+    attest_channel_own_data(ch, data, end, tls, nonce);
+    return attest_channel_report(ch, out, data);
+}
+
 /* ---- lines ------------------------------------------------------------- */
 
 static void open_line(struct line *l, struct node *from, const struct node *to,

@@ -77,6 +77,11 @@ enum rc line_ping(struct line *l);
 enum rc line_post(struct http_answer *out, struct line *l, const char *path,
                   const char *json, size_t len);
 
+/* A node's evidence for the other end of this connection. */
+enum rc node_evidence(struct attest_channel *ch, struct wire_evidence *out,
+                      enum attest_end end, const struct http_tls *tls,
+                      const uint8_t nonce[32]);
+
 /* Time moves forward for everybody. */
 void node_clock_setup(void);
 void node_clock_advance(int64_t ms);

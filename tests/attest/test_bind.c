@@ -6,6 +6,7 @@
  */
 #include "two.h"
 
+#include "attest/backend.h"
 #include "base/clock.h"
 
 static uint64_t reports(void)
@@ -176,12 +177,17 @@ static void client_falls_back_to_evidence_at_once(void **state)
 
 /* ---- in the background ------------------------------------------------- */
 
-/* Requests go on until somebody has asked the device anew. */
+/* Requests go on until both devices were asked and a holds what came of it. */
 static bool renewed_within(struct line *l, uint64_t before, int pings)
 {
+    struct attest_bond old = { .since_ms = 0 };
+    struct attest_bond now;
+    (void)attest_bond_find(a.channel, &old, NODE_B, NULL, NULL, NULL);
     for (int i = 0; i < pings; i++) {
         assert_ok(line_ping(l));
-        if (reports() >= before + 2)
+        if (reports() >= before + 2 &&
+            attest_bond_find(a.channel, &now, NODE_B, NULL, NULL, NULL) &&
+            memcmp(now.evidence, old.evidence, 32) != 0)
             return true;
     }
     return false;
@@ -271,6 +277,140 @@ static void idle_peers_are_left_alone(void **state)
     close_nodes(NULL);
 }
 
+/* ---- a device that takes its time --------------------------------------- */
+
+/* Somebody holds the device: no report is made until it is let go. */
+static void hold_device(struct node *n)
+{
+    assert_int_equal(pthread_mutex_lock(&n->guest->device->lock), 0);
+}
+
+static void let_device_go(struct node *n)
+{
+    pthread_mutex_unlock(&n->guest->device->lock);
+}
+
+struct hello {
+    pthread_t thread;
+    enum rc rc;
+};
+
+static void *hello_alone(void *arg)
+{
+    struct hello *h = arg;
+    struct line l;
+    uint8_t nonce[32];
+    WIRE(hello_reply) reply = { 0 };
+    line_open_raw(&l, &a, &b);
+    fresh(nonce);
+    h->rc = say_hello(&l, nonce, &reply);
+    line_close(&l);
+    return NULL;
+}
+
+static unsigned waiting(void)
+{
+    pthread_mutex_lock(&b.channel->jobs_lock);
+    unsigned n = b.channel->n_waiting;
+    pthread_mutex_unlock(&b.channel->jobs_lock);
+    return n;
+}
+
+/* More hellos wait than the server has threads, and it serves. */
+static void nobody_who_serves_waits_for_the_device(void **state)
+{
+    (void)state;
+    struct line l;
+    struct attest_bond bond;
+    struct hello h[CHANNEL_WAITING + 1];
+    struct line more;
+    uint8_t nonce[32];
+    WIRE(hello_reply) none = { 0 };
+    first_contact(&l, &bond);
+    line_open_raw(&more, &a, &b);
+    hold_device(&b);
+    for (size_t i = 0; i < sizeof(h) / sizeof(*h); i++)
+        assert_int_equal(pthread_create(&h[i].thread, NULL, hello_alone, &h[i]),
+                         0);
+    while (waiting() < CHANNEL_WAITING) /* and one is being made */
+        assert_ok(line_ping(&l));
+    for (int i = 0; i < 50; i++)
+        assert_ok(line_ping(&l));
+    fresh(nonce);
+    assert_rc(say_hello(&more, nonce, &none), RC_BUSY); /* and no more */
+    let_device_go(&b);
+    for (size_t i = 0; i < sizeof(h) / sizeof(*h); i++) {
+        pthread_join(h[i].thread, NULL);
+        assert_int_equal(h[i].rc, RC_OK);
+    }
+    line_close(&more);
+    line_close(&l);
+}
+
+/* a's own device, in the thread that drives a's requests. */
+static void nobody_who_asks_waits_for_the_device(void **state)
+{
+    (void)state;
+    open_with(100, NULL, NULL);
+    struct line l;
+    struct attest_bond bond;
+    first_contact(&l, &bond);
+    uint64_t before = reports();
+    hold_device(&a);
+    node_clock_advance(81000);
+    for (int i = 0; i < 2000 && reports() < before + 2; i++)
+        assert_ok(line_ping(&l));
+    assert_int_equal(reports(), before + 2); /* a's is being made */
+    for (int i = 0; i < 50; i++)
+        assert_ok(line_ping(&l));
+    let_device_go(&a);
+    assert_true(renewed_within(&l, before, 2000));
+    line_close(&l);
+    close_nodes(NULL);
+}
+
+static void ended(const struct http_reply_view *r, void *arg)
+{
+    bool *done = arg;
+    *done = r->rc != RC_OK;
+}
+
+static void a_lane_may_go_while_the_device_is_asked(void **state)
+{
+    (void)state;
+    struct line l;
+    struct http_loop *loop;
+    hold_device(&a);
+    uint64_t before = attest_channel_reports(a.channel);
+    line_open(&l, &a, &b);
+    assert_ok(http_loop_new(&loop, l.client));
+    bool done = false;
+    http_send(l.peer, "GET", "/v1/ping", NULL, 0, 1000, clock_mono_ms() + 20000,
+              ended, &done);
+    while (attest_channel_reports(a.channel) == before)
+        assert_ok(http_loop_run(loop, 1));
+    http_loop_free(loop);
+    line_close(&l); /* nobody waits for it any more */
+    assert_true(done);
+    let_device_go(&a);
+}
+
+static void a_server_may_stop_while_the_device_is_asked(void **state)
+{
+    (void)state;
+    struct hello h;
+    uint64_t before = attest_channel_reports(b.channel);
+    hold_device(&b);
+    assert_int_equal(pthread_create(&h.thread, NULL, hello_alone, &h), 0);
+    while (attest_channel_reports(b.channel) == before)
+        usleep(500);
+    http_server_stop(b.server);
+    b.server = NULL;
+    pthread_join(h.thread, NULL);
+    assert_int_not_equal(h.rc, RC_OK);
+    let_device_go(&b);
+}
+
 /* ---- hellos ------------------------------------------------------------ */
 
 static void hellos_of_one_peer_are_counted(void **state)
@@ -300,6 +440,33 @@ static void hellos_of_one_peer_are_counted(void **state)
     assert_rc(say_hello(&l, nonce, &no_more), RC_BUSY);
     assert_ok(attest_channel_spare(b.channel, "mpc://test/sidecar/c"));
     line_close(&l);
+}
+
+/* Whoever has only the certificate's key cannot keep a living node out. */
+static void renewal_has_hellos_of_its_own(void **state)
+{
+    (void)state;
+    open_with(100, NULL, NULL);
+    struct line l;
+    struct line thief;
+    struct attest_bond bond;
+    uint8_t nonce[32];
+    first_contact(&l, &bond);
+    b.channel->hello_burst = 1;
+    node_clock_advance(81000);
+    line_open_raw(&thief, &a, &b);
+    WIRE(hello_reply) reply = { 0 };
+    fresh(nonce);
+    assert_ok(say_hello(&thief, nonce, &reply)); /* that was all of them */
+    WIRE(hello_reply) none = { 0 };
+    fresh(nonce);
+    assert_rc(say_hello(&thief, nonce, &none), RC_BUSY);
+    int refusals = b.refusals;
+    assert_true(renewed_within(&l, reports(), 2000));
+    assert_int_equal(b.refusals, refusals);
+    line_close(&thief);
+    line_close(&l);
+    close_nodes(NULL);
 }
 
 static void who_asked_too_often_waits_and_is_served(void **state)
@@ -456,7 +623,12 @@ int main(void)
         cmocka_unit_test(evidence_is_renewed_before_its_window_ends),
         cmocka_unit_test(requests_go_on_while_a_renewal_fails),
         cmocka_unit_test(idle_peers_are_left_alone),
+        WITH_NODES(nobody_who_serves_waits_for_the_device),
+        cmocka_unit_test(nobody_who_asks_waits_for_the_device),
+        WITH_NODES(a_lane_may_go_while_the_device_is_asked),
+        WITH_NODES(a_server_may_stop_while_the_device_is_asked),
         WITH_NODES(hellos_of_one_peer_are_counted),
+        cmocka_unit_test(renewal_has_hellos_of_its_own),
         WITH_NODES(who_asked_too_often_waits_and_is_served),
         WITH_NODES(asking_again_hears_the_reason_and_not_the_count),
         WITH_NODES(clone_of_a_living_node_is_refused),

@@ -22,8 +22,8 @@ static void evidence_of_another_connection_is_refused(void **state)
     assert_memory_not_equal(l.tls.exporter, other.tls.exporter, 32);
     /* a relay: right nonce for here, but made on the other connection */
     WIRE(evidence) e = { 0 };
-    assert_ok(attest_channel_evidence(a.channel, &e, ATTEST_CLIENT, &other.tls,
-                                      here.nonce));
+    assert_ok(node_evidence(a.channel, &e, ATTEST_CLIENT, &other.tls,
+                            here.nonce));
     assert_rc(show(&l, &e), RC_ATTEST);
     assert_true(node_said(&b, "P2 report data"));
     assert_rc(line_ping(&l), RC_ATTEST);
@@ -53,9 +53,9 @@ static void evidence_bound_to_anything_else_is_refused(void **state)
         if (i == 2)
             strcpy(tls.peer_uri, "mpc://test/log/c");
         tls.own_spki[31] ^= i == 5;
-        assert_ok(attest_channel_evidence(
-                a.channel, &e, i == 1 ? ATTEST_SERVER : ATTEST_CLIENT, &tls,
-                reply.nonce));
+        assert_ok(node_evidence(a.channel, &e,
+                                i == 1 ? ATTEST_SERVER : ATTEST_CLIENT, &tls,
+                                reply.nonce));
         e.boot += i == 3;
         e.ak[0] ^= i == 4;
         if (show(&l, &e) != RC_ATTEST || !node_said(&b, "P2 report data"))
@@ -108,8 +108,7 @@ static void verifiers_nonce_is_spent_once_and_ages(void **state)
     WIRE(evidence) e = { 0 };
     fresh(nonce);
     assert_ok(say_hello(&l, nonce, &reply));
-    assert_ok(attest_channel_evidence(a.channel, &e, ATTEST_CLIENT, &l.tls,
-                                      reply.nonce));
+    assert_ok(node_evidence(a.channel, &e, ATTEST_CLIENT, &l.tls, reply.nonce));
     assert_ok(show(&l, &e));
     assert_ok(line_ping(&l));
     assert_rc(show(&l, &e), RC_ATTEST); /* the same bytes again */
@@ -118,8 +117,8 @@ static void verifiers_nonce_is_spent_once_and_ages(void **state)
     WIRE(hello_reply) late = { 0 };
     WIRE(evidence) old = { 0 };
     assert_ok(say_hello(&l, nonce, &late));
-    assert_ok(attest_channel_evidence(a.channel, &old, ATTEST_CLIENT, &l.tls,
-                                      late.nonce));
+    assert_ok(
+            node_evidence(a.channel, &old, ATTEST_CLIENT, &l.tls, late.nonce));
     node_clock_advance(CHANNEL_NONCE_MS + 1);
     assert_rc(show(&l, &old), RC_ATTEST);
     line_close(&l);

@@ -293,8 +293,7 @@ static enum rc show_stripped(struct line *l, bool vek)
     WIRE(evidence) e = { 0 };
     fresh(nonce);
     TRY(say_hello(l, nonce, &reply));
-    TRY(attest_channel_evidence(a.channel, &e, ATTEST_CLIENT, &l->tls,
-                                reply.nonce));
+    TRY(node_evidence(a.channel, &e, ATTEST_CLIENT, &l->tls, reply.nonce));
     for (size_t i = 0; i < e.chain.n; i++)
         free(e.chain.at[i].p);
     e.chain.n = 0;

@@ -131,8 +131,8 @@ static void quote_is_good_on_its_own_connection_only(void **state)
     assert_ok(say_hello(&one, nonce, &first));
     fresh(nonce);
     assert_ok(say_hello(&two, nonce, &second));
-    assert_ok(attest_channel_evidence(a.channel, &e, ATTEST_CLIENT, &one.tls,
-                                      first.nonce));
+    assert_ok(
+            node_evidence(a.channel, &e, ATTEST_CLIENT, &one.tls, first.nonce));
     assert_rc(show(&two, &e), RC_ATTEST);
     assert_true(node_said(&b, "H5"));
     assert_ok(show(&one, &e));

@@ -139,7 +139,6 @@ enum rc attest_by_hand(struct line *l)
     WIRE(evidence) e = { 0 };
     fresh(nonce);
     TRY(say_hello(l, nonce, &reply));
-    TRY(attest_channel_evidence(a.channel, &e, ATTEST_CLIENT, &l->tls,
-                                reply.nonce));
+    TRY(node_evidence(a.channel, &e, ATTEST_CLIENT, &l->tls, reply.nonce));
     return show(l, &e);
 }

@@ -178,8 +178,8 @@ static void by_evidence(struct line *l)
     assert_ok(say_hello(l, nonce, &reply));
     assert_ok(attest_channel_judge(a.channel, &peer, &reply.evidence,
                                    ATTEST_SERVER, &l->tls, nonce));
-    assert_ok(attest_channel_evidence(a.channel, &e, ATTEST_CLIENT, &l->tls,
-                                      reply.nonce));
+    assert_ok(
+            node_evidence(a.channel, &e, ATTEST_CLIENT, &l->tls, reply.nonce));
     assert_ok(show(l, &e));
 }
 
