@@ -363,10 +363,12 @@ struct attest_channel_host {
     void (*policy_head)(void *ctx, struct wire_policy_head *head);
     void (*peer_head)(void *ctx, const char *uri,
                       const struct wire_policy_head *head);
-    /* May be NULL: each refusal of the server's end, before it is answered,
-     * in the thread that answers; of a TLS handshake that failed: uri is the
-     * caller's address, method "TLS", path "handshake", rc RC_AUTH, and with
-     * many of them some are only counted; and what else an operator should know of a peer, at either end. */
+    /* May be NULL: refusals of the server's end, before they are answered, in
+     * the thread that answers. Of a call that was let in, each; of others so
+     * many a name, and then some are only counted; and so it is of a TLS
+     * handshake that failed: uri is the caller's address, method "TLS", path
+     * "handshake", rc RC_AUTH. And what else an operator should know of a
+     * peer, at either end. */
     void (*refused)(void *ctx, const char *uri, const char *method,
                     const char *path, enum rc rc, const char *why);
     void (*news)(void *ctx, const char *uri, enum attest_news news);
@@ -383,6 +385,8 @@ struct attest_channel_config {
     int64_t window_s;            /* 1..3600; 0 means 600 */
     unsigned hello_burst;        /* reports a peer may ask for at once, and
                                   * then one in 2 s; 0 means 4 */
+    unsigned refused_burst;      /* refusals of a peer told at once, and then
+                                  * one in a second; 0 means 32 */
     struct attest_channel_host host;
 };
 /*

@@ -52,6 +52,7 @@ static enum rc configure(struct attest_channel *ch,
                         CHANNEL_WINDOW_MAX);
     ch->window_ms = (c->window_s ? c->window_s : CHANNEL_WINDOW_S) * 1000;
     ch->hello_burst = c->hello_burst ? c->hello_burst : CHANNEL_BURST;
+    ch->refused_burst = c->refused_burst ? c->refused_burst : CHANNEL_TOLD;
     ch->guest = c->guest;
     ch->guest_simulated = attest_guest_simulated(c->guest);
     attest_guest_genesis(c->guest, c->genesis);

@@ -2,7 +2,8 @@
 /*
  * How often a peer may have the device asked, and what its evidence was
  * refused for last: whoever asks again too soon hears that, and not only that
- * it asks too often. Public data only.
+ * it asks too often. And how often the host is told of it: nobody who is not
+ * let in fills its log and its audit record. Public data only.
  */
 #include "attest/channel_inner.h"
 
@@ -10,6 +11,11 @@
 #include <string.h>
 
 #include "base/clock.h"
+
+static int64_t used_ms(const struct attest_bucket *b)
+{
+    return b->full_ms > b->told_ms ? b->full_ms : b->told_ms;
+}
 
 /* The peer's, or the one that has been full for longest. Under the lock. */
 static struct attest_bucket *bucket_of(struct attest_channel *ch,
@@ -19,7 +25,7 @@ static struct attest_bucket *bucket_of(struct attest_channel *ch,
     for (unsigned i = 0; i < CHANNEL_BUCKETS; i++) {
         if (strcmp(ch->buckets[i].uri, uri) == 0)
             return &ch->buckets[i];
-        if (ch->buckets[i].full_ms < oldest->full_ms)
+        if (used_ms(&ch->buckets[i]) < used_ms(oldest))
             oldest = &ch->buckets[i];
     }
     memset(oldest, 0, sizeof(*oldest));
@@ -80,4 +86,23 @@ enum rc attest_refused_before(struct attest_channel *ch, const char *uri,
     if (b.hint[0])
         rc_hint("%s", b.hint);
     return rc;
+}
+
+bool attest_refused_worth(struct attest_channel *ch, const char *uri,
+                          uint64_t *untold)
+{
+    int64_t now = clock_mono_ms();
+    int64_t most = (int64_t)ch->refused_burst * CHANNEL_TELL_MS;
+    *untold = 0;
+    pthread_mutex_lock(&ch->lock);
+    struct attest_bucket *b = bucket_of(ch, uri);
+    int64_t full = (b->told_ms > now ? b->told_ms : now) + CHANNEL_TELL_MS;
+    bool worth = full - now <= most;
+    if (worth) {
+        b->told_ms = full;
+        *untold = b->untold;
+    }
+    b->untold = worth ? 0 : b->untold + 1;
+    pthread_mutex_unlock(&ch->lock);
+    return worth;
 }

@@ -25,8 +25,10 @@
 #define CHANNEL_BUCKETS    64    /* peers whose hellos are counted */
 #define CHANNEL_BURST      4
 #define CHANNEL_REFILL_MS  2000
-#define CHANNEL_STRANGERS  16    /* failed handshakes told at once, and then */
-#define CHANNEL_STRANGE_MS 1000  /* one in */
+#define CHANNEL_STRANGERS  16   /* failed handshakes told at once, and then */
+#define CHANNEL_STRANGE_MS 1000 /* one in */
+#define CHANNEL_TOLD       32   /* refusals of one peer, at once */
+#define CHANNEL_TELL_MS    1000
 #define CHANNEL_ASK_MS     20000 /* one binding request */
 #define CHANNEL_WAITING    8     /* hellos that wait for the device at once */
 #define CHANNEL_HELLO_MAX  4096
@@ -107,6 +109,8 @@ struct attest_bucket {
     int64_t full_ms; /* when it will be full again */
     enum rc refused; /* its last evidence, here; RC_OK: it was not */
     char why[512], hint[256];
+    int64_t told_ms; /* as full_ms, of refusals told to the host */
+    uint64_t untold;
 };
 
 struct attest_channel {
@@ -119,7 +123,7 @@ struct attest_channel {
     struct attest_roots roots;
     uint8_t genesis[32];
     int64_t window_ms;
-    unsigned hello_burst;
+    unsigned hello_burst, refused_burst;
     struct attest_channel_host host;
 
     uint8_t measurement[ATTEST_MEASUREMENT_LEN];
@@ -136,7 +140,7 @@ struct attest_channel {
     pthread_mutex_t jobs_lock;
     pthread_cond_t jobs_moved;
     struct attest_job *jobs[2]; /* [0] of those known, and before [1] */
-    unsigned n_waiting;       /* in jobs[1] */
+    unsigned n_waiting;         /* in jobs[1] */
     bool reporting, closing;    /* the reporter runs; shall end */
     pthread_t reporter;
 
@@ -276,6 +280,10 @@ enum rc attest_refused_keep(struct attest_channel *ch, const char *uri,
 enum rc attest_refused_before(struct attest_channel *ch, const char *uri,
                               enum rc rc);
 
+/* Whether the host hears of this refusal; untold: of how many it did not. */
+bool attest_refused_worth(struct attest_channel *ch, const char *uri,
+                          uint64_t *untold);
+
 /* ---- channel_bond.c ---------------------------------------------------- */
 
 /*
@@ -353,9 +361,11 @@ MUST_CHECK enum rc attest_server_reply(struct http_call *call, char *json,
 /* Answers the hello with this evidence, which it takes; jobs_lock is held. */
 void attest_hello_answer(struct attest_job *j,
                          const struct wire_policy_head *head);
-/* Tells the host, and hands rc back with its words. */
+/* Tells the host, with how many before it were not told, and hands rc back
+ * with its words. */
 enum rc attest_refused_tell(struct attest_channel *ch, const char *uri,
-                            const char *method, const char *path, enum rc rc);
+                            const char *method, const char *path,
+                            uint64_t untold, enum rc rc);
 enum rc attest_server_refused(struct attest_channel *ch,
                               const struct http_call *call, enum rc rc);
 

@@ -41,7 +41,8 @@ static void ask_device(struct attest_channel *ch, struct attest_job *j,
     if (j->rc == RC_OK)
         return;
     if (hello)
-        j->rc = attest_refused_tell(ch, j->uri, "POST", CHANNEL_HELLO, j->rc);
+        j->rc = attest_refused_tell(ch, j->uri, "POST", CHANNEL_HELLO, 0,
+                                    j->rc);
     snprintf(j->why, sizeof(j->why), "%s", rc_text());
     snprintf(j->hint, sizeof(j->hint), "%s", rc_hint_text());
 }

@@ -42,28 +42,39 @@ enum rc attest_server_session(struct attest_session **out,
 
 /* The words survive whatever the host does with them. */
 enum rc attest_refused_tell(struct attest_channel *ch, const char *uri,
-                            const char *method, const char *path, enum rc rc)
+                            const char *method, const char *path,
+                            uint64_t untold, enum rc rc)
 {
     if (rc == RC_OK || !ch->host.refused)
         return rc;
     char why[512];
     char hint[256];
+    char told[600];
     snprintf(why, sizeof(why), "%s", rc_text());
     snprintf(hint, sizeof(hint), "%s", rc_hint_text());
-    ch->host.refused(ch->host.ctx, uri, method, path, rc, why);
+    snprintf(told, sizeof(told), "%s (and %llu more before, not told)", why,
+             (unsigned long long)untold);
+    ch->host.refused(ch->host.ctx, uri, method, path, rc, untold ? told : why);
     rc = rc_raise(rc, "%s", why);
     if (hint[0])
         rc_hint("%s", hint);
     return rc;
 }
 
+static const char *uri_of(const struct http_call *call)
+{
+    const struct http_tls *tls = http_call_tls(call);
+    return tls ? tls->peer_uri : "?";
+}
+
 enum rc attest_server_refused(struct attest_channel *ch,
                               const struct http_call *call, enum rc rc)
 {
-    const struct http_tls *tls = http_call_tls(call);
-    return attest_refused_tell(ch, tls ? tls->peer_uri : "?",
-                               http_call_method(call), http_call_path(call),
-                               rc);
+    uint64_t untold;
+    if (rc == RC_OK || !attest_refused_worth(ch, uri_of(call), &untold))
+        return rc;
+    return attest_refused_tell(ch, uri_of(call), http_call_method(call),
+                               http_call_path(call), untold, rc);
 }
 
 /* Whoever is attested on this very connection has hellos of its own: none
@@ -268,7 +279,8 @@ static enum rc still(struct http_call *call, void *ctx)
                    : rc_raise(RC_ATTEST, "not attested on this connection");
     if (rc != RC_OK)
         rc_hint("attest on this connection first: POST " CHANNEL_HELLO);
-    return attest_server_refused(ctx, call, rc);
+    return attest_refused_tell(ctx, uri_of(call), http_call_method(call),
+                               http_call_path(call), 0, rc); /* each */
 }
 
 /* Every reply, refusals too: whoever is bound compares it. */

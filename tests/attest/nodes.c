@@ -169,6 +169,7 @@ struct attest_channel_config node_config(struct node *n, int64_t window_s,
         .tee_policy_hash = tee_policy_hash,
         .window_s = window_s,
         .hello_burst = 1000, /* by hand they come fast */
+        .refused_burst = 1000000,
         .host = { .allowed = allowed,
                   .policy_head = own_head,
                   .peer_head = peer_head,

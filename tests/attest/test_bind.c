@@ -511,6 +511,28 @@ static void asking_again_hears_the_reason_and_not_the_count(void **state)
     }
 }
 
+/* Nobody who is not let in fills the log. */
+static void refusals_without_end_are_told_in_short(void **state)
+{
+    (void)state;
+    struct line l;
+    struct line good;
+    line_open_raw(&l, &a, &b);
+    b.channel->refused_burst = 3;
+    for (int i = 0; i < 50; i++)
+        assert_rc(line_ping(&l), RC_ATTEST); /* it hears it each time */
+    int told = b.refusals;                   /* three, and one a second */
+    assert_in_range(told, 3, 25);
+    node_clock_advance(CHANNEL_TELL_MS);
+    assert_rc(line_ping(&l), RC_ATTEST);
+    assert_in_range(b.refusals, told + 1, told + 3);
+    assert_non_null(strstr(b.refusal, " more before, not told)"));
+    line_open(&good, &a, &b);
+    assert_ok(line_ping(&good));
+    line_close(&good);
+    line_close(&l);
+}
+
 /* ---- other keys under the same name ------------------------------------ */
 
 /* A third node with a's name and certificate, on a machine of its own. */
@@ -631,6 +653,7 @@ int main(void)
         cmocka_unit_test(renewal_has_hellos_of_its_own),
         WITH_NODES(who_asked_too_often_waits_and_is_served),
         WITH_NODES(asking_again_hears_the_reason_and_not_the_count),
+        WITH_NODES(refusals_without_end_are_told_in_short),
         WITH_NODES(clone_of_a_living_node_is_refused),
         WITH_NODES(relaunched_node_is_let_in_when_the_old_one_is_gone),
         WITH_NODES(restarted_process_replaces_its_old_key),
