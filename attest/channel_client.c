@@ -124,7 +124,7 @@ static enum rc answer(struct attest_session *s, const struct http_reply_view *r)
         return rc_raise(RC_INTERNAL, "attestation without TLS");
     TRY(judge(s, &reply, r, tls));
     attest_channel_own_data(s->channel, ours, ATTEST_CLIENT, tls, reply.nonce);
-    TRY(attest_report_later(s, NULL, uri, ours, true));
+    TRY(attest_report_later(s, NULL, uri, ours, ATTEST_OURSELVES));
     http_lane_wait(s->lane);
     return RC_OK;
 }

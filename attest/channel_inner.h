@@ -139,9 +139,9 @@ struct attest_channel {
     /* channel_report.c; taken before `lock` and before a server's */
     pthread_mutex_t jobs_lock;
     pthread_cond_t jobs_moved;
-    struct attest_job *jobs[2]; /* [0] of those known, and before [1] */
-    unsigned n_waiting;         /* in jobs[1] */
-    bool reporting, closing;    /* the reporter runs; shall end */
+    struct attest_job *jobs[3]; /* by who asks */
+    unsigned n_jobs[3], turn;
+    bool reporting, closing; /* the reporter runs; shall end */
     pthread_t reporter;
 
     /* under lock */
@@ -309,16 +309,19 @@ int64_t attest_bond_due(const struct attest_session *s);
 
 /* ---- channel_report.c --------------------------------------------------- */
 
+/* For whom: they take turns. */
+enum attest_asker { ATTEST_OURSELVES, ATTEST_KNOWN, ATTEST_STRANGER };
+#define ATTEST_ASKERS 3
 /*
  * A report over data, made in a thread of its own: the device may take
  * seconds, and whoever serves or signs does not wait for it. With a call, that
  * is the hello it answers, deferred here; without, http_lane_wake() when it is
- * there to be taken. known: the peer is attested, or we asked it; others wait
- * behind, and not too many of them: RC_BUSY.
+ * there to be taken. Of callers not too many wait: RC_BUSY.
  */
 MUST_CHECK enum rc attest_report_later(struct attest_session *s,
                                        struct http_call *call, const char *uri,
-                                       const uint8_t data[64], bool known);
+                                       const uint8_t data[64],
+                                       enum attest_asker who);
 /* The session's, once it is done, now the caller's; else NULL. */
 struct attest_job *attest_report_take(struct attest_session *s);
 void attest_report_free(struct attest_job *j);

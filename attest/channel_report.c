@@ -3,7 +3,8 @@
  * Reports for the channel, made one after the other in a thread of their own.
  * The PSP is asked once in two seconds, and a host may let it wait for longer:
  * neither the threads that serve peers nor the one that signs stands still for
- * that. Who is known goes before who only says hello. Public data only.
+ * that. What we need ourselves, callers that are attested, and strangers take
+ * turns, so that none of them can use up the device. Public data only.
  */
 #include "attest/channel_inner.h"
 
@@ -23,12 +24,14 @@ void attest_report_free(struct attest_job *j)
 
 static struct attest_job *next_job(struct attest_channel *ch)
 {
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned k = 0; k < ATTEST_ASKERS; k++) {
+        unsigned i = (ch->turn + k) % ATTEST_ASKERS;
         struct attest_job *j = ch->jobs[i];
         if (!j)
             continue;
         ch->jobs[i] = j->next;
-        ch->n_waiting -= i;
+        ch->n_jobs[i]--;
+        ch->turn = i + 1;
         return j;
     }
     return NULL;
@@ -115,9 +118,10 @@ void attest_report_stop(struct attest_channel *ch)
 /* ---- who waits --------------------------------------------------------- */
 
 /* Under jobs_lock. */
-static enum rc room(struct attest_channel *ch, const char *uri, bool known)
+static enum rc room(struct attest_channel *ch, const char *uri,
+                    enum attest_asker who)
 {
-    if (!known && ch->n_waiting >= CHANNEL_WAITING) {
+    if (who != ATTEST_OURSELVES && ch->n_jobs[who] >= CHANNEL_WAITING) {
         enum rc rc = rc_raise(RC_BUSY,
                               "%s: %d hellos wait for the device already", uri,
                               CHANNEL_WAITING);
@@ -131,18 +135,19 @@ static enum rc room(struct attest_channel *ch, const char *uri, bool known)
 }
 
 static void put_last(struct attest_channel *ch, struct attest_job *j,
-                     bool known)
+                     enum attest_asker who)
 {
-    struct attest_job **at = &ch->jobs[!known];
+    struct attest_job **at = &ch->jobs[who];
     while (*at)
         at = &(*at)->next;
     *at = j;
-    ch->n_waiting += !known;
+    ch->n_jobs[who]++;
     pthread_cond_signal(&ch->jobs_moved);
 }
 
 enum rc attest_report_later(struct attest_session *s, struct http_call *call,
-                            const char *uri, const uint8_t data[64], bool known)
+                            const char *uri, const uint8_t data[64],
+                            enum attest_asker who)
 {
     struct attest_channel *ch = s->channel;
     struct attest_job *j = calloc(1, sizeof(*j));
@@ -153,12 +158,12 @@ enum rc attest_report_later(struct attest_session *s, struct http_call *call,
     snprintf(j->uri, sizeof(j->uri), "%s", uri);
     memcpy(j->data, data, sizeof(j->data));
     pthread_mutex_lock(&ch->jobs_lock);
-    enum rc rc = room(ch, uri, known);
+    enum rc rc = room(ch, uri, who);
     if (rc == RC_OK) {
         s->job = j;
         if (call)
             http_defer(call);
-        put_last(ch, j, known);
+        put_last(ch, j, who);
     }
     pthread_mutex_unlock(&ch->jobs_lock);
     if (rc != RC_OK)

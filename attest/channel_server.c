@@ -120,7 +120,8 @@ static enum rc take_hello(struct http_call *call, struct attest_channel *ch)
     TRY(admit_hello(&hello, &known, call, ch, tls));
     TRY(attest_server_session(&s, call, ch));
     attest_channel_own_data(ch, s->own_data, ATTEST_SERVER, tls, hello.nonce);
-    return attest_report_later(s, call, tls->peer_uri, s->own_data, known);
+    return attest_report_later(s, call, tls->peer_uri, s->own_data,
+                               known ? ATTEST_KNOWN : ATTEST_STRANGER);
 }
 
 static enum rc hello_reply(struct attest_job *j,

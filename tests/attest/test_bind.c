@@ -311,7 +311,7 @@ static void *hello_alone(void *arg)
 static unsigned waiting(void)
 {
     pthread_mutex_lock(&b.channel->jobs_lock);
-    unsigned n = b.channel->n_waiting;
+    unsigned n = b.channel->n_jobs[ATTEST_STRANGER];
     pthread_mutex_unlock(&b.channel->jobs_lock);
     return n;
 }
