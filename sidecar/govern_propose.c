@@ -39,6 +39,7 @@ static enum rc propose(struct node *n, const uint8_t *body, size_t len,
                        struct wire_session_id *id)
 {
     WIRE(policy) in = { 0 };
+    struct session_known known;
     OWNED_MEM char *json = NULL;
     struct policy_session s;
     uint8_t at[32];
@@ -52,6 +53,8 @@ static enum rc propose(struct node *n, const uint8_t *body, size_t len,
     enum rc rc = check(n, &in);
     node_unlock(n);
     TRY(rc);
+    /* its session first: no more of them than a requester may have of those */
+    TRY(session_take(&known, n, 0, &in.session));
     TRY(wire_policy_encode(&json, &json_len, &in));
     place(at, s.id);
     TRY(store_session_beside(n->w.store, at, json, json_len, s.expires));
