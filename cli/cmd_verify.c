@@ -121,7 +121,7 @@ static void judge(struct verify *v)
     verify_signers(v);
     if (v->under)
         verify_birth(v, "birth", &v->bundle.birth, v->bundle.group_key,
-                     v->intent.class, v->session.profile);
+                     v->intent.class, v->bundle.profile);
     verify_chain(v);
     bool others = v->ok; /* the hardware has an exit code of its own */
     if (v->simulated)

@@ -71,6 +71,17 @@ static void check_commitment(struct verify *v)
                    : "does not open to the session's nonce and this file");
 }
 
+/* The bundle names whose key it is; a session may use another's (key_of). */
+static bool is_key_of_session(const struct verify *v)
+{
+    const struct policy_profile *f = NULL;
+    if (v->under && v->session.has_profile)
+        f = policy_profile_find(v->under, v->session.profile);
+    if (f)
+        f = policy_profile_key(v->under, f);
+    return strcmp(f ? f->name : v->session.profile, v->bundle.profile) == 0;
+}
+
 static const char *intent_differs(const struct verify *v)
 {
     enum policy_kind kind;
@@ -79,15 +90,15 @@ static const char *intent_differs(const struct verify *v)
            : memcmp(i->key, v->key_id, 32) != 0       ? "key"
            : v->session.has_key && memcmp(v->session.key, i->key, 32) != 0
                    ? "key of the session"
-           : strcmp(i->slot, v->bundle.kind) != 0               ? "slot"
-           : policy_kind_parse(&kind, i->slot) != RC_OK         ? "slot"
-           : !v->session.slot[kind]                             ? "slot"
-           : memcmp(i->policy, v->bundle.policy, 32) != 0       ? "policy"
-           : memcmp(i->policy, v->session.policy, 32) != 0      ? "policy"
-           : !v->session.has_profile                            ? "profile"
-           : strcmp(v->session.profile, v->bundle.profile) != 0 ? "profile"
-           : i->birth != v->bundle.birth.proof.index            ? "birth"
-                                                                : NULL;
+           : strcmp(i->slot, v->bundle.kind) != 0          ? "slot"
+           : policy_kind_parse(&kind, i->slot) != RC_OK    ? "slot"
+           : !v->session.slot[kind]                        ? "slot"
+           : memcmp(i->policy, v->bundle.policy, 32) != 0  ? "policy"
+           : memcmp(i->policy, v->session.policy, 32) != 0 ? "policy"
+           : !v->session.has_profile                       ? "profile"
+           : !is_key_of_session(v)                         ? "profile"
+           : i->birth != v->bundle.birth.proof.index       ? "birth"
+                                                           : NULL;
 }
 
 static void check_intent(struct verify *v)

@@ -118,16 +118,18 @@ static void cert_came(struct node *n, void *arg, uint32_t extra, enum rc rc,
 static enum rc ask_issue(char **json, size_t *len, struct node *n,
                          const char *name)
 {
-    const struct policy_profile *p = policy_profile_find(
-            policy_chain_head(n->chain), name);
-    struct key *k = node_key_by_name(n, name);
-    if (!p || !k)
+    const struct policy *policy = policy_chain_head(n->chain);
+    const struct policy_profile *p = policy_profile_find(policy, name);
+    if (p) /* a certificate is its key's, whoever may use that */
+        p = policy_profile_key(policy, p);
+    struct key *k = p ? node_key_by_name(n, p->name) : NULL;
+    if (!k)
         return rc_raise(RC_UNKNOWN, "key %s: not created", name);
     if (!p->has_certificate)
         return rc_raise(RC_POLICY, "key %s: its profile has no certificates",
                         name);
     WIRE(issue) ask = { 0 };
-    snprintf(ask.profile, sizeof(ask.profile), "%s", name);
+    snprintf(ask.profile, sizeof(ask.profile), "%s", p->name);
     TRY(birth_copy(&ask.birth, &k->evidence));
     return wire_issue_encode(json, len, &ask);
 }
