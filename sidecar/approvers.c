@@ -13,11 +13,6 @@
 
 #include "base/enc.h"
 
-static struct tlog_blob blob(const struct wire_blob *b)
-{
-    return (struct tlog_blob){ b->p, b->len };
-}
-
 static bool has_approved(const struct policy_missing *m, const char *person)
 {
     for (unsigned i = 0; i < m->n_said; i++)
@@ -97,23 +92,16 @@ static enum rc describe(json_t **out, struct node *n,
 {
     const struct policy *p = policy_chain_head(n->chain);
     const int64_t now = n->w.now_s(n->w.ctx);
-    const struct policy_raise raise = node_raise(n);
-    struct tlog_blob approvals[POLICY_MAX_APPROVALS];
-    struct tlog_blob requester = blob(&in->requester);
     struct policy_session s;
-    OWNED_MEM struct policy_missing *m = calloc(1, sizeof(*m));
-    if (!m || in->approvals.n > POLICY_MAX_APPROVALS)
-        return rc_raise(RC_NOMEM, "approvers: out of memory");
-    for (size_t i = 0; i < in->approvals.n; i++)
-        approvals[i] = blob(&in->approvals.at[i]);
+    struct tally t;
     TRY(policy_session_parse(&s, in->descriptor.p, in->descriptor.len));
-    TRY(policy_required(m, p, &s, requester.len ? &requester : NULL, approvals,
-                        (unsigned)in->approvals.n, now, &raise));
+    TRY(session_count(&t, n, &s, in));
     json_t *origins = json_array();
     for (unsigned i = 0; i < p->n_page_origins; i++)
         json_array_append_new(origins, json_string(p->page_origin[i]));
-    *out = json_pack("{s:o, s:o, s:o}", "persons", persons_json(p, &s, m, now),
-                     "ways", ways_json(p, &s), "page_origins", origins);
+    *out = json_pack("{s:o, s:o, s:o}", "persons",
+                     persons_json(p, &s, &t.m, now), "ways", ways_json(p, &s),
+                     "page_origins", origins);
     return RC_OK;
 }
 

@@ -30,21 +30,20 @@ static json_t *artifact_json(const struct policy_session *s)
                      hex_json(s->artifact_sha512, 64));
 }
 
-/* Under lock. Judged before: whoever is named here has signed. */
+/* Under lock. Those that fill a place: no denial, nothing taken back. */
 static json_t *approvals_json(struct node *n, const struct judged *j,
                               const struct wire_session *session)
 {
     json_t *list = json_array();
-    for (size_t i = 0; list && i < session->approvals.n; i++) {
-        struct policy_record r;
-        const struct wire_blob *b = &session->approvals.at[i];
-        if (policy_record_check(&r, policy_chain_head(n->chain), j->s.id, b->p,
-                                b->len) != RC_OK ||
-            r.decision != POLICY_D_APPROVE)
+    struct tally t;
+    session_tally(&t, n, &j->s, session);
+    for (unsigned i = 0; list && i < t.m.n_said; i++) {
+        const struct policy_said *r = &t.m.said[i];
+        if (!r->counts)
             continue;
         json_array_append_new(list,
-                              json_pack("{s:s, s:s, s:s}", "person", r.person,
-                                        "role", r.role, "kind", r.kind));
+                              json_pack("{s:s, s:s, s:s}", "person", r->person,
+                                        "role", r->role, "kind", r->kind));
     }
     return list;
 }
@@ -64,7 +63,8 @@ enum rc authorise_question(char **json, size_t *len, struct node *n,
 {
     json_auto_t *o = json_pack(
             "{s:o, s:s, s:o, s:o, s:s, s:s, s:o, s:o, s:i, s:I, s:b}",
-            "session", hex_json(j->s.id, 32), "profile", key->name, "key",
+            "session", hex_json(j->s.id, 32), "profile",
+            j->s.has_profile ? j->s.profile : key->name, "key",
             hex_json(key->group_key, 32), "artifact", artifact_json(&j->s),
             "kind", item->slot, "requester", j->s.requester, "approvals",
             approvals_json(n, j, &item->session), "participants",

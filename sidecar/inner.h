@@ -258,6 +258,8 @@ struct node {
      */
     pthread_rwlock_t release_lock;
     bool noes; /* there are denials or revocations at rest; under lock */
+    struct counted *counted; /* owned; session_tally.c, under lock */
+    uint64_t counted_serial;
     struct spread *spread; /* live sessions, under lock */
     struct spread_pace pace[POLICY_MAX_NODES];
     unsigned n_paces;

@@ -401,6 +401,7 @@ void node_free(struct node *n)
     pthread_mutex_destroy(&n->head_lock);
     pthread_mutex_destroy(&n->policy_lock);
     pthread_rwlock_destroy(&n->release_lock);
+    free(n->counted);
     free(n);
 }
 

@@ -6,7 +6,10 @@
 #include "sidecar/inner.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include <sodium.h>
 
 #include "base/enc.h"
 #include "base/hash.h"
@@ -29,9 +32,9 @@ static void hash_said(struct tally *t, const struct policy *p,
     }
 }
 
-void session_tally(struct tally *out, struct node *n,
-                   const struct policy_session *s,
-                   const struct wire_session *in)
+static enum rc count(struct tally *out, struct node *n,
+                     const struct policy_session *s,
+                     const struct wire_session *in)
 {
     const struct policy *p = policy_chain_head(n->chain);
     const struct policy_raise floor = node_raise(n);
@@ -40,18 +43,103 @@ void session_tally(struct tally *out, struct node *n,
                                                     : NULL;
     struct tlog_blob records[POLICY_MAX_APPROVALS];
     struct tlog_blob requester = { in->requester.p, in->requester.len };
-    unsigned count = 0;
+    unsigned n_records = 0;
     memset(out, 0, sizeof(*out));
-    for (size_t i = 0; i < in->approvals.n && count < POLICY_MAX_APPROVALS; i++)
-        records[count++] = (struct tlog_blob){ in->approvals.at[i].p,
-                                               in->approvals.at[i].len };
-    if (policy_required(&out->m, p, s, requester.len ? &requester : NULL,
-                        records, count, n->w.now_s(n->w.ctx), &floor) != RC_OK)
-        return; /* it does not fit the policy in force: nothing is enough */
+    for (size_t i = 0; i < in->approvals.n && n_records < POLICY_MAX_APPROVALS;
+         i++)
+        records[n_records++] = (struct tlog_blob){ in->approvals.at[i].p,
+                                                   in->approvals.at[i].len };
+    TRY(policy_required(&out->m, p, s, requester.len ? &requester : NULL,
+                        records, n_records, n->w.now_s(n->w.ctx), &floor));
     hash_said(out, p, s, in);
     out->enough = out->m.have_engineers >= out->m.need_engineers &&
                   out->m.have_stewards >= out->m.need_stewards;
     out->break_glass = f && f->break_glass;
+    return RC_OK;
+}
+
+/* ---- counted once ------------------------------------------------------------------ */
+
+/*
+ * Pages and lists ask again and again, and each record costs a verification.
+ * What was counted stands until the records, the policy or the expiry change.
+ */
+#define COUNTED_MAX 128 /* more than one list shows */
+struct counted {
+    uint8_t of[32];
+    uint64_t used;
+    struct tally t;
+};
+
+static void add(crypto_hash_sha256_state *st, const void *p, size_t len)
+{
+    const uint64_t size = len;
+    crypto_hash_sha256_update(st, (const uint8_t *)&size, sizeof(size));
+    crypto_hash_sha256_update(st, p ? p : "", len);
+}
+
+/* All that the count depends on; in memory only. */
+static void name_of(uint8_t out[32], const struct node *n,
+                    const struct policy_session *s,
+                    const struct wire_session *in)
+{
+    const struct policy_raise floor = node_raise(n);
+    const uint8_t ended = n->w.now_s(n->w.ctx) >= s->expires;
+    crypto_hash_sha256_state st;
+    crypto_hash_sha256_init(&st);
+    add(&st, policy_chain_head(n->chain)->sha256, 32);
+    add(&st, &floor, sizeof(floor));
+    add(&st, &ended, 1);
+    add(&st, s->id, 32);
+    add(&st, in->requester.p, in->requester.len);
+    for (size_t i = 0; i < in->approvals.n; i++)
+        add(&st, in->approvals.at[i].p, in->approvals.at[i].len);
+    crypto_hash_sha256_final(&st, out);
+}
+
+/* Its place, or the one that was not used for longest; NULL: no memory. */
+static struct counted *place_of(struct node *n, const uint8_t of[32])
+{
+    if (!n->counted)
+        n->counted = calloc(COUNTED_MAX, sizeof(*n->counted));
+    struct counted *oldest = n->counted;
+    for (unsigned i = 0; n->counted && i < COUNTED_MAX; i++) {
+        struct counted *c = &n->counted[i];
+        if (c->used && memcmp(c->of, of, 32) == 0)
+            return c;
+        if (c->used < oldest->used)
+            oldest = c;
+    }
+    return oldest;
+}
+
+enum rc session_count(struct tally *out, struct node *n,
+                      const struct policy_session *s,
+                      const struct wire_session *in)
+{
+    uint8_t of[32];
+    name_of(of, n, s, in);
+    struct counted *c = place_of(n, of);
+    if (c && c->used && memcmp(c->of, of, 32) == 0) {
+        *out = c->t;
+    } else {
+        TRY(count(out, n, s, in));
+        if (c) {
+            memcpy(c->of, of, 32);
+            c->t = *out;
+        }
+    }
+    if (c)
+        c->used = ++n->counted_serial;
+    return RC_OK;
+}
+
+void session_tally(struct tally *out, struct node *n,
+                   const struct policy_session *s,
+                   const struct wire_session *in)
+{
+    if (session_count(out, n, s, in) != RC_OK)
+        memset(out, 0, sizeof(*out)); /* no session of the policy in force */
 }
 
 /* ---- who is missing ------------------------------------------------------------- */

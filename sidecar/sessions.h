@@ -122,7 +122,11 @@ struct tally {
     bool enough;
     bool break_glass;
 };
-/* Under lock. */
+/* Under lock. Fails where the session does not fit the policy in force. */
+MUST_CHECK enum rc session_count(struct tally *out, struct node *n,
+                                 const struct policy_session *s,
+                                 const struct wire_session *in);
+/* Under lock. The same, and then nothing is enough. */
 void session_tally(struct tally *out, struct node *n,
                    const struct policy_session *s,
                    const struct wire_session *in);
