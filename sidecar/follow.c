@@ -588,6 +588,8 @@ enum rc follow_on_round2(struct node *n, const struct node_from *from,
     TRY(wire_round2_decode(&in, json, json_len));
     WIRE(round2_reply) out = { 0 };
     struct authorised said[WIRE_MAX_BATCH] = { 0 };
+    for (size_t i = 0; i < in.items.n && i < WIRE_MAX_BATCH; i++)
+        session_hear(n, (uint16_t)from->id, &in.items.at[i].session);
     if (n->w.authorise)
         TRY(ask_authoriser(said, n, (uint16_t)from->id, &in, raw, raw_len));
     TRY(follow_round2(n, from, &in, raw, raw_len, said, &out));

@@ -160,6 +160,9 @@ static void tell_audit(void *ctx, const struct wire_audit_row *row)
     if (strncmp(row->detail, AUDIT_GLASS, strlen(AUDIT_GLASS)) == 0)
         log_warn("break_glass", "session=%s lead=%s why=\"%s\"", row->session,
                  row->actor, row->detail);
+    if (strcmp(row->method, AUDIT_COUNTER) == 0)
+        log_warn("approval.counter", "session=%s why=\"%s\"", row->session,
+                 row->detail);
 }
 
 /* ---- what the channel asks ------------------------------------------------------------------ */

@@ -479,7 +479,7 @@ void node_on_local_as(struct node *n, uint64_t call,
     else if (strcmp(path, "/v1/sign") == 0)
         lead_on_sign(n, call, who, body, len);
     else if (strcmp(path, "/v1/session") == 0)
-        session_on_local(n, call, body, len);
+        session_on_local(n, call, who, body, len);
     else if (strcmp(path, "/v1/approval") == 0)
         session_on_approval(n, call, body, len);
     else if (strcmp(path, "/v1/key/create") == 0)

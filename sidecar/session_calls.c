@@ -10,24 +10,30 @@
 
 /* ---- local callers ---------------------------------------------------------------- */
 
-static enum rc accept_session(struct node *n, const uint8_t *body, size_t len,
+static enum rc accept_session(struct node *n, const struct node_caller *who,
+                              const uint8_t *body, size_t len,
                               struct wire_session_id *id)
 {
     WIRE(session) in = { 0 };
     struct session_known known;
     TRY(wire_session_decode(&in, (const char *)body, len));
+    /* what nobody signed is counted together: not for whoever finds the page */
+    if (who->uid == NODE_STRANGER && in.requester.len == 0)
+        return rc_raise(RC_NOT_APPROVED, "session: not signed by its "
+                                         "requester");
     TRY(session_take(&known, n, 0, &in));
     policy_session_id(id->session, in.descriptor.p, in.descriptor.len);
     return RC_OK;
 }
 
-void session_on_local(struct node *n, uint64_t call, const uint8_t *body,
+void session_on_local(struct node *n, uint64_t call,
+                      const struct node_caller *who, const uint8_t *body,
                       size_t len)
 {
     struct wire_session_id id = { 0 };
     char *json = NULL;
     size_t json_len = 0;
-    enum rc rc = accept_session(n, body, len, &id);
+    enum rc rc = accept_session(n, who, body, len, &id);
     if (rc == RC_OK)
         audit_call_session(n, call, id.session);
     if (rc == RC_OK)
@@ -53,19 +59,6 @@ static enum rc check_life(struct node *n, const struct policy_session *s,
     return rc;
 }
 
-/* It must be able to count: by its way, its credential, and its maker. */
-static enum rc check_arrival(struct policy_record *out, struct node *n,
-                             const struct policy_session *s,
-                             const struct wire_blob *record)
-{
-    node_lock(n);
-    enum rc rc = policy_approval_check(out, policy_chain_head(n->chain), s,
-                                       record->p, record->len,
-                                       n->w.now_s(n->w.ctx));
-    node_unlock(n);
-    return rc;
-}
-
 static enum rc accept_approval(struct node *n, const struct wire_approval *in,
                                struct session_known *known, bool *back)
 {
@@ -74,7 +67,7 @@ static enum rc accept_approval(struct node *n, const struct wire_approval *in,
     struct policy_record r;
     TRY(session_load(&have, n, in->session));
     TRY(policy_session_parse(&s, have.descriptor.p, have.descriptor.len));
-    TRY(check_arrival(&r, n, &s, &in->record));
+    TRY(session_record(&r, n, &s, &in->record));
     TRY(check_life(n, &s, &have, r.decision));
     struct wire_session one = { .descriptor = have.descriptor };
     struct wire_blob record = in->record; /* lent, both */
@@ -121,6 +114,15 @@ static bool have_all(struct session_known *known, struct node *n, uint16_t from,
         spread_heard(n, from, id, known);
     node_unlock(n);
     return all;
+}
+
+void session_hear(struct node *n, uint16_t from, const struct wire_session *in)
+{
+    struct session_known known;
+    if (in->requester.len == 0 || have_all(&known, n, from, in))
+        return;
+    if (session_take(&known, n, from, in) != RC_OK)
+        return; /* the judge says what is wrong with it */
 }
 
 static enum rc put_one(struct wire_session_known *out, struct node *n,

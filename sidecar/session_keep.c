@@ -61,7 +61,8 @@ enum rc session_record(struct policy_record *out, struct node *n,
     node_lock(n);
     const struct policy *p = policy_chain_head(n->chain);
     node_unlock(n);
-    return policy_record_check(out, p, s->id, record->p, record->len);
+    return policy_approval_check(out, p, s, record->p, record->len,
+                                 n->w.now_s(n->w.ctx));
 }
 
 bool session_takes_back(const struct policy_record *r)
@@ -102,13 +103,14 @@ static enum rc find_room(unsigned *at, const struct kept *k,
  * Two credentials of a person make two records of one decision: the bytewise
  * smaller one stays, so that all nodes end with the same.
  */
-static enum rc keep_record(struct kept *k, struct node *n,
-                           const struct policy_session *s,
+static enum rc keep_record(struct kept *k, struct policy_record *out,
+                           struct node *n, const struct policy_session *s,
                            const struct wire_blob *record, unsigned *place)
 {
     struct policy_record r;
     unsigned at;
     TRY(session_record(&r, n, s, record));
+    *out = r;
     if (r.decision == POLICY_D_REQUEST)
         return rc_raise(RC_POLICY, "session: a requester's record among the "
                                    "approvals");
@@ -127,11 +129,13 @@ static enum rc keep_record(struct kept *k, struct node *n,
     return RC_OK;
 }
 
-static enum rc check_request(struct node *n, const struct policy_session *s,
+static enum rc check_request(struct policy_record *out, struct node *n,
+                             const struct policy_session *s,
                              const struct wire_blob *record)
 {
     struct policy_record r;
     TRY(session_record(&r, n, s, record));
+    *out = r;
     if (r.decision != POLICY_D_REQUEST || strcmp(r.person, s->requester) != 0)
         return rc_raise(RC_POLICY,
                         "session: the requester's record is by %s as %s, want "
@@ -150,14 +154,16 @@ void session_know(struct session_known *known, const struct wire_blob *b)
 
 /* Which of what came holds: all of it, or it was a caller's mistake. */
 static enum rc take_records(struct kept *k, struct session_known *known,
-                            struct node *n, uint16_t from,
-                            const struct policy_session *s,
+                            struct counters *seen, struct node *n,
+                            uint16_t from, const struct policy_session *s,
                             const struct wire_session *in)
 {
     for (size_t i = 0; i < in->approvals.n; i++) {
         unsigned at;
-        enum rc rc = keep_record(k, n, s, &in->approvals.at[i], &at);
+        struct policy_record r;
+        enum rc rc = keep_record(k, &r, n, s, &in->approvals.at[i], &at);
         if (rc == RC_OK) {
+            session_counter_see(seen, &r, &in->approvals.at[i]);
             session_know(known, &in->approvals.at[i]);
             hash256(known->kept, k->at[at]->p, k->at[at]->len);
         } else if (from == 0) {
@@ -182,24 +188,27 @@ static enum rc write_kept(struct wire_session *out, const struct kept *k,
 }
 
 static enum rc merge(struct wire_session *out, struct wire_session *noes,
-                     struct session_known *known, struct node *n, uint16_t from,
+                     struct session_known *known, struct counters *seen,
+                     struct node *n, uint16_t from,
                      const struct policy_session *s,
                      const struct wire_session *have,
                      const struct wire_session *in)
 {
     const struct wire_blob *requester = &have->requester;
     struct kept k = { .max = POLICY_MAX_APPROVALS };
+    struct policy_record r;
     if (in->requester.len) {
-        TRY(check_request(n, s, &in->requester));
+        TRY(check_request(&r, n, s, &in->requester));
+        session_counter_see(seen, &r, &in->requester);
         session_know(known, &in->requester);
     }
-    if (!requester->len || check_request(n, s, requester) != RC_OK)
+    if (!requester->len || check_request(&r, n, s, requester) != RC_OK)
         requester = &in->requester;
     unsigned at;
     for (size_t i = 0; i < have->approvals.n; i++)
-        if (keep_record(&k, n, s, &have->approvals.at[i], &at) != RC_OK)
+        if (keep_record(&k, &r, n, s, &have->approvals.at[i], &at) != RC_OK)
             continue; /* junk must not block the session */
-    TRY(take_records(&k, known, n, from, s, in));
+    TRY(take_records(&k, known, seen, n, from, s, in));
     TRY(wire_blob_set(&out->descriptor, in->descriptor.p, in->descriptor.len));
     TRY(wire_blob_set(&out->requester, requester->p, requester->len));
     TRY(write_kept(out, &k, false));
@@ -254,14 +263,17 @@ static enum rc check_room(struct node *n, const char *requester)
 
 static enum rc keep(struct node *n, const struct policy_session *s,
                     const struct wire_session *both,
-                    const struct wire_session *noes)
+                    const struct wire_session *noes,
+                    const struct counters *seen)
 {
     OWNED_MEM char *json = NULL;
     OWNED_MEM char *noes_json = NULL;
     struct store_session in = { .requester = both->requester.len ? s->requester
                                                                  : "",
                                 .created = s->created,
-                                .expires = s->expires };
+                                .expires = s->expires,
+                                .counter = seen->at,
+                                .n_counters = seen->n };
     TRY(wire_session_encode(&json, &in.json_len, both));
     if (noes->approvals.n) {
         TRY(wire_session_encode(&noes_json, &in.noes_len, noes));
@@ -297,6 +309,7 @@ static enum rc take(struct session_known *known, struct node *n, uint16_t from,
     WIRE(session) have = { 0 };
     WIRE(session) both = { 0 };
     WIRE(session) noes = { 0 };
+    struct counters seen = { .n = 0 };
     enum rc rc = session_load(&have, n, s->id);
     if (rc != RC_OK && rc != RC_UNKNOWN)
         return rc;
@@ -304,13 +317,16 @@ static enum rc take(struct session_known *known, struct node *n, uint16_t from,
                       have.requester.len ? &have.requester : &in->requester));
     if (rc == RC_UNKNOWN)
         TRY(check_room(n, in->requester.len ? s->requester : ""));
-    TRY(merge(&both, &noes, known, n, from, s, &have, in));
-    if (rc == RC_UNKNOWN || !same_records(&have, &both))
-        TRY(keep(n, s, &both, &noes));
+    TRY(merge(&both, &noes, known, &seen, n, from, s, &have, in));
+    TRY(session_counters_compare(&seen, n, from, s, &have));
+    if (rc == RC_UNKNOWN || !same_records(&have, &both) || seen.n)
+        TRY(keep(n, s, &both, &noes, &seen));
     node_lock(n);
     spread_note(n, from, s, &both, noes.approvals.n > 0);
     if (from)
         spread_heard(n, from, s->id, known);
+    else
+        spread_offer(n, s->id, known);
     node_unlock(n);
     return RC_OK;
 }
@@ -319,7 +335,7 @@ enum rc session_take(struct session_known *known, struct node *n, uint16_t from,
                      const struct wire_session *in)
 {
     struct policy_session s;
-    struct session_known found = { .n = 0 };
+    struct session_known found = { .n = 0, .kept = { 0 } };
     TRY(policy_session_parse(&s, in->descriptor.p, in->descriptor.len));
     pthread_rwlock_wrlock(&n->release_lock);
     enum rc rc = take(&found, n, from, &s, in);

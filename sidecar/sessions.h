@@ -99,15 +99,43 @@ struct session_known {
 };
 MUST_CHECK enum rc session_take(struct session_known *known, struct node *n,
                                 uint16_t from, const struct wire_session *in);
-/* Not under lock. A record of this session that holds. */
+/*
+ * Not under lock. A record of this session that holds, and if it approves, can
+ * count: by its way, its credential and its maker. Whoever it came from: one
+ * that cannot count would take the place of one of the same person that does.
+ */
 MUST_CHECK enum rc session_record(struct policy_record *out, struct node *n,
                                   const struct policy_session *s,
                                   const struct wire_blob *record);
 bool session_takes_back(const struct policy_record *r);
 void session_know(struct session_known *known, const struct wire_blob *record);
 
+/* session_counters.c: the counters of authenticators, records new to us */
+struct counters {
+    struct store_counter at[SPREAD_RECORDS];
+    char person[SPREAD_RECORDS][POLICY_NAME_MAX];
+    unsigned n;
+};
+void session_counter_see(struct counters *seen, const struct policy_record *r,
+                         const struct wire_blob *record);
+/*
+ * Under release_lock for writing. Says in the audit chain which are no step
+ * on; leaves those that are to be kept. A warning and no refusal: nodes hear
+ * of records in different orders.
+ */
+MUST_CHECK enum rc session_counters_compare(struct counters *seen,
+                                            struct node *n, uint16_t from,
+                                            const struct policy_session *s,
+                                            const struct wire_session *have);
+
 /* session_calls.c: sessions and records that come */
-void session_on_local(struct node *n, uint64_t call, const uint8_t *body,
+/*
+ * Not under lock. What a lead brings to a round is kept as if it had been put:
+ * it may be the first that this node hears of it.
+ */
+void session_hear(struct node *n, uint16_t from, const struct wire_session *in);
+void session_on_local(struct node *n, uint64_t call,
+                      const struct node_caller *who, const uint8_t *body,
                       size_t len);
 void session_on_approval(struct node *n, uint64_t call, const uint8_t *body,
                          size_t len);
@@ -150,6 +178,12 @@ void session_on_list(struct node *n, uint64_t call);
  */
 void spread_note(struct node *n, uint16_t from, const struct policy_session *s,
                  const struct wire_session *kept, bool urgent);
+/*
+ * Under lock. A caller brought these: every peer is offered them, though a
+ * peer brought them before, which may have told nobody else.
+ */
+void spread_offer(struct node *n, const uint8_t id[32],
+                  const struct session_known *brought);
 /* Under lock. `from` is known to hold these. */
 void spread_heard(struct node *n, uint16_t from, const uint8_t id[32],
                   const struct session_known *known);

@@ -89,6 +89,20 @@ MUST_CHECK enum rc store_epochs(struct store *s, store_row *row, void *ctx);
 MUST_CHECK enum rc store_epoch_newest(struct store *s, const char *key,
                                       uint64_t *epoch);
 
+/*
+ * The largest signature counter seen of a credential and the record it came
+ * from: one row each, kept for good, never smaller again.
+ */
+struct store_counter {
+    uint8_t credential[32];
+    uint32_t value;
+    uint8_t record[32]; /* H of its bytes */
+};
+/* 0 and zeros where there is none. */
+MUST_CHECK enum rc store_counter_get(struct store *s,
+                                     const uint8_t credential[32],
+                                     struct store_counter *out);
+
 /* Sessions as wire_session JSON, kept until they expire. */
 struct store_session {
     uint8_t id[32];
@@ -99,6 +113,8 @@ struct store_session {
     size_t json_len;
     const char *noes; /* a wire_session of denials and revocations alone */
     size_t noes_len;  /* 0: there are none */
+    const struct store_counter *counter; /* [n_counters] of its records */
+    unsigned n_counters;
 };
 MUST_CHECK enum rc store_session_put(struct store *s,
                                      const struct store_session *in);
@@ -408,7 +424,8 @@ void node_peer_head(struct node *n, uint32_t from,
 void node_keys(struct node *n, struct vault_keys *out);
 /* Adds text entry to the outbox: evidence at boot. */
 MUST_CHECK enum rc node_log_later(struct node *n, const char *entry);
-#define AUDIT_GLASS "BREAK GLASS: " /* how the detail of such a share begins */
+#define AUDIT_GLASS   "BREAK GLASS: " /* how the detail of such a share begins */
+#define AUDIT_COUNTER "approval counter" /* the method of such a row */
 /* ---- audit ----------------------------------------------------------------------- */
 
 /* A row of a call that was served outside the node; any thread. */

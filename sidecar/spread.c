@@ -135,6 +135,23 @@ void spread_note(struct node *n, uint16_t from, const struct policy_session *s,
     }
 }
 
+void spread_offer(struct node *n, const uint8_t id[32],
+                  const struct session_known *brought)
+{
+    struct spread *e = spread_find(n, id);
+    uint64_t bits = 0;
+    if (!e || !e->is_signed)
+        return;
+    for (unsigned i = 0; i < e->n; i++) {
+        bool ours = memcmp(e->hash[i], brought->kept, 32) == 0;
+        for (unsigned k = 0; !ours && k < brought->n; k++)
+            ours = memcmp(e->hash[i], brought->hash[k], 32) == 0;
+        bits |= (uint64_t)ours << i;
+    }
+    for (unsigned i = 0; i < e->n_peers; i++)
+        e->peer[i].want |= bits & ~e->peer[i].held;
+}
+
 struct spread_peer *spread_peer_of(const struct spread *e, uint16_t node)
 {
     for (unsigned i = 0; i < e->n_peers; i++)

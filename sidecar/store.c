@@ -52,6 +52,8 @@ static const char schema[] =
         " attestation TEXT NOT NULL, session TEXT NOT NULL,"
         " result TEXT NOT NULL, detail TEXT NOT NULL, prev BLOB NOT NULL,"
         " hash BLOB NOT NULL);"
+        "CREATE TABLE IF NOT EXISTS counter(credential BLOB PRIMARY KEY,"
+        " last INTEGER NOT NULL, record BLOB NOT NULL) WITHOUT ROWID;"
         "CREATE TABLE IF NOT EXISTS invite(id BLOB PRIMARY KEY,"
         " person TEXT NOT NULL, role TEXT NOT NULL, expires INTEGER NOT NULL,"
         " spare INTEGER NOT NULL, used INTEGER NOT NULL, credential BLOB)"

@@ -44,6 +44,19 @@ static enum rc put_more(struct store *s, const struct store_session *in)
     return store_run(s, st, NULL);
 }
 
+static enum rc put_counter(struct store *s, const struct store_counter *c)
+{
+    STATEMENT *st = NULL;
+    TRY(store_prepare(&st, s,
+                      "INSERT INTO counter VALUES(?1,?2,?3)"
+                      " ON CONFLICT(credential) DO UPDATE SET last=?2,"
+                      " record=?3 WHERE last<?2"));
+    store_bind_blob(st, 1, c->credential, 32);
+    store_bind_u64(st, 2, c->value);
+    store_bind_blob(st, 3, c->record, 32);
+    return store_run(s, st, NULL);
+}
+
 enum rc store_session_put(struct store *s, const struct store_session *in)
 {
     LOCKED(s);
@@ -51,6 +64,8 @@ enum rc store_session_put(struct store *s, const struct store_session *in)
     enum rc rc = put_json(s, in->id, in->json, in->json_len, in->expires);
     if (rc == RC_OK)
         rc = put_more(s, in);
+    for (unsigned i = 0; rc == RC_OK && i < in->n_counters; i++)
+        rc = put_counter(s, &in->counter[i]);
     return store_end(s, rc);
 }
 
@@ -83,6 +98,27 @@ enum rc store_session_noes(struct store *s, const uint8_t id[32],
     if (step != SQLITE_ROW)
         return store_broken(s, "read");
     return store_copy_blob(json, len, st, 0);
+}
+
+enum rc store_counter_get(struct store *s, const uint8_t credential[32],
+                          struct store_counter *out)
+{
+    LOCKED(s);
+    STATEMENT *st = NULL;
+    struct store_counter found = { 0 };
+    memcpy(found.credential, credential, 32);
+    TRY(store_prepare(&st, s,
+                      "SELECT last, record FROM counter WHERE credential=?1"));
+    store_bind_blob(st, 1, credential, 32);
+    int step = sqlite3_step(st);
+    if (step != SQLITE_DONE) {
+        if (step != SQLITE_ROW || sqlite3_column_bytes(st, 1) != 32)
+            return store_broken(s, "read");
+        found.value = (uint32_t)sqlite3_column_int64(st, 0);
+        memcpy(found.record, sqlite3_column_blob(st, 1), 32);
+    }
+    *out = found;
+    return RC_OK;
 }
 
 enum rc store_session_any_noes(struct store *s, bool *any)

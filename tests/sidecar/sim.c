@@ -597,12 +597,18 @@ static unsigned call_new(struct sim *s, unsigned id, const char *what)
     return s->n_calls++;
 }
 
+unsigned sim_ask_as(struct sim *s, unsigned id, uid_t uid, const char *path,
+                    const void *body, size_t len)
+{
+    unsigned call = call_new(s, id, path);
+    node_on_local(s->node[id].node, call, uid, path, body, len);
+    return call;
+}
+
 unsigned sim_ask(struct sim *s, unsigned id, const char *path, const void *body,
                  size_t len)
 {
-    unsigned call = call_new(s, id, path);
-    node_on_local(s->node[id].node, call, SIM_UID, path, body, len);
-    return call;
+    return sim_ask_as(s, id, SIM_UID, path, body, len);
 }
 
 unsigned sim_sign(struct sim *s, unsigned id, const char *key,

@@ -163,6 +163,8 @@ bool sim_wait(struct sim *s, unsigned call, int64_t ms);
 void sim_gossip(struct sim *s);
 
 /* A local call; body NULL is a GET. Returns its number. */
+unsigned sim_ask_as(struct sim *s, unsigned id, uid_t uid, const char *path,
+                    const void *body, size_t len);
 unsigned sim_ask(struct sim *s, unsigned id, const char *path, const void *body,
                  size_t len);
 unsigned sim_sign(struct sim *s, unsigned id, const char *key,

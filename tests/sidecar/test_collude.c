@@ -50,8 +50,9 @@ struct plot {
     unsigned artifact[SESSIONS];        /* which message */
     struct said said[RECORDS_MAX];
     unsigned n_said;
-    unsigned used[SESSIONS]; /* attempts */
-    bool told[SESSIONS];     /* honest nodes hold a denial of it */
+    unsigned used[SESSIONS];             /* attempts */
+    bool told[SESSIONS];                 /* honest nodes hold a denial of it */
+    bool heard[SESSIONS][SIM_NODES + 1]; /* this one was shown a denial */
     unsigned shares, refusals, denials;
 };
 
@@ -66,6 +67,7 @@ static void clear(void)
         memset(&p.bare[i], 0, sizeof(p.bare[i]));
         p.used[i] = 0;
         p.told[i] = false;
+        memset(p.heard[i], 0, sizeof(p.heard[i]));
     }
     p.n_said = 0;
 }
@@ -99,7 +101,8 @@ struct shown {
     struct wire_session w; /* owned */
     unsigned session;
     bool junk;           /* a record that is not of this session, or role */
-    bool denied;         /* a true denial of it is among them */
+    bool denied;         /* a denial of it is among them, */
+    bool denied_truly;   /* by one who may */
     bool approved[GOOD]; /* true approvals of it, by voice */
 };
 
@@ -123,6 +126,7 @@ static void show(struct shown *out, unsigned session)
                                 r->record.len));
         out->junk |= !ours || r->voice >= GOOD;
         out->denied |= ours && r->deny;
+        out->denied_truly |= ours && r->deny && r->voice < GOOD;
         if (ours && !r->deny && r->voice < GOOD)
             out->approved[r->voice] = true;
     }
@@ -147,12 +151,13 @@ static void ask_for_a_share(void)
                       (unsigned)sim_dice(p.s, p.s->n - p.corrupt);
     const char *slot = sim_dice(p.s, 8) ? "raw" : "cms";
     bool want = approved(&w) && !p.told[w.session] &&
-                what == p.artifact[w.session] && strcmp(slot, "raw") == 0 &&
-                p.used[w.session] < 5;
+                !p.heard[w.session][honest] && what == p.artifact[w.session] &&
+                strcmp(slot, "raw") == 0 && p.used[w.session] < 5;
     unsigned before = p.s->n_shares;
     enum rc rc = collude_ask(&p.c, lead, honest, &w.w, slot,
                              ++p.used[w.session], message[what],
                              strlen(message[what]));
+    p.heard[w.session][honest] |= w.denied_truly; /* and what it heard stands */
     if (want != (rc == RC_OK))
         sim_fail(p.s, "node%u: %s (%s), people %s", honest, rc_slug(rc),
                  p.c.why, want ? "approved it" : "did not");

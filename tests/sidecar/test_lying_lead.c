@@ -136,6 +136,19 @@ static void a_denial_is_no_approval(void **state)
     struct policy_session p = asked(&w, two);
     collude_record(&w, &p, POLICY_D_DENY, "steward", "carol");
     refused(ask(&w, app), RC_DENIED, "carol");
+    /* heard once, it stands, whatever is shown later */
+    WIRE(session) without = { 0 };
+    assert_ok(wire_blob_set(&without.descriptor, w.descriptor.p,
+                            w.descriptor.len));
+    assert_ok(
+            wire_blob_set(&without.requester, w.requester.p, w.requester.len));
+    for (unsigned i = 0; all[i]; i++)
+        collude_record(&without, &p, POLICY_D_APPROVE, role_of(all[i]), all[i]);
+    refused(ask(&without, app), RC_DENIED, "carol");
+    wire_session_free(&w);
+    memset(&w, 0, sizeof(w));
+    p = asked(&w, two);
+    collude_record(&w, &p, POLICY_D_DENY, "steward", "carol");
     OWNED_MEM char *text = strndup((char *)w.approvals.at[2].p,
                                    w.approvals.at[2].len);
     assert_non_null(text);

@@ -161,6 +161,34 @@ static void code_of_put(struct sim *s, const struct wire_session *in,
     assert_int_equal(held.sessions.at[0].known.n, known);
 }
 
+/* It was told to one node only, so that nobody sends it on. */
+static void a_denial_that_a_peer_brought_first_goes_to_all_when_given(void **st)
+{
+    (void)st;
+    struct sim *s = cluster(guarded);
+    WIRE(session) wire = { 0 };
+    WIRE(session) by_peer = { 0 };
+    char hex[65];
+    uint8_t id[32];
+    people_session(s, &wire, "app");
+    sim_want_ok(s, people_put(s, 3, &wire, hex));
+    sim_run(s, 300);
+    policy_session_id(id, wire.descriptor.p, wire.descriptor.len);
+    assert_ok(wire_blob_set(&by_peer.descriptor, wire.descriptor.p,
+                            wire.descriptor.len));
+    assert_ok(wire_blob_set(&by_peer.requester, wire.requester.p,
+                            wire.requester.len));
+    assert_ok(wire_list_new(&by_peer.approvals, 1));
+    sim_record(&by_peer.approvals.at[0], id, POLICY_D_DENY, "engineer", "dave");
+    code_of_put(s, &by_peer, "the denial", RC_OK, 2);
+    sim_run(s, 300);
+    want_state(s, 3, hex, "open");
+    want_decided(s, deny(s, 1, hex), 2, true);
+    sim_run(s, 300);
+    want_state(s, 3, hex, "denied");
+    done(s);
+}
+
 static void junk_of_a_peer_is_neither_kept_nor_spread(void **state)
 {
     (void)state;
@@ -702,6 +730,7 @@ int main(void)
         T(a_node_that_was_down_is_caught_up),
         T(who_was_restarted_goes_on_spreading),
         T(each_record_crosses_once_and_nobody_echoes),
+        T(a_denial_that_a_peer_brought_first_goes_to_all_when_given),
         T(junk_of_a_peer_is_neither_kept_nor_spread),
         T(one_persons_sessions_leave_room_for_others),
         T(a_denial_has_room_where_an_approval_has_none),
