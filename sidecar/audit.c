@@ -12,7 +12,9 @@
 
 #include "base/enc.h"
 
-#define FLUSH_AT 512 /* rows that wait; else the next tick takes them */
+#define FLUSH_AT  512   /* rows that wait; else the next tick takes them */
+#define PAGE_ROWS 60    /* of refused calls of the page, */
+#define PAGE_MS   60000 /* in this time */
 
 /* ---- rows ------------------------------------------------------------------- */
 
@@ -64,6 +66,7 @@ void node_audit_caller(struct wire_audit_row *row,
 struct audit_call {
     struct audit_call *next;
     uint64_t call;
+    bool stranger;
     struct wire_audit_row row;
 };
 
@@ -76,6 +79,7 @@ void audit_call_open(struct node *n, uint64_t call,
     if (!c)
         return; /* answered all the same; a share has its own row */
     c->call = call;
+    c->stranger = who->uid == NODE_STRANGER;
     node_audit_caller(&c->row, who, post, path);
     c->next = n->calls;
     n->calls = c;
@@ -96,6 +100,40 @@ void audit_call_session(struct node *n, uint64_t call, const uint8_t id[32])
         audit_session(&c->row, id);
 }
 
+/*
+ * Anybody may be refused, as often as they like: the record must not grow by
+ * that. What the page was granted always has its row.
+ */
+static bool is_noise(struct node *n, const struct audit_call *c, enum rc rc)
+{
+    if (!c->stranger || rc == RC_OK)
+        return false;
+    audit_page_tick(n);
+    if (n->page_rows == 0)
+        n->page_since_ms = n->w.now_ms(n->w.ctx);
+    if (n->page_rows < PAGE_ROWS) {
+        n->page_rows++;
+        return false;
+    }
+    n->page_more++;
+    return true;
+}
+
+void audit_page_tick(struct node *n)
+{
+    struct wire_audit_row row = { .actor = "page", .method = "page refused" };
+    if (n->page_rows == 0 || n->w.now_ms(n->w.ctx) - n->page_since_ms < PAGE_MS)
+        return;
+    audit_result(&row, RC_OK, "");
+    snprintf(row.detail, sizeof(row.detail),
+             "%llu more calls were refused and have no row of their own",
+             (unsigned long long)n->page_more);
+    if (n->page_more)
+        node_audit(n, &row);
+    n->page_rows = 0;
+    n->page_more = 0;
+}
+
 void audit_call_end(struct node *n, uint64_t call, enum rc rc)
 {
     struct audit_call **at = find_call(n, call);
@@ -104,7 +142,8 @@ void audit_call_end(struct node *n, uint64_t call, enum rc rc)
         return;
     *at = c->next;
     audit_result(&c->row, rc, rc_text());
-    node_audit(n, &c->row);
+    if (!is_noise(n, c, rc))
+        node_audit(n, &c->row);
     free(c);
 }
 

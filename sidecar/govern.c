@@ -199,6 +199,8 @@ static enum rc adopt(struct node *n, const struct wire_policy *in)
     size_t len;
     TRY(settle(n));
     TRY(wire_policy_encode(&json, &len, in));
+    /* no share that was judged by the version before leaves after this */
+    pthread_rwlock_wrlock(&n->release_lock);
     node_lock(n);
     enum rc rc = govern_check(&c, n, in, POLICY_AT_ITS_TIME);
     if (rc == RC_OK) {
@@ -206,6 +208,7 @@ static enum rc adopt(struct node *n, const struct wire_policy *in)
         rc = take(n, &c, in);
     }
     node_unlock(n);
+    pthread_rwlock_unlock(&n->release_lock);
     TRY(rc);
     n->unstored = TAKE(json);
     n->unstored_len = len;

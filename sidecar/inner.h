@@ -254,7 +254,8 @@ struct node {
     unsigned n_ended;
     /*
      * What was taken back is on the disk, or a share has left: never both at
-     * once. Kept sessions change under its write side; taken before lock.
+     * once; the same of a policy version. Kept sessions and the chain change
+     * under its write side; taken after policy_lock and before lock.
      */
     pthread_rwlock_t release_lock;
     bool noes; /* there are denials or revocations at rest; under lock */
@@ -273,6 +274,9 @@ struct node {
     struct seen seen[SEEN_MAX];
     unsigned next_seen;
     struct audit_call *calls; /* not answered yet; owned */
+    unsigned page_rows;       /* of refused strangers, since then */
+    uint64_t page_more;       /* and those without a row */
+    int64_t page_since_ms;
     int64_t audit_keep_s;
     bool simulated;
 };
@@ -526,6 +530,7 @@ void audit_call_end(struct node *n, uint64_t call, enum rc rc);
 void audit_peer(struct wire_audit_row *row, struct node *n,
                 const struct node_from *from, bool post, const char *path);
 void audit_tick(struct node *n);
+void audit_page_tick(struct node *n); /* loop thread */
 void audit_settle(struct node *n);
 void audit_expire(struct node *n);
 void audit_free(struct node *n);

@@ -408,6 +408,7 @@ void node_free(struct node *n)
 void node_tick(struct node *n)
 {
     node_settle(n);
+    audit_page_tick(n);
     audit_tick(n);
     govern_tick(n);
     gossip_tick(n);

@@ -103,6 +103,37 @@ static void every_share_has_its_row_on_its_node(void **state)
     done(s);
 }
 
+static unsigned count_of(const char *actor, const char *method)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < rows.n; i++)
+        n += strcmp(rows.at[i].actor, actor) == 0 &&
+             strcmp(rows.at[i].method, method) == 0;
+    return n;
+}
+
+static void who_is_refused_at_the_page_again_and_again_adds_few_rows(void **st)
+{
+    (void)st;
+    struct sim *s = cluster(keys);
+    for (unsigned i = 0; i < 200; i++)
+        sim_want(s, sim_ask_as(s, 1, NODE_STRANGER, "/v1/approval", "{}", 2),
+                 RC_PARSE);
+    read_rows(s, 1);
+    assert_int_equal(count_of("page", "POST /v1/approval"), 60);
+    assert_int_equal(count_of("page", "page refused"), 0);
+    sim_run(s, 61000);
+    read_rows(s, 1);
+    assert_int_equal(count_of("page", "page refused"), 1);
+    const struct wire_audit_row *r = find(NULL, "page refused");
+    assert_non_null(strstr(r->detail, "140 more calls"));
+    sim_want(s, sim_ask_as(s, 1, NODE_STRANGER, "/v1/approval", "{}", 2),
+             RC_PARSE);
+    read_rows(s, 1);
+    assert_int_equal(count_of("page", "POST /v1/approval"), 61);
+    done(s);
+}
+
 static void a_refused_caller_is_written_down_with_the_reason(void **state)
 {
     (void)state;
@@ -260,6 +291,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_teardown(name, sim_teardown)
         T(every_share_has_its_row_on_its_node),
+        T(who_is_refused_at_the_page_again_and_again_adds_few_rows),
         T(a_refused_caller_is_written_down_with_the_reason),
         T(the_rows_outlive_a_crash_in_their_order),
         T(no_share_leaves_a_node_that_cannot_write_it_down),
