@@ -29,6 +29,56 @@ static unsigned sign_urgent(struct sim *s, unsigned id, const char *hex)
     return sim_sign(s, id, "urgent", hex, "app", 3, 5000);
 }
 
+static char question[4096];
+
+static enum rc allow(struct sim *s, unsigned node, const char *json, size_t len,
+                     uint8_t **body, size_t *body_len)
+{
+    static const char yes[] = "{\"allow\":true}";
+    (void)s;
+    (void)node;
+    assert_true(len < sizeof(question));
+    memcpy(question, json, len);
+    question[len] = '\0';
+    *body = (uint8_t *)strdup(yes);
+    *body_len = strlen(yes);
+    return RC_OK;
+}
+
+static void the_authoriser_hears_its_name_and_who_counts(void **state)
+{
+    (void)state;
+    struct sim *s = sim_new(1, 3);
+    s->authoriser = allow;
+    sim_ready(s, guarded);
+    sim_want_ok(s, sim_policy_next(s, 1, "\"profiles\":[", urgent));
+    sim_run(s, 500);
+    WIRE(session) wire = { 0 };
+    char hex[65];
+    people_session_for(s, &wire, "urgent", "app", reason);
+    sim_want_ok(s, people_put(s, 1, &wire, hex));
+    sim_want_ok(s, decide(s, 1, hex, POLICY_D_APPROVE, "engineer", "dave"));
+    sim_want_ok(s, decide(s, 1, hex, POLICY_D_REVOKE, "engineer", "dave"));
+    sim_want_ok(s, decide(s, 1, hex, POLICY_D_APPROVE, "steward", "bob"));
+    sim_want_ok(s, decide(s, 1, hex, POLICY_D_APPROVE, "steward", "carol"));
+    sim_want_ok(s, sign_urgent(s, 1, hex));
+    assert_non_null(strstr(question, "\"profile\":\"urgent\""));
+    assert_non_null(strstr(question, "\"bob\""));
+    assert_non_null(strstr(question, "\"carol\""));
+    assert_null(strstr(question, "\"dave\"")); /* took it back */
+    done(s);
+}
+
+static void its_certificate_is_its_keys(void **state)
+{
+    (void)state;
+    struct sim *s = cluster_with_urgent();
+    unsigned call = sim_ask(s, 1, "/v1/cert/urgent", NULL, 0);
+    sim_want(s, call, RC_POLICY); /* guarded has none here; it does exist */
+    says(s, call, "has no certificates");
+    done(s);
+}
+
 static void it_signs_with_the_other_profiles_key(void **state)
 {
     (void)state;
@@ -82,6 +132,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_teardown(name, sim_teardown)
+        T(the_authoriser_hears_its_name_and_who_counts),
+        T(its_certificate_is_its_keys),
         T(it_signs_with_the_other_profiles_key),
         T(the_other_profile_keeps_its_own_numbers),
     };

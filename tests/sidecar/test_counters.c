@@ -54,16 +54,22 @@ static void erins(struct wire_blob *out, const uint8_t session[32],
     assert_ok(wire_blob_set(out, text, len));
 }
 
-static unsigned erin_approves(struct sim *s, unsigned id, const char *hex,
-                              uint32_t counter)
+static unsigned erin_decides(struct sim *s, unsigned id, const char *hex,
+                             enum policy_decision decision, uint32_t counter)
 {
     WIRE(approval) a = { 0 };
     OWNED_MEM char *json = NULL;
     size_t len;
     assert_ok(enc_unhex(a.session, 32, hex, 64));
-    erins(&a.record, a.session, POLICY_D_APPROVE, counter);
+    erins(&a.record, a.session, decision, counter);
     assert_ok(wire_approval_encode(&json, &len, &a));
     return sim_ask(s, id, "/v1/approval", json, len);
+}
+
+static unsigned erin_approves(struct sim *s, unsigned id, const char *hex,
+                              uint32_t counter)
+{
+    return erin_decides(s, id, hex, POLICY_D_APPROVE, counter);
 }
 
 /* How often the node's audit chain has it. */
@@ -155,6 +161,24 @@ static void the_same_record_again_is_no_step_back(void **state)
         sim_want_ok(s, erin_approves(s, id, first, 9));
     sim_run(s, 300);
     want_rows(s, 0, step);
+    done(s);
+}
+
+static void of_two_in_one_message_the_larger_is_kept(void **state)
+{
+    (void)state;
+    struct sim *s = cluster_with_erin();
+    char first[65], second[65];
+    sim_crash(s, 3);
+    request(s, 1, first, "first");
+    request(s, 1, second, "second");
+    sim_want_ok(s, erin_approves(s, 1, first, 9));
+    sim_want_ok(s, erin_decides(s, 1, first, POLICY_D_REVOKE, 7));
+    sim_start(s, 3);
+    sim_gossip(s);
+    sim_run(s, 12000);
+    sim_want_ok(s, erin_approves(s, 3, second, 8));
+    assert_int_equal(rows(s, 3, "counts 8, and 9 was seen"), 1);
     done(s);
 }
 
@@ -328,6 +352,7 @@ int main(void)
         T(a_counter_that_goes_back_is_on_every_record_and_no_refusal),
         T(the_last_counter_survives_a_restart),
         T(the_same_record_again_is_no_step_back),
+        T(of_two_in_one_message_the_larger_is_kept),
         T(an_authenticator_that_does_not_count_is_left_alone),
         T(what_only_a_round_brings_is_kept_and_its_counter_too),
         T(a_record_that_cannot_count_takes_no_place_of_one_that_does),
