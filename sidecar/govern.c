@@ -71,7 +71,8 @@ enum rc govern_check(struct govern_checked *out, struct node *n,
     struct tlog_blob requester = { s->requester.p, s->requester.len };
     struct govern_checked c = { 0 };
     TRY(policy_chain_check(&c.next, &c.approved, n->chain, in->policy.p,
-                           in->policy.len, &descriptor, &requester, approvals,
+                           in->policy.len, &descriptor,
+                           requester.len ? &requester : NULL, approvals,
                            (unsigned)s->approvals.n, now_s));
     enum rc rc = govern_fits(c.next, n);
     if (rc != RC_OK) {

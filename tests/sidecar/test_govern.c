@@ -519,6 +519,68 @@ static void a_version_nobody_could_judge_machines_by_is_refused(void **state)
     done(s);
 }
 
+/* The version after the one in force, as text; nothing else changes. */
+static char *next_text(struct sim *s)
+{
+    char prev[ENC_HEX_SIZE(32)], version[32];
+    char *text = strdup(s->policy);
+    assert_non_null(text);
+    snprintf(version, sizeof(version), "\"version\":%u", (unsigned)s->version);
+    char *at = strstr(text, version);
+    assert_non_null(at);
+    at[strlen(version) - 1]++;
+    at = strstr(text, "\"prev\":\"");
+    assert_non_null(at);
+    memcpy(at + strlen("\"prev\":\""), enc_hex(prev, s->policy_sha256, 32), 64);
+    return text;
+}
+
+static unsigned propose(struct sim *s, char id[65], bool is_signed)
+{
+    WIRE(policy) m = { 0 };
+    OWNED_MEM char *text = next_text(s);
+    OWNED_MEM char *json = NULL;
+    size_t len;
+    struct policy_session session = sim_session(s, POLICY_S_POLICY, NULL);
+    policy_session_artifact(&session, "policy.json", text, strlen(text));
+    session.has_artifact = true;
+    assert_ok(wire_blob_set(&m.policy, text, strlen(text)));
+    sim_session_wire(s, &m.session, &session, "steward", NULL);
+    if (!is_signed)
+        assert_ok(wire_blob_set(&m.session.requester, "", 0));
+    assert_ok(wire_policy_encode(&json, &len, &m));
+    enc_hex(id, session.id, 32);
+    return sim_ask(s, 1, "/v1/policy/proposal", json, len);
+}
+
+static unsigned get(struct sim *s, const char *path, const char *id)
+{
+    char text[128];
+    snprintf(text, sizeof(text), "%s%s", path, id);
+    return sim_ask(s, 1, text, NULL, 0);
+}
+
+/* A megabyte each: as many as sessions, which are counted by who signed. */
+static void a_proposal_is_kept_with_its_session_or_not_at_all(void **state)
+{
+    (void)state;
+    struct sim *s = sim_new(1, 3);
+    sim_boot(s);
+    char id[65];
+    sim_want(s, propose(s, id, false), RC_NOT_APPROVED);
+    sim_want(s, get(s, "/v1/policy/proposal/", id), RC_UNKNOWN);
+    sim_want(s, get(s, "/v1/session/", id), RC_UNKNOWN);
+    for (unsigned i = 0; i < 64; i++) {
+        sim_want_ok(s, propose(s, id, true));
+        sim_want_ok(s, get(s, "/v1/policy/proposal/", id));
+        sim_want_ok(s, get(s, "/v1/session/", id));
+    }
+    sim_want(s, propose(s, id, true), RC_TOO_LARGE);
+    sim_want(s, get(s, "/v1/policy/proposal/", id), RC_UNKNOWN);
+    sim_check(s);
+    sim_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -538,6 +600,7 @@ int main(void)
         T(a_version_that_drops_a_holder_of_a_key_is_refused),
         T(a_version_nobody_could_judge_machines_by_is_refused),
         T(a_logged_version_that_drops_a_holder_is_not_adopted),
+        T(a_proposal_is_kept_with_its_session_or_not_at_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -361,6 +361,26 @@ static void an_old_session(void **state)
     end(s);
 }
 
+/* It deals, and neither signs nor is signed with, whoever asks. */
+static void a_signer_that_is_leaving(void **state)
+{
+    (void)state;
+    static const char *const nodes[] = { "node1", "node2" };
+    for (unsigned i = 0; i < 2; i++) {
+        struct sim *s = taken_over();
+        char from[64], to[96];
+        snprintf(from, sizeof(from), "\"uri\":\"mpc://dev/sidecar/%s\"",
+                 nodes[i]);
+        snprintf(to, sizeof(to), "%s,\"leaving\":true", from);
+        sim_want_ok(s, sim_policy_next(s, 3, from, to));
+        sim_run(s, 1000);
+        WIRE(session) w = { 0 };
+        asked(&w, all);
+        refused(ask(&w, app), RC_POLICY, "leaving");
+        end(s);
+    }
+}
+
 #define T(name) cmocka_unit_test_teardown(name, sim_teardown)
 
 int main(void)
@@ -379,6 +399,7 @@ int main(void)
         T(a_message_dressed_as_a_file),
         T(a_session_for_something_else),
         T(an_old_session),
+        T(a_signer_that_is_leaving),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
