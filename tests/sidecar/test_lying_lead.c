@@ -345,6 +345,20 @@ static void a_session_for_something_else(void **state)
     end(s);
 }
 
+static void a_session_that_names_another_key(void **state)
+{
+    (void)state;
+    struct sim *s = taken_over();
+    struct policy_session p = collude_session(&c, "guarded", app, strlen(app));
+    p.key[0] ^= 1; /* the profile's name is right */
+    WIRE(session) w = { 0 };
+    sim_session_wire(s, &w, &p, NULL, NULL);
+    for (unsigned i = 0; all[i]; i++)
+        collude_record(&w, &p, POLICY_D_APPROVE, role_of(all[i]), all[i]);
+    refused(ask(&w, app), RC_POLICY, "another key");
+    end(s);
+}
+
 static void an_old_session(void **state)
 {
     (void)state;
@@ -386,19 +400,13 @@ static void a_signer_that_is_leaving(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(approvals_that_are_not_there),
-        T(one_steward_is_not_two),
-        T(an_engineer_is_no_steward),
-        T(approvals_of_another_session),
-        T(a_denial_is_no_approval),
-        T(a_denial_that_the_lead_hides),
-        T(a_requester_who_did_not_ask),
-        T(who_asks_does_not_approve),
-        T(another_message_than_approved),
-        T(a_second_message_for_a_slot),
-        T(a_message_dressed_as_a_file),
-        T(a_session_for_something_else),
-        T(an_old_session),
+        T(approvals_that_are_not_there),     T(one_steward_is_not_two),
+        T(an_engineer_is_no_steward),        T(approvals_of_another_session),
+        T(a_denial_is_no_approval),          T(a_denial_that_the_lead_hides),
+        T(a_requester_who_did_not_ask),      T(who_asks_does_not_approve),
+        T(another_message_than_approved),    T(a_second_message_for_a_slot),
+        T(a_message_dressed_as_a_file),      T(a_session_for_something_else),
+        T(a_session_that_names_another_key), T(an_old_session),
         T(a_signer_that_is_leaving),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
