@@ -224,6 +224,8 @@ static void world_answer(void *ctx, uint64_t call, enum rc rc, const char *json,
 static void world_ak_sign(void *ctx, uint8_t sig[64], const uint8_t leaf[32])
 {
     const struct sim_node *n = ctx;
+    if (n->sim->lending)
+        n->sim->lending(n->sim, (unsigned)(n - n->sim->node));
     crypto_sign_detached(sig, NULL, leaf, 32, n->ak_sk);
 }
 

@@ -113,7 +113,9 @@ struct sim {
     struct sim_faults faults;
     sim_tamper *tamper;
     void *tamper_ctx;
-    sim_authoriser *authoriser;       /* of nodes that start from now on */
+    sim_authoriser *authoriser; /* of nodes that start from now on */
+    /* between the judgement and the answer with a share; may be NULL */
+    void (*lending)(struct sim *s, unsigned node);
     const struct node_caller *caller; /* who calls; NULL: SIM_UID */
     char dir[DIR_MAX];
     unsigned n;

@@ -2,6 +2,7 @@
 /* Named scenarios of sessions that go to all nodes, and of taking back. */
 #include "test.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
 
@@ -186,6 +187,73 @@ static void a_denial_that_a_peer_brought_first_goes_to_all_when_given(void **st)
     want_decided(s, deny(s, 1, hex), 2, true);
     sim_run(s, 300);
     want_state(s, 3, hex, "denied");
+    done(s);
+}
+
+/* A denial that comes on another thread while node 2 lends its share. */
+static struct late {
+    struct sim *s;
+    pthread_t thread;
+    bool started, acknowledged;
+    char *json;
+    size_t len;
+} late;
+
+static void *bring_it(void *arg)
+{
+    char *reply = NULL;
+    size_t len;
+    (void)arg;
+    enum rc rc = node_on_peer(late.s->node[2].node, 3, "/v1/session/put",
+                              (uint8_t *)late.json, late.len, &reply, &len);
+    free(reply);
+    return rc == RC_OK ? &late : NULL;
+}
+
+static void deny_meanwhile(struct sim *s, unsigned node)
+{
+    struct timespec until;
+    if (node != 2 || late.started)
+        return;
+    late.s = s;
+    late.started = true;
+    assert_int_equal(pthread_create(&late.thread, NULL, bring_it, NULL), 0);
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec++; /* it must not be taken, however long one waits */
+    late.acknowledged = pthread_timedjoin_np(late.thread, NULL, &until) == 0;
+}
+
+static void a_denial_is_acknowledged_when_no_share_is_on_its_way(void **state)
+{
+    (void)state;
+    struct sim *s = cluster(guarded);
+    struct wire_session_put put = { 0 };
+    WIRE(session) wire = { 0 };
+    uint8_t id[32];
+    char hex[65];
+    void *taken;
+    late = (struct late){ .s = s };
+    sim_crash(s, 3);
+    people_session(s, &wire, "app");
+    sim_want_ok(s, people_put(s, 1, &wire, hex));
+    approve_all(s, 1, hex);
+    sim_run(s, 300);
+    assert_ok(enc_unhex(id, 32, hex, 64));
+    assert_ok(wire_list_new(&wire.approvals, 1));
+    sim_record(&wire.approvals.at[0], id, POLICY_D_DENY, "engineer", "dave");
+    assert_ok(wire_list_new(&put.sessions, 1));
+    put.sessions.at[0] = wire; /* lent */
+    assert_ok(wire_session_put_encode(&late.json, &late.len, &put));
+    free(put.sessions.at);
+    s->lending = deny_meanwhile;
+    sim_want_ok(s, sign_as(s, 1, hex, "app", 5000));
+    s->lending = NULL;
+    assert_true(late.started);
+    assert_false(late.acknowledged);
+    pthread_join(late.thread, &taken);
+    assert_ptr_equal(taken, &late);
+    free(late.json);
+    want_state(s, 2, hex, "denied");
     done(s);
 }
 
@@ -731,6 +799,7 @@ int main(void)
         T(who_was_restarted_goes_on_spreading),
         T(each_record_crosses_once_and_nobody_echoes),
         T(a_denial_that_a_peer_brought_first_goes_to_all_when_given),
+        T(a_denial_is_acknowledged_when_no_share_is_on_its_way),
         T(junk_of_a_peer_is_neither_kept_nor_spread),
         T(one_persons_sessions_leave_room_for_others),
         T(a_denial_has_room_where_an_approval_has_none),
