@@ -325,7 +325,7 @@ static void measure_start(const struct place *p, uint64_t n)
         tlog_store_free(s);
         _exit(0);
     }
-    int status;
+    int status = -1;
     if (child < 0 || waitpid(child, &status, 0) != child || status != 0)
         bench_die("the start ended with status %d", status);
 }

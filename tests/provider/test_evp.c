@@ -91,7 +91,7 @@ static void a_message_in_pieces_signs_the_same_bytes(void **state)
             EVP_DigestSignInit_ex(md, NULL, NULL, rig_both, NULL, key, NULL),
             1);
     for (int i = 0; i < 5; i++)
-        assert_int_equal(EVP_DigestSignUpdate(md, "hello" + i, 1), 1);
+        assert_int_equal(EVP_DigestSignUpdate(md, &"hello"[i], 1), 1);
     assert_int_equal(EVP_DigestSignFinal(md, NULL, &len), 1);
     assert_int_equal(len, 64);
     assert_int_equal(rig_fake.signs, before);
