@@ -355,6 +355,7 @@ enum policy_decision {
     POLICY_D_DENY = 2,
     POLICY_D_REVOKE = 3
 };
+const char *policy_decision_name(enum policy_decision d); /* "approve" */
 /*
  * H("mpc/approval/v1\0" || session || u8 decision || u8 len || role ||
  * u8 len || person). Names are at most 64 bytes; longer ones verify nowhere.

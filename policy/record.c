@@ -203,6 +203,13 @@ static enum rc parse(struct record *out, const void *bytes, size_t len)
     return parse_parts(out, &o);
 }
 
+const char *policy_decision_name(enum policy_decision d)
+{
+    static const char *const name[] = { "request", "approve", "deny",
+                                        "revoke" };
+    return (unsigned)d <= POLICY_D_REVOKE ? name[d] : "?";
+}
+
 /* ---- checking -------------------------------------------------------------- */
 
 static enum rc check_role(const struct policy_person *who,
@@ -214,8 +221,8 @@ static enum rc check_role(const struct policy_person *who,
                                 (strcmp(r->role, "steward") == 0 &&
                                  who->steward);
     if (!ok)
-        return rc_raise(RC_POLICY, "approval_role: may not decide %d as %s",
-                        (int)r->decision, r->role);
+        return rc_raise(RC_POLICY, "approval_role: may not %s as %s",
+                        policy_decision_name(r->decision), r->role);
     return RC_OK;
 }
 

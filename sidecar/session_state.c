@@ -81,9 +81,6 @@ enum rc session_life(enum life_state *out, struct node *n,
 
 /* ---- GET /v1/session/ID/state ----------------------------------------------------- */
 
-static const char *const decisions[] = { "request", "approve", "deny",
-                                         "revoke" };
-
 static enum rc fill_artifact(struct wire_artifact **at, size_t *n,
                              const struct policy_session *s)
 {
@@ -102,7 +99,7 @@ static void fill_said(struct wire_said *out, const struct policy_said *r)
     snprintf(out->person, sizeof(out->person), "%s", r->person);
     snprintf(out->role, sizeof(out->role), "%s", r->role);
     snprintf(out->decision, sizeof(out->decision), "%s",
-             decisions[r->decision]);
+             policy_decision_name(r->decision));
     snprintf(out->kind, sizeof(out->kind), "%s", r->kind);
     snprintf(out->way, sizeof(out->way), "%s", policy_way_name(r->way));
 }
