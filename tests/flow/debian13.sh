@@ -14,13 +14,10 @@ root=${1:-$here/build-debian13}
 scenarios=("${@:2}")
 [ ${#scenarios[@]} -gt 0 ] ||
     scenarios=(01 2 3)
-packages=(build-essential cmake ninja-build pkg-config libssl-dev
-    libsodium-dev libmicrohttpd-dev libgnutls28-dev libjansson-dev
-    libcurl4-openssl-dev libcmocka-dev libsqlite3-dev libseccomp-dev
-    libfido2-dev libcbor-dev openssl
-    openssh-client curl jq git procps ca-certificates python3 python3-openssl
+. "$here/.ci/packages"
+packages=("${build_packages[@]}" ca-certificates python3 python3-openssl
     nginx-light apache2-bin haproxy stunnel4 ruby nodejs rauc squashfs-tools
-    gnutls-bin valgrind libtss2-dev)
+    gnutls-bin valgrind)
 
 [ "$(id -u)" = 0 ] || {
     echo "debian13.sh: must be root (debootstrap, chroot)" >&2
