@@ -10,8 +10,6 @@
 #include "base/enc.h"
 
 #define SIDECAR_DEFAULT "/run/mpc/sidecar.sock"
-#define STATUS_MS       5000
-#define KEY_MS          5000
 
 OWNED_STRUCT(http_client);
 
@@ -69,7 +67,7 @@ enum rc cli_ask_key(struct wire_key *out, const char *name)
     char path[128];
     struct http_answer a;
     snprintf(path, sizeof(path), "/v1/key/%.80s", name);
-    TRY(cli_ask(&a, NULL, path, NULL, 0, KEY_MS));
+    TRY(cli_ask(&a, NULL, path, NULL, 0, CLI_ASK_MS));
     enum rc rc = wire_key_decode(out, (const char *)a.body, a.body_len);
     http_answer_free(&a);
     return rc;
@@ -94,7 +92,7 @@ static enum rc parse_object(json_t **out, const struct http_answer *a)
 enum rc cli_ask_json(json_t **out, const char *socket, const char *path)
 {
     struct http_answer a;
-    TRY(cli_ask(&a, socket, path, NULL, 0, STATUS_MS));
+    TRY(cli_ask(&a, socket, path, NULL, 0, CLI_ASK_MS));
     enum rc rc = parse_object(out, &a);
     http_answer_free(&a);
     return rc;

@@ -13,8 +13,7 @@
 #include "cli/fido.h"
 #include "cli/session.h"
 
-#define ASK_MS 5000
-#define CODE   16
+#define CODE 16
 
 /* ---- invite ----------------------------------------------------------------- */
 
@@ -44,7 +43,7 @@ static enum rc invite(const char *person, const char *role, int64_t ttl_s)
     strcpy(m.person, person);
     strcpy(m.role, role);
     TRY(wire_invite_encode(&json, &len, &m));
-    TRY(cli_ask(&a, NULL, "/v1/invite", json, len, ASK_MS));
+    TRY(cli_ask(&a, NULL, "/v1/invite", json, len, CLI_ASK_MS));
     json_t *o = json_loadb((const char *)a.body, a.body_len, 0, NULL);
     http_answer_free(&a);
     if (!o)
@@ -167,7 +166,7 @@ static enum rc send(const struct wire_enrol *m, const char *how)
     size_t len;
     struct http_answer a;
     TRY(wire_enrol_encode(&json, &len, m));
-    TRY(cli_ask(&a, NULL, "/v1/enrol", json, len, ASK_MS));
+    TRY(cli_ask(&a, NULL, "/v1/enrol", json, len, CLI_ASK_MS));
     json_t *o = json_loadb((const char *)a.body, a.body_len, 0, NULL);
     http_answer_free(&a);
     if (!o)

@@ -9,8 +9,6 @@
 #include "base/enc.h"
 #include "base/file.h"
 
-#define ASK_MS 5000
-
 static json_t *key_json(const struct wire_key *k)
 {
     char hex[65];
@@ -46,7 +44,7 @@ static enum rc say_key(const struct wire_key *k)
 static enum rc ask_keys(struct wire_keys *out)
 {
     struct http_answer a;
-    TRY(cli_ask(&a, NULL, "/v1/keys", NULL, 0, ASK_MS));
+    TRY(cli_ask(&a, NULL, "/v1/keys", NULL, 0, CLI_ASK_MS));
     enum rc rc = wire_keys_decode(out, (const char *)a.body, a.body_len);
     http_answer_free(&a);
     return rc;

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ASK_MS 5000
-
 static const char *text_of(const json_t *o, const char *key)
 {
     const char *s = json_string_value(json_object_get(o, key));
@@ -117,7 +115,7 @@ static void ask_keys(struct doctor *d)
 {
     struct http_answer a;
     WIRE(keys) keys = { 0 };
-    enum rc rc = cli_ask(&a, d->socket, "/v1/keys", NULL, 0, ASK_MS);
+    enum rc rc = cli_ask(&a, d->socket, "/v1/keys", NULL, 0, CLI_ASK_MS);
     if (rc == RC_OK) {
         rc = wire_keys_decode(&keys, (const char *)a.body, a.body_len);
         http_answer_free(&a);

@@ -200,6 +200,7 @@ void cli_check_rc(struct cli_checks *c, const char *id, enum rc rc,
 /* ---- asking the sidecar (ask.c) ----------------------------------------- */
 
 #define CLI_REPLY_MAX (8u * 1024 * 1024)
+#define CLI_ASK_MS    5000 /* for what a sidecar answers at once */
 /* MPC_SIDECAR, else /run/mpc/sidecar.sock. */
 const char *cli_sidecar(void);
 /*

@@ -10,8 +10,6 @@
 #include "cli/policy.h"
 #include "cli/session.h"
 
-#define ASK_MS 5000
-
 /* ---- the descriptor ----------------------------------------------------- */
 
 static enum rc put_slots(struct policy_session *s, const char *list)
@@ -35,7 +33,7 @@ static enum rc put_key(struct policy_session *s, const char *profile)
 {
     struct http_answer a;
     WIRE(keys) keys = { 0 };
-    TRY(cli_ask(&a, NULL, "/v1/keys", NULL, 0, ASK_MS));
+    TRY(cli_ask(&a, NULL, "/v1/keys", NULL, 0, CLI_ASK_MS));
     enum rc rc = wire_keys_decode(&keys, (const char *)a.body, a.body_len);
     http_answer_free(&a);
     TRY(rc);
@@ -97,7 +95,7 @@ static enum rc hand_in(struct policy_session *s, const struct decide *who)
     struct http_answer a;
     TRY(cli_session_seal(&m, s, who->who->id, who->key_file));
     TRY(wire_session_encode(&json, &len, &m));
-    TRY(cli_ask(&a, NULL, "/v1/session", json, len, ASK_MS));
+    TRY(cli_ask(&a, NULL, "/v1/session", json, len, CLI_ASK_MS));
     http_answer_free(&a);
     return RC_OK;
 }

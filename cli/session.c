@@ -14,7 +14,6 @@
 #include "base/rand.h"
 
 #define CREATE_MS 30000
-#define ASK_MS    5000
 
 /* ---- persons ------------------------------------------------------------ */
 
@@ -88,7 +87,7 @@ enum rc cli_ask_session(struct policy_session *s, const char *id)
     if (strlen(id) != 64 || enc_unhex(want, 32, id, 64) != RC_OK)
         return rc_raise(RC_ARG, "ID: want 64 hex digits");
     snprintf(path, sizeof(path), "/v1/session/%s", id);
-    TRY(cli_ask(&a, NULL, path, NULL, 0, ASK_MS));
+    TRY(cli_ask(&a, NULL, path, NULL, 0, CLI_ASK_MS));
     enum rc rc = policy_session_parse(s, a.body, a.body_len);
     http_answer_free(&a);
     TRY(rc);

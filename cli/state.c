@@ -6,8 +6,6 @@
 
 #include "base/enc.h"
 
-#define ASK_MS 5000
-
 enum rc state_ask(struct wire_session_state *out, char **text, const char *id)
 {
     char path[128];
@@ -16,7 +14,7 @@ enum rc state_ask(struct wire_session_state *out, char **text, const char *id)
     if (enc_unhex(want, 32, id, strlen(id)) != RC_OK)
         return rc_raise(RC_ARG, "ID: want 64 hex digits");
     snprintf(path, sizeof(path), "/v1/session/%s/state", id);
-    TRY(cli_ask(&a, NULL, path, NULL, 0, ASK_MS));
+    TRY(cli_ask(&a, NULL, path, NULL, 0, CLI_ASK_MS));
     enum rc rc = wire_session_state_decode(out, (const char *)a.body,
                                            a.body_len);
     if (rc == RC_OK && memcmp(out->session, want, 32) != 0)
@@ -61,7 +59,7 @@ static enum rc find_in(char out[65], const struct wire_sessions *all,
 enum rc state_sessions(struct wire_sessions *out)
 {
     struct http_answer a;
-    TRY(cli_ask(&a, NULL, "/v1/sessions", NULL, 0, ASK_MS));
+    TRY(cli_ask(&a, NULL, "/v1/sessions", NULL, 0, CLI_ASK_MS));
     enum rc rc = wire_sessions_decode(out, (const char *)a.body, a.body_len);
     http_answer_free(&a);
     return rc;
