@@ -55,28 +55,6 @@ void collude_record(struct wire_session *w, const struct policy_session *s,
 
 /* ---- the request ----------------------------------------------------------- */
 
-/* A fresh commitment of this node, and how far it has seen the log. */
-static uint64_t commit(struct collude *c, struct wire_signer *out,
-                       unsigned node, unsigned lead)
-{
-    struct wire_commit ask = { .epoch = c->key.epoch, .count = 1 };
-    OWNED_MEM char *json = NULL;
-    OWNED_MEM char *reply = NULL;
-    size_t len, reply_len;
-    WIRE(commitments) got = { 0 };
-    memcpy(ask.key, c->key_id, 32);
-    assert_ok(wire_commit_encode(&json, &len, &ask));
-    assert_ok(node_on_peer(c->s->node[node].node, (uint32_t)lead,
-                           "/v1/frost/commit", (uint8_t *)json, len, &reply,
-                           &reply_len));
-    assert_ok(wire_commitments_decode(&got, reply, reply_len));
-    out->node = node;
-    memcpy(out->nonce, got.next.at[0].nonce, 16);
-    memcpy(out->hiding, got.next.at[0].hiding, 32);
-    memcpy(out->binding, got.next.at[0].binding, 32);
-    return got.head;
-}
-
 /* The lead, the honest one, and who else is needed: ascending. */
 static void choose(struct collude *c, struct wire_round2_item *item,
                    unsigned lead, unsigned honest)
@@ -88,7 +66,8 @@ static void choose(struct collude *c, struct wire_round2_item *item,
         spare -= more;
         if (!more && id != lead && id != honest)
             continue;
-        uint64_t size = commit(c, &item->signers.at[n++], id, lead);
+        uint64_t size = sim_commit(c->s, &item->signers.at[n++], id, lead,
+                                   c->key_id, c->key.epoch);
         if (id == honest)
             item->growth.from = size;
     }
@@ -99,16 +78,11 @@ static void choose(struct collude *c, struct wire_round2_item *item,
 static void approvals_root(struct collude *c, uint8_t out[32],
                            const struct wire_session *w)
 {
-    static const uint8_t zeros[32];
     struct tlog_blob list[POLICY_MAX_APPROVALS];
     const struct tlog_blob requester = { w->requester.p, w->requester.len };
     struct policy_approved counted;
     struct policy_session s;
     OWN_S(policy) *p = NULL;
-    if (memcmp(c->approvals, zeros, 32) != 0) {
-        memcpy(out, c->approvals, 32);
-        return;
-    }
     for (size_t i = 0; i < w->approvals.n; i++)
         list[i] = (struct tlog_blob){ w->approvals.at[i].p,
                                       w->approvals.at[i].len };
@@ -131,31 +105,6 @@ static void participants(struct collude *c, uint8_t out[32],
     tlog_participants(out, identity, (unsigned)item->signers.n);
 }
 
-static void log_it(struct collude *c, struct wire_round2_item *item,
-                   unsigned lead, const struct tlog_intent *in)
-{
-    char entry[TLOG_ENTRY_MAX + 1];
-    size_t entry_len, len, reply_len;
-    WIRE(append) ask = { 0 };
-    WIRE(appended) got = { 0 };
-    OWNED_MEM char *json = NULL;
-    OWNED_MEM char *reply = NULL;
-    assert_ok(tlog_intent_encode(entry, &entry_len, in));
-    assert_ok(wire_list_new(&ask.entries, 1));
-    assert_ok(wire_text_set(&ask.entries.at[0], entry, entry_len));
-    assert_ok(wire_list_new(&ask.sizes, 1));
-    ask.sizes.at[0] = item->growth.from;
-    assert_ok(wire_append_encode(&json, &len, &ask));
-    assert_ok(sim_log_serve(c->s, (uint16_t)lead, "/v1/log/append",
-                            (uint8_t *)json, len, &reply, &reply_len));
-    assert_ok(wire_appended_decode(&got, reply, reply_len));
-    item->intent = got.proofs.at[0]; /* both moved */
-    memset(&got.proofs.at[0], 0, sizeof(got.proofs.at[0]));
-    wire_growth_free(&item->growth);
-    item->growth = got.growth.at[0];
-    memset(&got.growth.at[0], 0, sizeof(got.growth.at[0]));
-}
-
 static void intent(struct collude *c, struct wire_round2_item *item,
                    unsigned lead, const void *msg, size_t len)
 {
@@ -175,39 +124,7 @@ static void intent(struct collude *c, struct wire_round2_item *item,
     approvals_root(c, in.approvals, &item->session);
     participants(c, in.participants, item);
     memcpy(in.policy, c->s->policy_sha256, 32);
-    log_it(c, item, lead, &in);
-}
-
-static enum rc answer_of(struct collude *c, unsigned lead, unsigned honest,
-                         const struct wire_round2 *m, const void *msg,
-                         size_t msg_len)
-{
-    static const uint8_t zeros[32];
-    OWNED_MEM char *json = NULL;
-    OWNED_MEM char *reply = NULL;
-    size_t len, reply_len;
-    uint8_t body[65536];
-    WIRE(round2_reply) out = { 0 };
-    struct bytes_writer w = bytes_writer(body, sizeof(body));
-    assert_ok(wire_round2_encode(&json, &len, m));
-    bytes_put_lp32(&w, json, len);
-    bytes_put(&w, msg, msg_len);
-    assert_ok(bytes_written(&w));
-    enum rc rc = node_on_peer(c->s->node[honest].node, (uint32_t)lead,
-                              "/v1/frost/round2", body, w.len, &reply,
-                              &reply_len);
-    if (rc != RC_OK) {
-        snprintf(c->why, sizeof(c->why), "%s", rc_text());
-        return rc;
-    }
-    sim_watch(c->s, (uint16_t)honest, body, w.len, reply, reply_len);
-    assert_ok(wire_round2_reply_decode(&out, reply, reply_len));
-    const struct wire_round2_result *r = &out.items.at[0];
-    rc = rc_from_slug(r->code);
-    snprintf(c->why, sizeof(c->why), "%s", r->message.p);
-    if ((memcmp(r->share, zeros, 32) != 0) != (rc == RC_OK))
-        sim_fail(c->s, "%s, and a share beside it", r->code);
-    return rc;
+    sim_log_intent(c->s, item, lead, item->growth.from, &in);
 }
 
 static void copy_session(struct wire_session *out,
@@ -234,10 +151,8 @@ enum rc collude_ask(struct collude *c, unsigned lead, unsigned honest,
     snprintf(item->slot, sizeof(item->slot), "%s", slot);
     choose(c, item, lead, honest);
     intent(c, item, lead, msg, len);
-    char why[sizeof(c->why)];
-    uint64_t before = sim_record_head(c->s, honest);
-    enum rc rc = answer_of(c, lead, honest, &m, msg, len);
-    snprintf(why, sizeof(why), "%s", c->why);
-    sim_on_record(c->s, honest, lead, before, rc);
-    return rc == RC_OK ? RC_OK : rc_raise(rc, "%s", why);
+    uint8_t share[32];
+    enum rc rc = sim_round2(c->s, lead, honest, &m, msg, len, share);
+    snprintf(c->why, sizeof(c->why), "%s", rc == RC_OK ? "" : rc_text());
+    return rc;
 }

@@ -14,8 +14,7 @@ struct collude {
     struct sim *s;
     struct wire_key key; /* owned */
     uint8_t key_id[32];
-    uint8_t approvals[32]; /* of the next intent; zeros: as policy/ counts */
-    char why[960];         /* what the honest node said last */
+    char why[SIM_WHY]; /* what the honest node said last */
 };
 /* The key of a profile that is made already. */
 void collude_begin(struct collude *c, struct sim *s, const char *profile);

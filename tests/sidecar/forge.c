@@ -40,97 +40,22 @@ void forge_copy(struct forge *f)
     f->msg_len = strlen(text);
 }
 
-static void fresh_commitment(struct forge *f)
-{
-    struct wire_commit ask = { .epoch = 1, .count = 1 };
-    OWNED_MEM char *json = NULL;
-    OWNED_MEM char *reply = NULL;
-    size_t len, reply_len;
-    WIRE(commitments) got = { 0 };
-    memcpy(ask.key, f->item->key, 32);
-    assert_ok(wire_commit_encode(&json, &len, &ask));
-    assert_ok(node_on_peer(f->s->node[2].node, 1, "/v1/frost/commit",
-                           (uint8_t *)json, len, &reply, &reply_len));
-    assert_ok(wire_commitments_decode(&got, reply, reply_len));
-    memcpy(f->mine->nonce, got.next.at[0].nonce, 16);
-    memcpy(f->mine->hiding, got.next.at[0].hiding, 32);
-    memcpy(f->mine->binding, got.next.at[0].binding, 32);
-    f->head = got.head;
-}
-
-static void log_intent(struct forge *f)
-{
-    char entry[TLOG_ENTRY_MAX + 1];
-    size_t entry_len, len, reply_len;
-    WIRE(append) ask = { 0 };
-    WIRE(appended) got = { 0 };
-    OWNED_MEM char *json = NULL;
-    OWNED_MEM char *reply = NULL;
-    assert_ok(tlog_intent_encode(entry, &entry_len, &f->in));
-    assert_ok(wire_list_new(&ask.entries, 1));
-    assert_ok(wire_text_set(&ask.entries.at[0], entry, entry_len));
-    assert_ok(wire_list_new(&ask.sizes, 1));
-    ask.sizes.at[0] = f->head;
-    assert_ok(wire_append_encode(&json, &len, &ask));
-    assert_ok(sim_log_serve(f->s, 1, "/v1/log/append", (uint8_t *)json, len,
-                            &reply, &reply_len));
-    assert_ok(wire_appended_decode(&got, reply, reply_len));
-    wire_proof_free(&f->item->intent);
-    wire_growth_free(&f->item->growth);
-    f->item->intent = got.proofs.at[0]; /* both moved */
-    memset(&got.proofs.at[0], 0, sizeof(got.proofs.at[0]));
-    if (got.growth.n == 0)
-        return; /* a log that has shrunk: it never had that size */
-    f->item->growth = got.growth.at[0];
-    memset(&got.growth.at[0], 0, sizeof(got.growth.at[0]));
-}
-
-static enum rc sent(struct forge *f)
-{
-    OWNED_MEM char *json = NULL;
-    OWNED_MEM char *reply = NULL;
-    size_t len, reply_len;
-    uint8_t body[65536];
-    WIRE(round2_reply) out = { 0 };
-    static const uint8_t zeros[32];
-    struct bytes_writer w = bytes_writer(body, sizeof(body));
-    assert_ok(wire_round2_encode(&json, &len, &f->m));
-    bytes_put_lp32(&w, json, len);
-    bytes_put(&w, f->msg, f->msg_len);
-    assert_ok(bytes_written(&w));
-    TRY(node_on_peer(f->s->node[2].node, 1, "/v1/frost/round2", body, w.len,
-                     &reply, &reply_len));
-    sim_watch(f->s, 2, body, w.len, reply, reply_len);
-    assert_ok(wire_round2_reply_decode(&out, reply, reply_len));
-    enum rc rc = rc_from_slug(out.items.at[0].code);
-    bool share = memcmp(out.items.at[0].share, zeros, 32) != 0;
-    memcpy(f->share, out.items.at[0].share, 32);
-    if (share != (rc == RC_OK))
-        fail_msg("%s, and a share: %d", rc_slug(rc), share);
-    return rc;
-}
-
 enum rc forge_send(struct forge *f)
 {
-    char why[960];
-    uint64_t before = sim_record_head(f->s, 2);
-    enum rc rc = sent(f);
-    snprintf(why, sizeof(why), "%s", rc == RC_OK ? "" : rc_text());
-    sim_on_record(f->s, 2, 1, before, rc);
-    return rc == RC_OK ? rc : rc_raise(rc, "%s", why);
+    return sim_round2(f->s, 1, 2, &f->m, f->msg, f->msg_len, f->share);
 }
 
 enum rc forge_ask(struct forge *f, uint64_t attempt, forge_change *before,
                   forge_change *after)
 {
     forge_copy(f);
-    fresh_commitment(f);
+    f->head = sim_commit(f->s, f->mine, 2, 1, f->item->key, 1);
     assert_ok(tlog_intent_decode(&f->in, f->item->intent.entry.p,
                                  f->item->intent.entry.len));
     f->item->attempt = f->in.attempt = attempt;
     f->in.expires = clock_now_s() + 100;
     before(f);
-    log_intent(f);
+    sim_log_intent(f->s, f->item, 1, f->head, &f->in);
     after(f);
     return forge_send(f);
 }

@@ -209,6 +209,8 @@ void sim_watch(struct sim *s, uint16_t signer, const uint8_t *request,
 uint64_t sim_record_head(struct sim *s, unsigned id);
 void sim_on_record(struct sim *s, unsigned id, unsigned lead, uint64_t since,
                    enum rc rc);
+/* MPC_SIM_SEED, MPC_SIM_RUNS and such; what stands there is no number: 0. */
+uint64_t sim_number(const char *name, uint64_t otherwise);
 /* Answered once each; signatures verify and their intents are logged. */
 void sim_check(struct sim *s);
 /*
@@ -218,6 +220,23 @@ void sim_check(struct sim *s);
 void sim_ends(struct sim *s);
 /* The signature a call was answered with; false when it failed. */
 bool sim_signature(struct sim *s, unsigned call, struct wire_signed *out);
+
+/* ---- sim_peer.c: a lead's part, by hand ------------------------------------------ */
+
+#define SIM_WHY 960
+/* A fresh commitment of this node for this lead; how far it saw the log. */
+uint64_t sim_commit(struct sim *s, struct wire_signer *out, unsigned node,
+                    unsigned lead, const uint8_t key[32], uint64_t epoch);
+/* Has the log take it; the item gets its proof, and the growth from size. */
+void sim_log_intent(struct sim *s, struct wire_round2_item *item, unsigned lead,
+                    uint64_t size, const struct tlog_intent *in);
+/*
+ * Asks for one share, and wants it on the signer's record. The code of the
+ * answer, its words raised; a refusal with a share in it fails the test.
+ */
+enum rc sim_round2(struct sim *s, unsigned lead, unsigned signer,
+                   const struct wire_round2 *m, const void *msg, size_t len,
+                   uint8_t share[32]);
 
 /* ---- sim_setup.c: policy, sessions, persons --------------------------------------- */
 

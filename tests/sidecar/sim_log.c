@@ -395,3 +395,9 @@ void sim_on_record(struct sim *s, unsigned id, unsigned lead, uint64_t since,
                  found ? found->result : "no row", found ? found->actor : "",
                  found ? found->detail : "", rc_slug(rc), actor);
 }
+
+uint64_t sim_number(const char *name, uint64_t otherwise)
+{
+    const char *text = getenv(name);
+    return text && *text ? strtoull(text, NULL, 10) : otherwise;
+}

@@ -259,18 +259,12 @@ static void cluster_of(unsigned nodes, uint64_t seed, uint64_t n)
     sim_free(p.s);
 }
 
-static uint64_t number(const char *name, uint64_t otherwise)
-{
-    const char *text = getenv(name);
-    return text && *text ? strtoull(text, NULL, 10) : otherwise;
-}
-
 static void t_minus_1_nodes_and_all_relays_sign_nothing(void **state)
 {
     (void)state;
-    uint64_t runs = number("MPC_SIM_RUNS", DEFAULT_RUNS);
+    uint64_t runs = sim_number("MPC_SIM_RUNS", DEFAULT_RUNS);
     if (getenv("MPC_SIM_SEED")) {
-        uint64_t seed = number("MPC_SIM_SEED", 0);
+        uint64_t seed = sim_number("MPC_SIM_SEED", 0);
         uint64_t first = seed / A_CLUSTER * A_CLUSTER;
         cluster_of(first / A_CLUSTER % 2 ? 5 : 3, first, seed - first + 1);
         return;

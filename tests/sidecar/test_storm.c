@@ -282,21 +282,15 @@ static void one_run(struct totals *t, uint64_t seed)
     sim_free(s);
 }
 
-static uint64_t number(const char *name, uint64_t otherwise)
-{
-    const char *text = getenv(name);
-    return text && *text ? strtoull(text, NULL, 10) : otherwise;
-}
-
 static void nothing_forbidden_ever_happens(void **state)
 {
     (void)state;
     struct totals t = { 0 };
     if (getenv("MPC_SIM_SEED")) {
-        one_run(&t, number("MPC_SIM_SEED", 0));
+        one_run(&t, sim_number("MPC_SIM_SEED", 0));
         return;
     }
-    uint64_t runs = number("MPC_SIM_RUNS", DEFAULT_RUNS);
+    uint64_t runs = sim_number("MPC_SIM_RUNS", DEFAULT_RUNS);
     for (uint64_t i = 0; i < runs; i++)
         one_run(&t, FIRST_SEED + i);
     print_message("%llu runs: %u signatures, %u refusals, %u crashes, "
