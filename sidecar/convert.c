@@ -93,3 +93,34 @@ enum rc cert_terms(struct tlog_epoch_terms *terms, struct tlog_vote *votes,
     *n = (unsigned)c->votes.n;
     return RC_OK;
 }
+
+/* ---- dealings ------------------------------------------------------------------ */
+
+_Static_assert(sizeof(((struct wire_box *)0)->box) == VAULT_BOX_LEN,
+               "a box on the wire is the vault's");
+
+enum rc epoch_package_to_wire(struct wire_package *out, uint16_t node,
+                              const struct frost_dealing *in)
+{
+    out->node = node;
+    memcpy(out->pok_r, in->pok_r.b, 32);
+    memcpy(out->pok_z, in->pok_z.le, 32);
+    TRY(wire_list_new(&out->commitment, in->t));
+    for (unsigned i = 0; i < in->t; i++)
+        memcpy(out->commitment.at[i].b, in->commitment[i].b, 32);
+    return RC_OK;
+}
+
+enum rc epoch_package_from_wire(struct frost_dealing *out,
+                                const struct wire_package *in)
+{
+    if (in->commitment.n > FROST_MAX_SIGNERS)
+        return rc_raise(RC_PARSE, "package: %zu commitments", in->commitment.n);
+    memset(out, 0, sizeof(*out));
+    out->t = (unsigned)in->commitment.n;
+    for (unsigned i = 0; i < out->t; i++)
+        memcpy(out->commitment[i].b, in->commitment.at[i].b, 32);
+    memcpy(out->pok_r.b, in->pok_r, 32);
+    memcpy(out->pok_z.le, in->pok_z, 32);
+    return RC_OK;
+}

@@ -59,21 +59,6 @@ static enum rc judge_start(struct vault_dkg_terms *terms, char *name,
     return RC_OK;
 }
 
-_Static_assert(sizeof(((struct wire_box *)0)->box) == VAULT_BOX_LEN,
-               "a box on the wire is the vault's");
-
-static enum rc package_to_wire(struct wire_package *out, uint16_t node,
-                               const struct frost_dealing *in)
-{
-    out->node = node;
-    memcpy(out->pok_r, in->pok_r.b, 32);
-    memcpy(out->pok_z, in->pok_z.le, 32);
-    TRY(wire_list_new(&out->commitment, in->t));
-    for (unsigned i = 0; i < in->t; i++)
-        memcpy(out->commitment.at[i].b, in->commitment[i].b, 32);
-    return RC_OK;
-}
-
 static enum rc on_start(struct node *n, const uint8_t *body, size_t len,
                         char **reply, size_t *reply_len)
 {
@@ -100,25 +85,11 @@ static enum rc on_start(struct node *n, const uint8_t *body, size_t len,
     struct frost_dealing package;
     TRY(vault_dkg_begin(n->w.vault, &package, &terms));
     WIRE(package) out = { 0 };
-    TRY(package_to_wire(&out, n->id, &package));
+    TRY(epoch_package_to_wire(&out, n->id, &package));
     return wire_package_encode(reply, reply_len, &out);
 }
 
 /* ---- deal ---------------------------------------------------------------------- */
-
-static enum rc package_from_wire(struct frost_dealing *out,
-                                 const struct wire_package *in)
-{
-    if (in->commitment.n > FROST_MAX_SIGNERS)
-        return rc_raise(RC_PARSE, "package: %zu commitments", in->commitment.n);
-    memset(out, 0, sizeof(*out));
-    out->t = (unsigned)in->commitment.n;
-    for (unsigned i = 0; i < out->t; i++)
-        memcpy(out->commitment[i].b, in->commitment.at[i].b, 32);
-    memcpy(out->pok_r.b, in->pok_r, 32);
-    memcpy(out->pok_z.le, in->pok_z, 32);
-    return RC_OK;
-}
 
 static enum rc on_deal(struct node *n, const uint8_t *body, size_t len,
                        char **reply, size_t *reply_len)
@@ -133,7 +104,7 @@ static enum rc on_deal(struct node *n, const uint8_t *body, size_t len,
     if (!p || !boxes)
         return rc_raise(RC_NOMEM, "deal: out of memory");
     for (size_t i = 0; i < members; i++)
-        TRY(package_from_wire(&p[i], &in.packages.at[i]));
+        TRY(epoch_package_from_wire(&p[i], &in.packages.at[i]));
     TRY(vault_dkg_deal(n->w.vault, boxes, in.session, p, (unsigned)members));
     WIRE(boxes) out = { 0 };
     TRY(wire_list_new(&out.boxes, members));

@@ -15,6 +15,8 @@
 #include <pthread.h>
 
 #include "frost/frost.h"
+#include "sidecar/epochs.h"
+#include "sidecar/keys.h"
 #include "sidecar/sessions.h"
 
 #define MAX_ATTEMPTS_MIN 5
@@ -33,27 +35,6 @@
 #define EXPIRE_EVERY_MS  600000
 #define HEADS_MAX        64 /* as many as the vault remembers */
 #define TOLD_MAX         16 /* heads that wait to be compared with ours */
-
-/* ---- keys ---------------------------------------------------------------- */
-
-struct key {
-    char name[POLICY_NAME_MAX];
-    uint8_t group_key[32];
-    uint8_t id[32]; /* H(group_key) */
-    uint64_t epoch;
-    uint64_t birth; /* log index */
-    uint16_t t;
-    unsigned n;
-    uint16_t node[TLOG_MAX_NODES];
-    struct frost_point y[TLOG_MAX_NODES];
-    bool have_share;
-    struct wire_birth evidence; /* owned */
-    /* leads only */
-    struct job *queue;
-    struct round *round;
-    unsigned turn;         /* spreads the choice of signers */
-    int64_t rest_until_ms; /* after the log failed */
-};
 
 /* ---- peers, as a lead sees them ------------------------------------------- */
 
@@ -163,13 +144,6 @@ struct ticket {
     reply_fn *fn;
     void *arg;
     uint32_t extra;
-};
-
-/* What a step of making a key was answered; a repeat gets it again. */
-struct epoch_answer {
-    uint8_t request[32];
-    char *json; /* owned; NULL: unused */
-    size_t len;
 };
 
 /* A size and root of the log; size 0: none. */
@@ -303,20 +277,12 @@ static inline struct policy_raise node_raise(const struct node *n)
 uint64_t node_head(struct node *n); /* newest size, under lock */
 /* Takes the lock. It deals, and signs no more. */
 bool node_is_leaving(struct node *n, uint16_t id);
-unsigned node_n_keys(struct node *n); /* keys are added, never removed */
 void node_send(struct node *n, uint32_t to, const char *path, const char *body,
                size_t len, int64_t deadline_ms, reply_fn *fn, void *arg,
                uint32_t extra);
 /* fn(n, arg, extra, RC_OK, NULL, 0) once earlier sends have left. */
 void node_later(struct node *n, reply_fn *fn, void *arg, uint32_t extra);
-struct key *node_key_by_name(struct node *n, const char *name);
-struct key *node_key_by_id(struct node *n, const uint8_t id[32]);
-struct key *node_key_by_birth(struct node *n, uint64_t index);
 struct peer *node_peer(struct node *n, uint16_t id);
-/* Takes what an activated birth says; frees nothing on failure. */
-MUST_CHECK enum rc node_key_take(struct node *n, const char *name,
-                                 const struct wire_birth *birth,
-                                 bool have_share, struct key **out);
 void node_answer(struct node *n, uint64_t call, enum rc rc, char *json,
                  size_t len); /* frees json */
 
@@ -337,6 +303,12 @@ MUST_CHECK enum rc birth_copy(struct wire_birth *out,
 MUST_CHECK enum rc cert_terms(struct tlog_epoch_terms *terms,
                               struct tlog_vote *votes, unsigned *n,
                               const struct wire_cert *cert);
+
+MUST_CHECK enum rc epoch_package_to_wire(struct wire_package *out,
+                                         uint16_t node,
+                                         const struct frost_dealing *in);
+MUST_CHECK enum rc epoch_package_from_wire(struct frost_dealing *out,
+                                           const struct wire_package *in);
 
 /* session*.c, spread*.c: sidecar/sessions.h */
 
@@ -456,19 +428,6 @@ void gossip_on_fork(struct node *n, uint64_t call);
 MUST_CHECK enum rc gossip_load(struct node *n);
 void gossip_tick(struct node *n);
 void gossip_free(struct node *n);
-
-/* epoch.c: a member's part in making a key; drive.c: the driver's */
-/* step: start, deal, finish or activate */
-MUST_CHECK enum rc epoch_on_peer(struct node *n, const char *step,
-                                 const uint8_t *body, size_t len, char **reply,
-                                 size_t *reply_len);
-/* Hands a key's birth to a node that missed it. */
-void epoch_tell(struct node *n, uint16_t to, const struct key *key);
-void epoch_answers_free(struct node *n);
-void drive_on_create(struct node *n, uint64_t call, const uint8_t *body,
-                     size_t len);
-void drive_tick(struct node *n);
-void drive_free(struct node *n);
 
 /* govern.c: judging and taking versions; govern_put.c: making and handing on;
  * govern_log.c: the log's key, and what is owed to the log */

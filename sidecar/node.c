@@ -10,33 +10,8 @@
 #include <string.h>
 
 #include "base/enc.h"
-#include "base/hash.h"
 
 /* ---- looking things up ------------------------------------------------------ */
-
-struct key *node_key_by_name(struct node *n, const char *name)
-{
-    for (unsigned i = 0; i < n->n_keys; i++)
-        if (strcmp(n->key[i].name, name) == 0)
-            return &n->key[i];
-    return NULL;
-}
-
-struct key *node_key_by_id(struct node *n, const uint8_t id[32])
-{
-    for (unsigned i = 0; i < n->n_keys; i++)
-        if (memcmp(n->key[i].id, id, 32) == 0)
-            return &n->key[i];
-    return NULL;
-}
-
-struct key *node_key_by_birth(struct node *n, uint64_t index)
-{
-    for (unsigned i = 0; i < n->n_keys; i++)
-        if (n->key[i].birth == index)
-            return &n->key[i];
-    return NULL;
-}
 
 uint64_t node_head(struct node *n)
 {
@@ -54,14 +29,6 @@ bool node_is_leaving(struct node *n, uint16_t id)
     bool leaving = node && node->leaving;
     node_unlock(n);
     return leaving;
-}
-
-unsigned node_n_keys(struct node *n)
-{
-    node_lock(n);
-    unsigned count = n->n_keys;
-    node_unlock(n);
-    return count;
 }
 
 struct peer *node_peer(struct node *n, uint16_t id)
@@ -139,111 +106,6 @@ void node_answer(struct node *n, uint64_t call, enum rc rc, char *json,
     free(json);
 }
 
-/* ---- keys ------------------------------------------------------------------------ */
-
-enum rc node_key_take(struct node *n, const char *name,
-                      const struct wire_birth *birth, bool have_share,
-                      struct key **out)
-{
-    const struct wire_cert *c = &birth->cert;
-    struct key *k = node_key_by_name(n, name);
-    if (k && memcmp(k->group_key, c->group_key, 32) != 0)
-        return rc_raise(RC_CONFLICT, "key %s: its group key never changes",
-                        name);
-    if (k && k->epoch >= c->epoch) {
-        k->have_share = k->have_share || (have_share && k->epoch == c->epoch);
-        *out = k;
-        return RC_OK;
-    }
-    if (!k && n->n_keys == POLICY_MAX_PROFILES)
-        return rc_raise(RC_NOMEM, "keys: more than %d", POLICY_MAX_PROFILES);
-    if (c->votes.n > TLOG_MAX_NODES || c->threshold > c->votes.n)
-        return rc_raise(RC_PARSE, "birth of %s: %zu votes, threshold %llu",
-                        name, c->votes.n, (unsigned long long)c->threshold);
-    struct wire_birth copy = { 0 };
-    TRY(birth_copy(&copy, birth));
-    if (!k)
-        k = &n->key[n->n_keys++];
-    wire_birth_free(&k->evidence);
-    snprintf(k->name, sizeof(k->name), "%s", name);
-    memcpy(k->group_key, c->group_key, 32);
-    hash256(k->id, c->group_key, 32);
-    k->epoch = c->epoch;
-    k->birth = birth->proof.index;
-    k->t = (uint16_t)c->threshold;
-    k->n = (unsigned)c->votes.n;
-    for (unsigned i = 0; i < k->n; i++) {
-        k->node[i] = (uint16_t)c->votes.at[i].node;
-        memcpy(k->y[i].b, c->votes.at[i].y, 32);
-    }
-    k->have_share = have_share;
-    k->evidence = copy;
-    *out = k;
-    return RC_OK;
-}
-
-/* Its share back into the vault. */
-static enum rc load_share(struct node *n, const struct wire_cert *cert,
-                          const uint8_t *sealed, size_t sealed_len)
-{
-    struct tlog_epoch_terms terms;
-    struct tlog_vote votes[TLOG_MAX_NODES];
-    unsigned n_votes;
-    uint8_t ack[64];
-    TRY(cert_terms(&terms, votes, &n_votes, cert));
-    return vault_activate(n->w.vault, ack, &terms, votes, n_votes, sealed,
-                          sealed_len);
-}
-
-/* Whatever is wrong with one key, the others go on; status shows it. */
-static void note_problem(struct node *n, const char *name, uint64_t epoch)
-{
-    unsigned room = sizeof(n->problem) / sizeof(*n->problem);
-    if (n->n_problems == room)
-        return;
-    snprintf(n->problem[n->n_problems++], sizeof(*n->problem),
-             "key %s, epoch %llu: %.280s", name, (unsigned long long)epoch,
-             rc_text());
-}
-
-/* No row's fault: all of them would fail. */
-static bool is_ours(enum rc rc)
-{
-    return rc == RC_NOMEM || rc == RC_IO || rc == RC_INTERNAL;
-}
-
-/* One stored ACTIVE epoch. */
-static enum rc load_epoch(void *ctx, const char *name, uint64_t number,
-                          const uint8_t *json, size_t json_len,
-                          const uint8_t *sealed, size_t sealed_len)
-{
-    struct node *n = ctx;
-    WIRE(birth) birth = { 0 };
-    struct key *k = node_key_by_name(n, name);
-    enum rc rc = wire_birth_decode(&birth, (const char *)json, json_len);
-    if (rc == RC_OK && k && memcmp(k->group_key, birth.cert.group_key, 32) != 0)
-        rc = rc_raise(RC_CONFLICT, "another group key than epoch %llu's",
-                      (unsigned long long)k->epoch);
-    if (rc == RC_OK) {
-        bool have = sealed_len > 0;
-        if (have)
-            rc = load_share(n, &birth.cert, sealed, sealed_len);
-        if (rc != RC_OK) {
-            if (is_ours(rc))
-                return rc_prefix(rc, "share of %s: ", name);
-            note_problem(n, name, number);
-            have = false; /* it can still lead */
-        }
-        rc = node_key_take(n, name, &birth, have, &k);
-    }
-    if (rc == RC_OK)
-        return RC_OK;
-    if (is_ours(rc))
-        return rc_prefix(rc, "key %s: ", name);
-    note_problem(n, name, number);
-    return RC_OK;
-}
-
 /* ---- life --------------------------------------------------------------------------- */
 
 static enum rc load_vault(struct node *n)
@@ -308,7 +170,7 @@ static enum rc load_all(struct node *n)
     TRY(gossip_load(n));
     TRY(abort_load(n));
     TRY(spread_load(n));
-    return store_epochs(n->w.store, load_epoch, n);
+    return store_epochs(n->w.store, keys_load_epoch, n);
 }
 
 /* Who takes something back is not kept waiting by those who sign. */

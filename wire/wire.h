@@ -430,54 +430,6 @@ struct wire_round2_reply {
 };
 WIRE_MESSAGE(round2_reply);
 
-/* ---- making a key between sidecars --------------------------------------- */
-
-/* POST /v1/epoch/start */
-struct wire_epoch_start {
-    struct wire_session session; /* type key-create, steward rule met */
-    uint64_t epoch;
-};
-WIRE_MESSAGE(epoch_start);
-struct wire_package {
-    uint64_t node;
-    WIRE_LIST(struct wire_hash) commitment; /* exactly t */
-    uint8_t pok_r[32];
-    uint8_t pok_z[32];
-};
-WIRE_MESSAGE(package);
-/* POST /v1/epoch/deal */
-struct wire_epoch_deal {
-    uint8_t session[32];
-    WIRE_LIST(struct wire_package) packages; /* ascending by node */
-};
-WIRE_MESSAGE(epoch_deal);
-struct wire_box {
-    uint64_t node; /* receiver in an answer, dealer in a request */
-    uint8_t box[104];
-};
-struct wire_boxes {
-    WIRE_LIST(struct wire_box) boxes;
-};
-WIRE_MESSAGE(boxes);
-/* POST /v1/epoch/finish */
-struct wire_epoch_finish {
-    uint8_t session[32];
-    WIRE_LIST(struct wire_box) boxes;
-};
-WIRE_MESSAGE(epoch_finish);
-struct wire_epoch_vote {
-    uint8_t group_key[32];
-    uint8_t transcript[32];
-    struct wire_vote vote;
-};
-WIRE_MESSAGE(epoch_vote);
-/* POST /v1/epoch/activate: a wire_birth; answer: */
-struct wire_ack {
-    uint64_t node;
-    uint8_t ack[64];
-};
-WIRE_MESSAGE(ack);
-
 /* ---- log ----------------------------------------------------------------- */
 
 /*
@@ -520,45 +472,9 @@ struct wire_vkey {
 };
 WIRE_MESSAGE(vkey);
 
-/* ---- CA ------------------------------------------------------------------ */
-
-/* POST /v1/ca/issue */
-struct wire_issue {
-    char profile[WIRE_NAME_MAX];
-    struct wire_birth birth; /* of the key to certify */
-};
-WIRE_MESSAGE(issue);
-/* Leaf first; DER each. */
-struct wire_chain {
-    WIRE_LIST(struct wire_blob) chain;
-};
-WIRE_MESSAGE(chain);
-
-/* ---- evidence bundle, NAME.mpc.json and GET /v1/bundle/SESSION --------- */
-
-struct wire_bundle_signer {
-    uint64_t node;
-    struct wire_text cosignature; /* line over the intent's checkpoint; or "" */
-    uint8_t ak_signature[64];     /* AK over the intent */
-    WIRE_LIST(struct wire_evidence) evidence; /* standing report: 0 or 1 */
-};
-struct wire_bundle {
-    uint64_t v;   /* 1 */
-    char kind[8]; /* payload kind of the signed bytes */
-    char profile[WIRE_NAME_MAX];
-    uint8_t signature[64];
-    uint8_t group_key[32];
-    uint8_t policy[32]; /* H of the policy version it was judged under */
-    struct wire_session session;
-    struct wire_proof intent;
-    WIRE_LIST(struct wire_bundle_signer) signers;
-    struct wire_birth birth;             /* of the signing key */
-    WIRE_LIST(struct wire_birth) issuer; /* of the issuer's key: 0 or 1 */
-    WIRE_LIST(struct wire_blob) chain;   /* DER, leaf first; may be empty */
-};
-WIRE_MESSAGE(bundle);
-
 #include "wire/audit.h"
+#include "wire/bundle.h"
 #include "wire/enrol.h"
+#include "wire/epoch.h"
 
 #endif
