@@ -164,7 +164,8 @@ struct wire_any_list {
     X(append) X(appended) X(head) X(fork) X(vkey) \
     X(issue) X(chain) X(bundle) \
     X(decided) X(session_put) X(session_held) X(session_state) X(sessions) \
-    X(invite) X(enrol)
+    X(invite) X(enrol) \
+    X(sct_ask) X(sct) X(rekor_ask) X(rekor)
 /* clang-format on */
 
 #define WIRE_DECLARE_TABLE(name)                                               \

@@ -476,5 +476,6 @@ WIRE_MESSAGE(vkey);
 #include "wire/bundle.h"
 #include "wire/enrol.h"
 #include "wire/epoch.h"
+#include "wire/sigstore.h"
 
 #endif
