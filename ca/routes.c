@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/enc.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "ca/server.h"
 
@@ -75,7 +76,9 @@ static enum rc issue(struct wire_chain *out, struct ca_server *ca,
     enum rc rc = build(a, ca, chain, in);
     daemon_chain_unlock(ca->chain);
     TRY(rc);
+    FAILPOINT(ca_judged);
     TRY(sign(out, ca, a));
+    FAILPOINT(ca_signed);
     return ca_ready_put(ca, a->policy, a->birth, a->now_s, a->ttl_s, out);
 }
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/enc.h"
+#include "base/failpoint.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -295,6 +296,7 @@ enum rc daemon_open(struct daemon *d, bool *done, int *status,
     if (sodium_init() < 0)
         return rc_raise(RC_INTERNAL, "libsodium does not start");
     catch_signals();
+    TRY(failpoint_init());
     d->file = file;
     TRY(read_config(d, file));
     if (test) {

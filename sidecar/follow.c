@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/failpoint.h"
 #include "base/hash.h"
 
 /* ---- commitments ------------------------------------------------------------ */
@@ -307,7 +308,9 @@ static enum rc judge_and_sign(struct wire_round2_reply *out, struct verdict *v,
     follow_judge_all(v, n, from, in, raw, raw_len);
     heed_authoriser(v, n, in, said);
     fill_rows(v, n, who, in);
+    FAILPOINT(follow_judged);
     TRY(mark_all(v, n, in->items.n));
+    FAILPOINT(follow_marked);
     return sign_all(out, v, n, from, in);
 }
 
@@ -330,6 +333,7 @@ enum rc follow_round2(struct node *n, const struct node_from *who,
     enum rc rc = judge_and_sign(out, v, n, who, in, raw, raw_len, said);
     pthread_rwlock_unlock(&n->release_lock);
     TRY(rc);
+    FAILPOINT(follow_shared);
     settle_refusals(v, n, in->items.n);
     node_lock(n);
     out->head = n->head;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/failpoint.h"
 #include "base/hash.h"
 
 void round_fail(struct round *r, enum rc rc)
@@ -207,6 +208,7 @@ static void forget_heads(struct node *n, const struct round *r)
 /* The log has answered, and the intents are kept. */
 static void log_done(struct node *n, struct round *r)
 {
+    FAILPOINT(lead_logged);
     if (r->failed)
         round_abandon(n, r);
     else
@@ -298,6 +300,7 @@ static enum rc prepare(struct node *n, struct round *r)
 void round_log(struct node *n, struct round *r)
 {
     r->state = ROUND_LOG;
+    FAILPOINT(lead_gathered);
     enum rc rc = prepare(n, r);
     if (rc == RC_OK)
         return;

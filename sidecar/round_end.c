@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/failpoint.h"
 #include "base/hash.h"
 
 /* ---- summing ------------------------------------------------------------- */
@@ -232,6 +233,7 @@ static enum rc finish_shot(bool *others, struct node *n, struct round *r,
     struct job *job = r->shot[s].job;
     TRY(first_refusal(others, n, r, s));
     TRY(sum_shares(sig, n, r, s));
+    FAILPOINT(lead_signed);
     uint64_t intent = r->shot[s].item.intent.index;
     keep_seen(n, r, s, sig);
     r->shot[s].job = NULL;

@@ -13,6 +13,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/failpoint.h"
+
 enum rc tlog_store_reserve(struct tlog_store *s, size_t more)
 {
     TRY(tlog_tree_reserve(&s->tree, more));
@@ -157,8 +159,10 @@ static enum rc write_record(struct tlog_store *s)
         return RC_OK;
     tlog_batch_seal(&s->batch);
     TRY(tlog_segment_write(&s->seg, s->batch.buf, s->batch.len, s->end));
+    FAILPOINT(log_written);
     if (fdatasync(s->seg.fd) != 0)
         return rc_raise(RC_STORE, "log: fdatasync: %s", strerror(errno));
+    FAILPOINT(log_synced);
     s->end += s->batch.len;
     s->synced = s->batch.first + s->batch.count;
     return tlog_store_publish(s);

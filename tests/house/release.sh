@@ -26,6 +26,10 @@ for f in $build/bin/mpc-sidecar $build/bin/mpc-ca $build/bin/mpc-log \
         echo "$f: the simulator's protocol"
         bad=1
     }
+    strings -a "$f" | grep -E 'MPC_FAILPOINT|follow_marked' && {
+        echo "$f: places where tests end it"
+        bad=1
+    }
 done
 nm -D --defined-only $build/lib/ossl-modules/mpc.so | awk '{print $3}' |
     grep -v OSSL_provider_init && bad=1
@@ -33,6 +37,10 @@ nm -D --defined-only $build/lib/ossl-modules/mpc.so | awk '{print $3}' |
 readelf -d build/bin/mpc-sidecar | grep -q 'tss2-tcti-swtpm' || bad=1
 [ "$(nm build/bin/mpc-sidecar | grep -c sim_report)" -gt 0 ] || {
     echo "the dev build has no simulator: this test proves nothing"
+    bad=1
+}
+strings -a build/bin/mpc-sidecar | grep -c follow_marked >/dev/null || {
+    echo "the dev build has no failpoints: this test proves nothing"
     bad=1
 }
 [ "$(nm build/bin/mpcsign | grep -c fido_soft)" -gt 0 ] || {

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 build=${1:-build}
 bad=0
 declare -A prefix=(
-    [base]='rc_|bytes_|enc_|clock_|rand_|secret_|ct_public|hash256|hash512|log_|file_|sock_|conf_'
+    [base]='rc_|bytes_|enc_|clock_|rand_|secret_|ct_public|hash256|hash512|log_|file_|sock_|conf_|failpoint_'
     [frost]='frost_' [wire]='wire_' [http]='http_' [transparency]='tlog_'
     [policy]='policy_' [attest]='attest_' [daemon]='daemon_' [vault]='vault_'
     [ca]='ca_' [provider]='prov_'

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Places where a test ends or holds a process, to see what the others make of
+ * it. Only in builds with MPC_SIMULATED_TEE: elsewhere FAILPOINT() is nothing
+ * and the names are not in the program.
+ *
+ *     MPC_FAILPOINT=follow_marked:kill mpc-sidecar -c FILE
+ *     MPC_FAILPOINT=/DIR mpc-sidecar -c FILE
+ *
+ * The first is a list for the whole life of the process, NAME:kill (SIGKILL)
+ * or NAME:stop (SIGSTOP), comma separated. With a directory the process makes
+ * /DIR/PID, 4096 bytes, and reads the list from there whenever it comes to a
+ * place: a test writes into it (no new file) while the process runs, also
+ * while it is stopped. A list that names no place is no error: nothing
+ * happens.
+ *
+ * A vault shares its parent's list. Its sandbox ends it at `stop` as well as
+ * at `kill`; the parent lives on.
+ */
+#ifndef BASE_FAILPOINT_H
+#define BASE_FAILPOINT_H
+
+#include "base/rc.h"
+
+/* clang-format off */
+#define FAILPOINT_TABLE(ROW)                                                   \
+    /* sidecar, as lead of one signature */                                    \
+    ROW(lead_gathered)   /* commitments of t signers are here */               \
+    ROW(lead_logged)     /* the intents are in the log, no signer asked yet */ \
+    ROW(lead_signed)     /* the sum verifies, nobody was answered yet */       \
+    /* sidecar, as signer */                                                   \
+    ROW(follow_judged)   /* all is approved, nothing marked yet */             \
+    ROW(follow_marked)   /* marks are durable, the vault not asked yet */      \
+    ROW(follow_shared)   /* the share is made, not sent yet */                 \
+    /* CA */                                                                   \
+    ROW(ca_judged)       /* birth and policy hold, nothing is signed yet */    \
+    ROW(ca_signed)       /* the certificate is signed, not sent yet */         \
+    /* log */                                                                  \
+    ROW(log_written)     /* entries are written, not synced */                 \
+    ROW(log_synced)      /* they are durable, nobody was answered yet */
+/* clang-format on */
+
+#ifdef MPC_SIMULATED_TEE
+
+#define FAILPOINT_ID(name) FAILPOINT_##name,
+enum failpoint { FAILPOINT_TABLE(FAILPOINT_ID) FAILPOINT__COUNT };
+#undef FAILPOINT_ID
+
+/* Reads MPC_FAILPOINT, once, before any thread and any fork. */
+MUST_CHECK enum rc failpoint_init(void);
+/* Does to this process what the list says of that place. */
+void failpoint_hit(enum failpoint at);
+#define FAILPOINT(name) failpoint_hit(FAILPOINT_##name)
+
+#else
+
+#define FAILPOINT(name) ((void)0)
+MUST_CHECK static inline enum rc failpoint_init(void)
+{
+    return RC_OK;
+}
+
+#endif
+
+#endif
