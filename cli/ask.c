@@ -62,14 +62,30 @@ enum rc cli_ask(struct http_answer *out, const char *socket, const char *path,
                     CLI_REPLY_MAX, clock_mono_ms() + timeout_ms);
 }
 
+/* Of the list: asking for a session's own key by name would make one. */
 enum rc cli_ask_key(struct wire_key *out, const char *name)
 {
-    char path[128];
     struct http_answer a;
-    snprintf(path, sizeof(path), "/v1/key/%.80s", name);
-    TRY(cli_ask(&a, NULL, path, NULL, 0, CLI_ASK_MS));
-    enum rc rc = wire_key_decode(out, (const char *)a.body, a.body_len);
+    WIRE(keys) keys = { 0 };
+    TRY(cli_ask(&a, NULL, "/v1/keys", NULL, 0, CLI_ASK_MS));
+    enum rc rc = wire_keys_decode(&keys, (const char *)a.body, a.body_len);
     http_answer_free(&a);
+    TRY(rc);
+    for (size_t i = 0; i < keys.keys.n; i++) {
+        struct wire_key *k = &keys.keys.at[i];
+        if (strcmp(k->name, name) != 0)
+            continue;
+        if (k->epoch == 0 && strcmp(k->lifetime, "ephemeral") != 0) {
+            rc = rc_raise(RC_UNKNOWN, "key %s: not created yet", name);
+            rc_hint("mpcsign key create %s", name);
+            return rc;
+        }
+        *out = *k;
+        memset(k, 0, sizeof(*k)); /* moved */
+        return RC_OK;
+    }
+    rc = rc_raise(RC_UNKNOWN, "key %s: no such profile", name);
+    rc_hint("mpcsign key list shows the keys there are");
     return rc;
 }
 

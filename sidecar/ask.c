@@ -53,17 +53,44 @@ static enum rc find_key(struct wire_key *out, struct node *n, const char *name)
     return rc;
 }
 
-void ask_key(struct node *n, uint64_t call, const char *name)
+/* Under lock. A key of one session: its participants, not its profile's. */
+static enum rc describe(struct wire_key *out, struct node *n,
+                        const struct key *k)
+{
+    const struct policy_profile *p = policy_profile_find(
+            policy_chain_head(n->chain), k->name);
+    if (!p)
+        return rc_raise(RC_POLICY_CHANGED, "key %s: its profile is gone",
+                        k->name);
+    TRY(fill_key(out, k, p));
+    for (unsigned i = 0; i < k->n && i < out->nodes.n; i++)
+        out->nodes.at[i] = k->node[i];
+    out->nodes.n = k->n < out->nodes.n ? k->n : out->nodes.n;
+    return RC_OK;
+}
+
+static void answer_key(struct node *n, uint64_t call, const char *name,
+                       const struct key *key)
 {
     WIRE(key) out = { 0 };
     char *json = NULL;
     size_t len = 0;
     node_lock(n);
-    enum rc rc = find_key(&out, n, name);
+    enum rc rc = key ? describe(&out, n, key) : find_key(&out, n, name);
     node_unlock(n);
     if (rc == RC_OK)
         rc = wire_key_encode(&json, &len, &out);
     node_answer(n, call, rc, json, len);
+}
+
+void ask_key(struct node *n, uint64_t call, const char *name)
+{
+    answer_key(n, call, name, NULL);
+}
+
+void ask_key_of(struct node *n, uint64_t call, const struct key *key)
+{
+    answer_key(n, call, NULL, key);
 }
 
 static enum rc fill_keys(struct wire_keys *out, struct node *n)
@@ -116,14 +143,15 @@ static void cert_came(struct node *n, void *arg, uint32_t extra, enum rc rc,
 
 /* Under lock. */
 static enum rc ask_issue(char **json, size_t *len, struct node *n,
-                         const char *name)
+                         const char *name, const struct key *k)
 {
     const struct policy *policy = policy_chain_head(n->chain);
     const struct policy_profile *p = policy_profile_find(policy, name);
     if (p) /* a certificate is its key's, whoever may use that */
         p = policy_profile_key(policy, p);
-    struct key *k = p ? node_key_by_name(n, p->name) : NULL;
-    if (!k)
+    if (p && !k)
+        k = node_key_by_name(n, p->name);
+    if (!p || !k)
         return rc_raise(RC_UNKNOWN, "key %s: not created", name);
     if (!p->has_certificate)
         return rc_raise(RC_POLICY, "key %s: its profile has no certificates",
@@ -134,13 +162,14 @@ static enum rc ask_issue(char **json, size_t *len, struct node *n,
     return wire_issue_encode(json, len, &ask);
 }
 
-void ask_cert(struct node *n, uint64_t call, const char *name)
+static void answer_cert(struct node *n, uint64_t call, const char *name,
+                        const struct key *key)
 {
     OWNED_MEM char *json = NULL;
     size_t len = 0;
     uint64_t *arg = malloc(sizeof(*arg));
     node_lock(n);
-    enum rc rc = arg ? ask_issue(&json, &len, n, name)
+    enum rc rc = arg ? ask_issue(&json, &len, n, name, key)
                      : rc_raise(RC_NOMEM, "certificate: out of memory");
     node_unlock(n);
     if (rc != RC_OK) {
@@ -151,6 +180,16 @@ void ask_cert(struct node *n, uint64_t call, const char *name)
     *arg = call;
     node_send(n, WORLD_CA, "/v1/ca/issue", json, len,
               n->w.now_ms(n->w.ctx) + CERT_MS, cert_came, arg, 0);
+}
+
+void ask_cert(struct node *n, uint64_t call, const char *name)
+{
+    answer_cert(n, call, name, NULL);
+}
+
+void ask_cert_of(struct node *n, uint64_t call, const struct key *key)
+{
+    answer_cert(n, call, key->name, key);
 }
 
 /* ---- status ------------------------------------------------------------------------------ */
@@ -279,14 +318,15 @@ enum rc node_status(struct node *n, char **out, size_t *len)
                           : json_null();
     json_t *o = json_pack(
             "{s:i, s:s, s:o, s:o, s:{s:I, s:o, s:o}, s:o, s:o, "
-            "s:o, s:o, s:o, s:o, s:o}",
+            "s:o, s:o, s:o, s:o, s:o, s:o}",
             "node", (int)n->id, "deployment", n->deployment, "identity",
             hex_json(n->keys.identity, 32), "box", hex_json(n->keys.box, 32),
             "policy", "version", (json_int_t)p->version, "sha256",
             hex_json(p->sha256, 32), "genesis",
             hex_json(policy_chain_genesis(n->chain), 32), "log", log, "keys",
             keys_json(n), "peers", peers_json(n), "problems", problems_json(n),
-            "required", required_json(n), "audit", audit, "break_glass", glass);
+            "required", required_json(n), "audit", audit, "break_glass", glass,
+            "once", once_json(n));
     node_unlock(n);
     char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
     json_decref(o);

@@ -17,7 +17,7 @@
 
 /* ---- commitments ------------------------------------------------------------ */
 
-static enum rc next_commitments(struct node *n, uint16_t lead,
+enum rc follow_next_commitments(struct node *n, uint16_t lead,
                                 const uint8_t key[32], uint64_t epoch,
                                 uint64_t count, struct wire_commitment **at,
                                 size_t *n_at)
@@ -49,8 +49,8 @@ enum rc follow_commit(struct node *n, uint16_t from, const uint8_t *body,
     enum rc rc = gossip_check(n);
     node_unlock(n);
     TRY(rc);
-    TRY(next_commitments(n, from, in.key, in.epoch, in.count, &out.next.at,
-                         &out.next.n));
+    TRY(follow_next_commitments(n, from, in.key, in.epoch, in.count,
+                                &out.next.at, &out.next.n));
     memcpy(out.boot, n->keys.boot, 16);
     node_lock(n);
     out.head = n->head;
@@ -67,14 +67,16 @@ enum rc follow_questions(struct follow_question *out, struct node *n,
     OWNED_MEM struct verdict *v = calloc(in->items.n + 1, sizeof(*v));
     if (!v)
         return rc_raise(RC_NOMEM, "round 2: out of memory");
-    follow_judge_all(v, n, lead, in, raw, raw_len);
     enum rc rc = RC_OK;
+    pthread_rwlock_rdlock(&n->release_lock); /* no key goes meanwhile */
+    follow_judge_all(v, n, lead, in, raw, raw_len);
     node_lock(n);
     for (size_t i = 0; rc == RC_OK && i < in->items.n; i++)
         if (v[i].rc == RC_OK)
             rc = authorise_question(&out[i].json, &out[i].len, n, &v[i].j,
                                     v[i].key, lead, &in->items.at[i]);
     node_unlock(n);
+    pthread_rwlock_unlock(&n->release_lock);
     return rc;
 }
 
@@ -340,8 +342,9 @@ enum rc follow_round2(struct node *n, const struct node_from *who,
     node_unlock(n);
     /* Shares are never held back because the next commitments fail. */
     if (v[0].rc == RC_OK && from != n->id &&
-        next_commitments(n, from, in->items.at[0].key, in->items.at[0].epoch,
-                         in->want_next, &out->next.at, &out->next.n) != RC_OK)
+        follow_next_commitments(n, from, in->items.at[0].key,
+                                in->items.at[0].epoch, in->want_next,
+                                &out->next.at, &out->next.n) != RC_OK)
         out->next.n = 0;
     return RC_OK;
 }

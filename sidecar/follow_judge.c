@@ -21,6 +21,8 @@ static enum rc check_key(struct verdict *v, struct node *n,
                          const struct policy_profile **profile)
 {
     v->key = node_key_by_id(n, item->key);
+    if (v->key && v->key->once)
+        TRY(once_judge_use(v->key->once, &v->j.s, item->slot));
     if (!v->key || !v->key->have_share)
         return rc_raise(RC_UNKNOWN, "key: node%u holds no share of it", n->id);
     if (v->key->epoch != item->epoch)
@@ -158,7 +160,7 @@ static void digest_item(uint8_t out[32], const struct wire_round2_item *item,
 }
 
 /* Under lock. */
-static enum rc judge_item(struct verdict *v, struct node *n,
+static enum rc judge_item(struct verdict *v, struct node *n, uint16_t from,
                           const struct wire_round2_item *item)
 {
     const struct policy_profile *profile;
@@ -170,6 +172,7 @@ static enum rc judge_item(struct verdict *v, struct node *n,
     TRY(check_payload(v, n, item, profile));
     TRY(check_intent(v, n, item, profile));
     TRY(check_signers(v, n, item));
+    once_bind(v->key->once, &v->j.s, from, item->slot);
     v->glass = profile->break_glass;
     v->mark = (struct store_mark){ .attempt = item->attempt,
                                    .expires = v->j.s.expires,
@@ -201,7 +204,7 @@ void follow_judge_all(struct verdict *v, struct node *n, uint16_t from,
             v[i].msg_len = item->message_len;
             raw += item->message_len;
             raw_len -= item->message_len;
-            v[i].rc = judge_item(&v[i], n, item);
+            v[i].rc = judge_item(&v[i], n, from, item);
         }
         follow_say_why(&v[i]);
     }

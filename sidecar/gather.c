@@ -15,8 +15,19 @@
 
 /* ---- peers -------------------------------------------------------------------- */
 
+/* A key of one session has its own: it goes with them. */
+static struct pool *own_pool(const struct peer *p, const struct key *key)
+{
+    for (unsigned i = 0; key->pools && i < key->n; i++)
+        if (key->node[i] == p->id)
+            return &key->pools[i];
+    return NULL;
+}
+
 struct pool *peer_pool(struct peer *p, const struct key *key)
 {
+    if (key->once)
+        return own_pool(p, key);
     struct pool *free_one = NULL;
     for (unsigned i = 0; i < POLICY_MAX_PROFILES; i++) {
         struct pool *pool = &p->pool[i];
@@ -35,10 +46,11 @@ struct pool *peer_pool(struct peer *p, const struct key *key)
     return free_one;
 }
 
-static void drop_pools(struct peer *p)
+static void drop_pools(struct node *n, struct peer *p)
 {
     for (unsigned i = 0; i < POLICY_MAX_PROFILES; i++)
         p->pool[i].n = 0;
+    once_drop_pools(n, p->id);
 }
 
 void peer_down(struct node *n, uint32_t id, int64_t for_ms, enum rc rc)
@@ -50,7 +62,7 @@ void peer_down(struct node *n, uint32_t id, int64_t for_ms, enum rc rc)
         for_ms = TIMEOUT_DOWN_MS;
     p->down_until_ms = n->w.now_ms(n->w.ctx) + for_ms;
     snprintf(p->why, sizeof(p->why), "%s (%s)", rc_text(), rc_slug(rc));
-    drop_pools(p);
+    drop_pools(n, p);
 }
 
 /*
@@ -78,23 +90,31 @@ enum rc peer_pool_fill(struct pool *pool, uint16_t id,
     return RC_OK;
 }
 
-/* Commitments die with the vault that made them. */
-static void see_boot(struct peer *p, const uint8_t boot[16])
+void peer_see_boot(struct node *n, struct peer *p, const uint8_t boot[16])
 {
     if (memcmp(p->boot, boot, 16) == 0)
         return;
     memcpy(p->boot, boot, 16);
-    drop_pools(p);
+    drop_pools(n, p);
 }
 
 /* ---- choosing ------------------------------------------------------------------- */
+
+/* Of a session's key it may go at any time. */
+static bool have_own(struct node *n, const struct key *k)
+{
+    node_lock(n);
+    bool have = k->have_share;
+    node_unlock(n);
+    return have;
+}
 
 static bool usable(struct node *n, const struct key *k, unsigned i, int64_t now)
 {
     if (node_is_leaving(n, k->node[i]))
         return false;
     if (k->node[i] == n->id)
-        return k->have_share;
+        return have_own(n, k);
     const struct peer *p = node_peer(n, k->node[i]);
     return p && p->down_until_ms <= now;
 }
@@ -124,7 +144,7 @@ unsigned job_signers_left(struct node *n, const struct job *job)
     for (unsigned i = 0; i < k->n; i++)
         left += !has_refused(job, k->node[i]) &&
                 !node_is_leaving(n, k->node[i]) &&
-                (k->node[i] != n->id || k->have_share);
+                (k->node[i] != n->id || have_own(n, k));
     return left;
 }
 
@@ -200,6 +220,13 @@ void round_free(struct round *r)
     free(r);
 }
 
+void round_drop(struct round *r)
+{
+    for (unsigned i = 0; r && i < r->n_shots; i++)
+        job_free(r->shot[i].job);
+    round_free(r);
+}
+
 /* None of this round's signers has refused it. */
 static bool wanted_by_all(const struct round *r, const struct job *job)
 {
@@ -250,7 +277,7 @@ static enum rc fill_pool(struct node *n, struct round *r, uint16_t id,
     struct pool *pool = p ? peer_pool(p, r->key) : NULL;
     if (!pool)
         return rc_raise(RC_NOMEM, "commitments: no place for node%u", id);
-    see_boot(p, in.boot);
+    peer_see_boot(n, p, in.boot);
     p->head = in.head;
     TRY(peer_pool_fill(pool, id, in.next.at, in.next.n));
     p->why[0] = '\0';
@@ -270,7 +297,9 @@ static void gathered(struct node *n, void *arg, uint32_t from, enum rc rc,
         peer_down(n, from, rc == RC_CHEATER ? CHEATER_DOWN_MS : DOWN_MS, rc);
         (void)rc_prefix(rc, "node%u: ", from);
         round_fail_by_peer(r, rc);
-        if (rc == RC_UNKNOWN)
+        if (rc == RC_UNKNOWN && r->key->once)
+            once_tell(n, (uint16_t)from, r->key);
+        else if (rc == RC_UNKNOWN)
             epoch_tell(n, (uint16_t)from, r->key);
     }
     if (--r->waiting > 0)
@@ -283,7 +312,9 @@ static void gathered(struct node *n, void *arg, uint32_t from, enum rc rc,
 
 static enum rc ask_commitments(struct node *n, struct round *r, uint16_t id)
 {
-    struct wire_commit ask = { .epoch = r->key->epoch, .count = POOL_REFILL };
+    struct wire_commit ask = { .epoch = r->key->epoch,
+                               .count = r->key->once ? ONCE_NEXT
+                                                     : POOL_REFILL };
     memcpy(ask.key, r->key->id, 32);
     OWNED_MEM char *json = NULL;
     size_t len;
@@ -413,6 +444,7 @@ void round_requeue(struct node *n, struct round *r, unsigned s)
         return; /* answered already */
     if (job->answered) {
         abort_job(n, job, RC_TIMEOUT);
+        once_job_ended(n, job, false, RC_TIMEOUT);
         job_free(job);
         return;
     }

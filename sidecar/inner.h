@@ -17,6 +17,7 @@
 #include "frost/frost.h"
 #include "sidecar/epochs.h"
 #include "sidecar/keys.h"
+#include "sidecar/once.h"
 #include "sidecar/sessions.h"
 
 #define MAX_ATTEMPTS_MIN 5
@@ -69,10 +70,11 @@ struct job {
     uint64_t attempt;
     int64_t started_ms;
     int64_t deadline_ms;
-    const struct wire_birth *birth; /* issuer: of the key to certify */
-    bool opened; /* the session is ours, opened for this caller */
-    bool marked; /* a round of it went to its signers */
-    bool burnt;  /* and its caller was told that the slot is */
+    struct wire_birth *birth; /* issuer: of the key to certify; owned */
+    struct once_run *run;     /* of a session's own key */
+    bool opened;              /* the session is ours, opened for this caller */
+    bool marked;              /* a round of it went to its signers */
+    bool burnt;               /* and its caller was told that the slot is */
     uid_t uid;
     bool answered;   /* its deadline passed while it was in flight */
     uint64_t serial; /* of this life */
@@ -195,6 +197,10 @@ struct node {
     uint64_t stored_head;          /* its size */
     /* Heads reach the disk in the order they grow; taken before lock. */
     pthread_mutex_t head_lock;
+    /* Keys of one session. Their steps come one at a time: once_lock, taken
+     * before release_lock and lock. */
+    struct once *once; /* owned; newest first; under lock */
+    pthread_mutex_t once_lock;
     struct epoch_answer answer[16]; /* ring: repeats get the same bytes */
     unsigned next_answer;
     /*
@@ -210,8 +216,10 @@ struct node {
     unsigned n_peers;
     struct ticket *tickets;
     uint64_t last_ticket;
-    struct drive *drive;   /* the key being made, one at a time */
-    struct govern *govern; /* the policy being put in force */
+    struct drive *drive;        /* the key being made, one at a time */
+    struct once_run *once_runs; /* owned; sessions whose key we lead */
+    unsigned once_turn;         /* spreads the choice of nodes */
+    struct govern *govern;      /* the policy being put in force */
     bool asking_log;
     bool flushing;
     bool greeted; /* the peers were asked for their heads, since the start */
@@ -324,7 +332,21 @@ void lead_job_failed(struct node *n, struct job *job, enum rc rc,
 void lead_job_done(struct node *n, struct job *job, const uint8_t signature[64],
                    uint64_t intent);
 void job_free(struct job *job);
+/* lead.c, for keys of one session */
+MUST_CHECK enum rc lead_needs_session(const struct node *n,
+                                      const struct policy_profile *p);
+/* Under lock, all three. */
+MUST_CHECK enum rc lead_load_session(struct wire_session *out, struct judged *j,
+                                     struct node *n, uint64_t call,
+                                     const char *hex);
+MUST_CHECK enum rc lead_may_use(const struct node *n,
+                                const struct node_caller *who,
+                                const struct policy_session *s);
+MUST_CHECK enum rc lead_check_slot(struct job *job, struct node *n);
+void lead_expire_key(struct node *n, struct key *key, int64_t now);
+void lead_jobs_free(struct job *job); /* and those behind it */
 void round_start(struct node *n, struct key *key);
+void round_drop(struct round *r); /* and its jobs */
 void round_free(struct round *r);
 /* Puts one shot's job back with the round's reason, or ends it. */
 void round_requeue(struct node *n, struct round *r, unsigned s);
@@ -345,6 +367,8 @@ void round_sign(struct node *n, struct round *r,
 void round_finish(struct node *n, struct round *r); /* all replies are in */
 void peer_down(struct node *n, uint32_t id, int64_t for_ms, enum rc rc);
 struct pool *peer_pool(struct peer *p, const struct key *key);
+/* Commitments die with the vault that made them. */
+void peer_see_boot(struct node *n, struct peer *p, const uint8_t boot[16]);
 /*
  * What node `id` sent for its next signatures, as far as there is place.
  * RC_CHEATER at the first that is no commitment; those before it stay.
@@ -357,6 +381,11 @@ MUST_CHECK enum rc peer_pool_fill(struct pool *pool, uint16_t id,
 MUST_CHECK enum rc follow_commit(struct node *n, uint16_t from,
                                  const uint8_t *body, size_t len, char **reply,
                                  size_t *reply_len);
+MUST_CHECK enum rc follow_next_commitments(struct node *n, uint16_t lead,
+                                           const uint8_t key[32],
+                                           uint64_t epoch, uint64_t count,
+                                           struct wire_commitment **at,
+                                           size_t *n_at);
 /* raw: the messages one after another. */
 /* said: what the authoriser said of each item; NULL: it was not asked. */
 struct authorised {
@@ -517,6 +546,9 @@ MUST_CHECK enum rc authorise_answer(enum rc rc, const uint8_t *body,
 
 /* ask.c: answers that only read */
 void ask_key(struct node *n, uint64_t call, const char *name);
+/* The same of this key. */
+void ask_key_of(struct node *n, uint64_t call, const struct key *key);
+void ask_cert_of(struct node *n, uint64_t call, const struct key *key);
 void ask_keys(struct node *n, uint64_t call);
 void ask_cert(struct node *n, uint64_t call, const char *name);
 void ask_bundle(struct node *n, uint64_t call, const char *hex);

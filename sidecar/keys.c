@@ -25,7 +25,7 @@ struct key *node_key_by_id(struct node *n, const uint8_t id[32])
     for (unsigned i = 0; i < n->n_keys; i++)
         if (memcmp(n->key[i].id, id, 32) == 0)
             return &n->key[i];
-    return NULL;
+    return once_key_by_id(n, id);
 }
 
 struct key *node_key_by_birth(struct node *n, uint64_t index)
@@ -33,7 +33,7 @@ struct key *node_key_by_birth(struct node *n, uint64_t index)
     for (unsigned i = 0; i < n->n_keys; i++)
         if (n->key[i].birth == index)
             return &n->key[i];
-    return NULL;
+    return once_key_by_birth(n, index);
 }
 
 unsigned node_n_keys(struct node *n)
@@ -45,6 +45,32 @@ unsigned node_n_keys(struct node *n)
 }
 
 /* ---- taking them ---------------------------------------------------------------- */
+
+enum rc node_key_fill(struct key *k, const char *name,
+                      const struct wire_birth *birth, bool have_share)
+{
+    const struct wire_cert *c = &birth->cert;
+    struct wire_birth copy = { 0 };
+    if (c->votes.n > TLOG_MAX_NODES || c->threshold > c->votes.n)
+        return rc_raise(RC_PARSE, "birth of %s: %zu votes, threshold %llu",
+                        name, c->votes.n, (unsigned long long)c->threshold);
+    TRY(birth_copy(&copy, birth));
+    wire_birth_free(&k->evidence);
+    snprintf(k->name, sizeof(k->name), "%s", name);
+    memcpy(k->group_key, c->group_key, 32);
+    hash256(k->id, c->group_key, 32);
+    k->epoch = c->epoch;
+    k->birth = birth->proof.index;
+    k->t = (uint16_t)c->threshold;
+    k->n = (unsigned)c->votes.n;
+    for (unsigned i = 0; i < k->n; i++) {
+        k->node[i] = (uint16_t)c->votes.at[i].node;
+        memcpy(k->y[i].b, c->votes.at[i].y, 32);
+    }
+    k->have_share = have_share;
+    k->evidence = copy;
+    return RC_OK;
+}
 
 enum rc node_key_take(struct node *n, const char *name,
                       const struct wire_birth *birth, bool have_share,
@@ -62,28 +88,10 @@ enum rc node_key_take(struct node *n, const char *name,
     }
     if (!k && n->n_keys == POLICY_MAX_PROFILES)
         return rc_raise(RC_NOMEM, "keys: more than %d", POLICY_MAX_PROFILES);
-    if (c->votes.n > TLOG_MAX_NODES || c->threshold > c->votes.n)
-        return rc_raise(RC_PARSE, "birth of %s: %zu votes, threshold %llu",
-                        name, c->votes.n, (unsigned long long)c->threshold);
-    struct wire_birth copy = { 0 };
-    TRY(birth_copy(&copy, birth));
-    if (!k)
-        k = &n->key[n->n_keys++];
-    wire_birth_free(&k->evidence);
-    snprintf(k->name, sizeof(k->name), "%s", name);
-    memcpy(k->group_key, c->group_key, 32);
-    hash256(k->id, c->group_key, 32);
-    k->epoch = c->epoch;
-    k->birth = birth->proof.index;
-    k->t = (uint16_t)c->threshold;
-    k->n = (unsigned)c->votes.n;
-    for (unsigned i = 0; i < k->n; i++) {
-        k->node[i] = (uint16_t)c->votes.at[i].node;
-        memcpy(k->y[i].b, c->votes.at[i].y, 32);
-    }
-    k->have_share = have_share;
-    k->evidence = copy;
-    *out = k;
+    struct key *to = k ? k : &n->key[n->n_keys];
+    TRY(node_key_fill(to, name, birth, have_share));
+    n->n_keys += !k;
+    *out = to;
     return RC_OK;
 }
 

@@ -9,6 +9,8 @@
 #include "sidecar/sidecar.h"
 
 struct job;
+struct once;
+struct pool;
 struct round;
 
 struct key {
@@ -28,12 +30,21 @@ struct key {
     struct round *round;
     unsigned turn;         /* spreads the choice of signers */
     int64_t rest_until_ms; /* after the log failed */
+    /* of one session; NULL: it stays */
+    struct once *once;
+    struct pool *pools; /* [n], owned; leads only */
+    unsigned held;      /* what points to it; leads only */
 };
 
-unsigned node_n_keys(struct node *n); /* keys are added, never removed */
+/* Keys that stay are added, never removed. */
+unsigned node_n_keys(struct node *n);
 struct key *node_key_by_name(struct node *n, const char *name);
 struct key *node_key_by_id(struct node *n, const uint8_t id[32]);
 struct key *node_key_by_birth(struct node *n, uint64_t index);
+/* What a birth says of its key; changes nothing on failure. */
+MUST_CHECK enum rc node_key_fill(struct key *k, const char *name,
+                                 const struct wire_birth *birth,
+                                 bool have_share);
 /* Takes what an activated birth says; frees nothing on failure. */
 MUST_CHECK enum rc node_key_take(struct node *n, const char *name,
                                  const struct wire_birth *birth,

@@ -17,8 +17,20 @@ void job_free(struct job *job)
     if (!job)
         return;
     wire_session_free(&job->session);
+    if (job->birth)
+        wire_birth_free(job->birth);
+    free(job->birth);
     free(job->msg);
     free(job);
+}
+
+void lead_jobs_free(struct job *job)
+{
+    while (job) {
+        struct job *next = job->next;
+        job_free(job);
+        job = next;
+    }
 }
 
 /* ---- ends ------------------------------------------------------------------- */
@@ -67,6 +79,7 @@ void lead_job_failed(struct node *n, struct job *job, enum rc rc,
 {
     answer_failed(n, job, rc, why, hint);
     abort_job(n, job, rc);
+    once_job_ended(n, job, false, rc);
     job_free(job);
 }
 
@@ -87,6 +100,7 @@ void lead_job_done(struct node *n, struct job *job, const uint8_t signature[64],
         node_answer(n, job->call, rc, json, len);
     }
     abort_job_signed(n, job);
+    once_job_ended(n, job, true, RC_OK);
     job_free(job);
 }
 
@@ -104,12 +118,7 @@ static enum rc find_key(struct job *job, const struct policy_profile **profile,
     }
     job->key = node_key_by_name(
             n, policy_profile_key(policy_chain_head(n->chain), *profile)->name);
-    if ((*profile)->ephemeral)
-        return rc_raise(RC_UNKNOWN,
-                        "key %s: ephemeral keys are not made yet "
-                        "by this version",
-                        name);
-    if (!job->key) {
+    if (!job->key && !(*profile)->ephemeral) {
         enum rc rc = rc_raise(RC_UNKNOWN, "key %s: not created yet", name);
         rc_hint("mpcsign key create %s", name);
         return rc;
@@ -124,8 +133,7 @@ static enum rc find_key(struct job *job, const struct policy_profile **profile,
     return RC_OK;
 }
 
-static enum rc needs_session(const struct node *n,
-                             const struct policy_profile *p)
+enum rc lead_needs_session(const struct node *n, const struct policy_profile *p)
 {
     const struct policy_raise floor = node_raise(n);
     enum rc rc = rc_raise(
@@ -144,7 +152,7 @@ static enum rc needs_session(const struct node *n,
  * One message a slot. Attempts go on where this node's own marks ended; what
  * other signers have marked beyond that costs an attempt each.
  */
-static enum rc check_slot(struct job *job, struct node *n)
+enum rc lead_check_slot(struct job *job, struct node *n)
 {
     struct store_slot slot;
     uint8_t commitment[32];
@@ -157,7 +165,7 @@ static enum rc check_slot(struct job *job, struct node *n)
         why = "is burnt: an attempt failed after its mark";
     else if (slot.marked && memcmp(slot.message, commitment, 32) != 0)
         why = "is taken by another message, it is good for one";
-    else if (slot.attempts >= max_attempts(job->key))
+    else if (job->key && slot.attempts >= max_attempts(job->key))
         why = "has no attempts left";
     if (why) {
         enum rc rc = rc_raise(RC_SLOT_BURNT,
@@ -173,21 +181,20 @@ static enum rc check_slot(struct job *job, struct node *n)
 }
 
 /* Under lock. A session that was approved before, wherever that was. */
-static enum rc load_session(struct job *job, struct judged *j, struct node *n,
-                            const char *hex)
+enum rc lead_load_session(struct wire_session *out, struct judged *j,
+                          struct node *n, uint64_t call, const char *hex)
 {
     uint8_t id[32];
     TRY(enc_unhex(id, 32, hex, strlen(hex)));
-    audit_call_session(n, job->call, id);
-    TRY(session_load(&job->session, n, id));
-    enum rc rc = session_judge(j, n, &job->session);
-    return rc == RC_NOT_APPROVED ? session_missing(n, &j->s, &job->session)
-                                 : rc;
+    audit_call_session(n, call, id);
+    TRY(session_load(out, n, id));
+    enum rc rc = session_judge(j, n, out);
+    return rc == RC_NOT_APPROVED ? session_missing(n, &j->s, out) : rc;
 }
 
 /* Where callers are named, what was approved for one is not another's. */
-static enum rc may_use(const struct node *n, const struct node_caller *who,
-                       const struct policy_session *s)
+enum rc lead_may_use(const struct node *n, const struct node_caller *who,
+                     const struct policy_session *s)
 {
     char uid[32];
     char hex[65];
@@ -214,14 +221,14 @@ static enum rc find_session(struct job *job, struct node *n,
     if (session_hex[0] == '\0') {
         if (profile->engineers || profile->stewards ||
             n->required_engineers > 0 || n->required_stewards > 0)
-            return needs_session(n, profile);
+            return lead_needs_session(n, profile);
         TRY(session_open(&job->session, &j, n, profile, job->kind, who->uid,
                          job->msg, job->msg_len));
         job->opened = true;
         job->uid = who->uid;
     } else {
-        TRY(load_session(job, &j, n, session_hex));
-        TRY(may_use(n, who, &j.s));
+        TRY(lead_load_session(&job->session, &j, n, job->call, session_hex));
+        TRY(lead_may_use(n, who, &j.s));
     }
     job->parsed = j.s;
     job->approved = j.approved;
@@ -229,7 +236,7 @@ static enum rc find_session(struct job *job, struct node *n,
     const struct policy_raise raise = node_raise(n);
     TRY(policy_payload_check_raised(&kind, profile, &j.s, job->msg,
                                     job->msg_len, &raise));
-    return job->opened ? RC_OK : check_slot(job, n);
+    return job->opened ? RC_OK : lead_check_slot(job, n);
 }
 
 /* Under lock. */
@@ -275,12 +282,13 @@ enum rc lead_job_current(struct node *n, struct job *job)
     node_lock(n);
     const struct policy *p = policy_chain_head(n->chain);
     if (memcmp(job->parsed.policy, p->sha256, 32) != 0)
-        rc = job->opened ? (reopened = true, reopen(n, job))
-                         : rc_raise(RC_POLICY_CHANGED,
-                                    "session for %s: made under another policy "
-                                    "than version %llu",
-                                    job->parsed.profile,
-                                    (unsigned long long)p->version);
+        rc = job->opened && !job->run
+                     ? (reopened = true, reopen(n, job))
+                     : rc_raise(RC_POLICY_CHANGED,
+                                "session for %s: made under another policy "
+                                "than version %llu",
+                                job->parsed.profile,
+                                (unsigned long long)p->version);
     else if (!job->opened)
         rc = judge_again(n, job);
     node_unlock(n);
@@ -308,8 +316,10 @@ static enum rc find_birth(struct job *job, struct node *n,
                         "certificate: no key was born at index "
                         "%llu",
                         (unsigned long long)index);
-    job->birth = &k->evidence;
-    return RC_OK;
+    job->birth = calloc(1, sizeof(*job->birth)); /* it may outlive its key */
+    if (!job->birth)
+        return rc_raise(RC_NOMEM, "certificate: out of memory");
+    return birth_copy(job->birth, &k->evidence);
 }
 
 static enum rc read_request(struct job *job, struct wire_sign *in,
@@ -342,12 +352,13 @@ static enum rc fill_job(struct job *job, struct node *n,
     job->deadline_ms = job->started_ms + (int64_t)wait;
     node_lock(n);
     enum rc rc = find_key(job, &profile, n, in.key);
-    if (rc == RC_OK)
+    bool once = rc == RC_OK && profile->ephemeral;
+    if (rc == RC_OK && !once)
         rc = find_session(job, n, who, profile, in.session);
-    if (rc == RC_OK)
+    if (rc == RC_OK && !once)
         rc = find_birth(job, n, profile);
     node_unlock(n);
-    return rc;
+    return once ? once_job(n, job, who, profile, in.session) : rc;
 }
 
 static void queue_job(struct job *job)
@@ -375,7 +386,10 @@ void lead_on_sign(struct node *n, uint64_t call, const struct node_caller *who,
         return;
     }
     audit_call_session(n, call, job->parsed.id);
-    queue_job(job);
+    if (job->run)
+        once_queue(n, job);
+    else
+        queue_job(job);
     lead_pump(n);
 }
 
@@ -387,6 +401,7 @@ void lead_pump(struct node *n)
     for (unsigned i = 0; i < n_keys; i++)
         if (n->key[i].queue && !n->key[i].round)
             round_start(n, &n->key[i]);
+    once_pump(n);
 }
 
 /* The best reason known; r is what the job is in flight with, or NULL. */
@@ -428,17 +443,22 @@ static void expire_jobs(struct node *n, struct key *k, int64_t now)
         *at = job->next;
         expire(n, job, NULL);
         abort_job(n, job, job->last_rc);
+        once_job_ended(n, job, false, job->last_rc);
         job_free(job);
     }
+}
+
+void lead_expire_key(struct node *n, struct key *k, int64_t now)
+{
+    expire_jobs(n, k, now);
+    expire_shots(n, k->round, now);
 }
 
 void lead_tick(struct node *n)
 {
     int64_t now = n->w.now_ms(n->w.ctx);
     unsigned n_keys = node_n_keys(n);
-    for (unsigned i = 0; i < n_keys; i++) {
-        expire_jobs(n, &n->key[i], now);
-        expire_shots(n, n->key[i].round, now);
-    }
+    for (unsigned i = 0; i < n_keys; i++)
+        lead_expire_key(n, &n->key[i], now);
     lead_pump(n);
 }

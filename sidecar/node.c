@@ -193,6 +193,7 @@ enum rc node_new(struct node **out, const struct node_config *c,
     pthread_mutex_init(&n->lock, NULL);
     pthread_mutex_init(&n->head_lock, NULL);
     pthread_mutex_init(&n->policy_lock, NULL);
+    pthread_mutex_init(&n->once_lock, NULL);
     release_lock_init(&n->release_lock);
     n->w = *world;
     n->id = c->id;
@@ -231,18 +232,12 @@ void node_free(struct node *n)
         return;
     for (unsigned i = 0; i < n->n_keys; i++) {
         struct key *k = &n->key[i];
-        if (k->round) {
-            for (unsigned j = 0; j < k->round->n_shots; j++)
-                job_free(k->round->shot[j].job);
-            round_free(k->round);
-        }
-        while (k->queue) {
-            struct job *next = k->queue->next;
-            job_free(k->queue);
-            k->queue = next;
-        }
+        round_drop(k->round);
+        lead_jobs_free(k->queue);
         wire_birth_free(&k->evidence);
     }
+    once_runs_free(n);
+    once_free(n);
     for (unsigned i = 0; i < SEEN_MAX; i++)
         seen_free(&n->seen[i]);
     while (n->tickets) {
@@ -262,6 +257,7 @@ void node_free(struct node *n)
     pthread_mutex_destroy(&n->lock);
     pthread_mutex_destroy(&n->head_lock);
     pthread_mutex_destroy(&n->policy_lock);
+    pthread_mutex_destroy(&n->once_lock);
     pthread_rwlock_destroy(&n->release_lock);
     free(n->counted);
     free(n);
@@ -277,6 +273,7 @@ void node_tick(struct node *n)
     abort_tick(n);
     spread_tick(n);
     drive_tick(n);
+    once_tick(n);
     lead_tick(n);
     int64_t now = n->w.now_ms(n->w.ctx);
     if (now < n->expire_after_ms)
@@ -288,6 +285,7 @@ void node_tick(struct node *n)
         n->expire_after_ms = now + EXPIRE_EVERY_MS / 10;
     audit_expire(n);
     glass_expire(n);
+    once_expire(n);
 }
 
 /* ---- events ---------------------------------------------------------------------------- */
@@ -297,8 +295,6 @@ struct local_get {
     void (*fn)(struct node *n, uint64_t call, const char *rest);
 };
 static const struct local_get local_gets[] = {
-    { "/v1/key/", ask_key },
-    { "/v1/cert/", ask_cert },
     { "/v1/session/", session_on_get }, /* ID, ID/state */
     { "/v1/bundle/", ask_bundle },
     { "/v1/policy/proposal/", govern_on_get_proposal },
@@ -306,9 +302,30 @@ static const struct local_get local_gets[] = {
     { "/v1/invite/", enrol_on_look },
 };
 
-static void on_get(struct node *n, uint64_t call, const char *path)
+/* "NAME", with "?session=HEX" where the caller has one; only a session's own
+ * key depends on it. */
+static void on_get_key(struct node *n, uint64_t call,
+                       const struct node_caller *who, const char *key,
+                       bool cert)
 {
-    if (strcmp(path, "/v1/keys") == 0)
+    char name[256];
+    snprintf(name, sizeof(name), "%.*s", (int)strcspn(key, "?"), key);
+    if (once_is(n, key))
+        once_on_key(n, call, who, key, cert);
+    else if (cert)
+        ask_cert(n, call, name);
+    else
+        ask_key(n, call, name);
+}
+
+static void on_get(struct node *n, uint64_t call, const struct node_caller *who,
+                   const char *path)
+{
+    if (strncmp(path, "/v1/key/", 8) == 0)
+        on_get_key(n, call, who, path + 8, false);
+    else if (strncmp(path, "/v1/cert/", 9) == 0)
+        on_get_key(n, call, who, path + 9, true);
+    else if (strcmp(path, "/v1/keys") == 0)
         ask_keys(n, call);
     else if (strcmp(path, "/v1/status") == 0)
         ask_status(n, call);
@@ -338,7 +355,7 @@ void node_on_local_as(struct node *n, uint64_t call,
 {
     audit_call_open(n, call, who, body != NULL, path);
     if (!body)
-        on_get(n, call, path);
+        on_get(n, call, who, path);
     else if (strcmp(path, "/v1/sign") == 0)
         lead_on_sign(n, call, who, body, len);
     else if (strcmp(path, "/v1/session") == 0)
@@ -386,6 +403,8 @@ static enum rc on_peer(struct node *n, const struct node_from *from,
         return session_on_put(n, id, body, len, reply, reply_len);
     if (strncmp(path, "/v1/epoch/", 10) == 0)
         return epoch_on_peer(n, path + 10, body, len, reply, reply_len);
+    if (strncmp(path, "/v1/once/", 9) == 0)
+        return once_on_peer(n, id, path + 9, body, len, reply, reply_len);
     return rc_raise(RC_UNKNOWN, "no such path");
 }
 

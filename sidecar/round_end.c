@@ -215,6 +215,8 @@ static void keep_seen(struct node *n, struct round *r, unsigned s,
     for (unsigned i = 0; seen->results && i < seen->n_signers; i++)
         wire_round2_result_free(&seen->results[i]);
     free(seen->results);
+    once_release(seen->key);
+    once_hold(r->key);
     *seen = (struct seen){ .used = true,
                            .item = r->shot[s].item,
                            .results = r->shot[s].results,

@@ -134,7 +134,7 @@ static void lend(struct wire_round2_item *items, const struct round *r)
 static uint64_t room_for(struct node *n, const struct round *r, uint16_t signer)
 {
     struct peer *p = node_peer(n, signer);
-    const struct pool *pool = p ? peer_pool(p, r->key) : NULL;
+    const struct pool *pool = p && !r->key->once ? peer_pool(p, r->key) : NULL;
     unsigned room = pool ? POOL_CAP - pool->n : 0;
     return room < WANT_NEXT ? room : WANT_NEXT;
 }

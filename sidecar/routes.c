@@ -37,12 +37,44 @@ static bool is_post(const struct http_call *call)
     return strcmp(http_call_method(call), "POST") == 0;
 }
 
+/*
+ * When the process began, in ticks since boot: with its id, which process it
+ * is. The 22nd field of its stat; the second, its name, may hold anything.
+ */
+static uint64_t began(pid_t pid)
+{
+    char path[64];
+    char text[1024];
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    FILE *f = pid > 0 ? fopen(path, "re") : NULL;
+    if (!f)
+        return 0;
+    size_t len = fread(text, 1, sizeof(text) - 1, f);
+    (void)fclose(f);
+    text[len] = '\0';
+    const char *at = strrchr(text, ')');
+    for (unsigned field = 2; at && field < 22; field++) {
+        at = strchr(at, ' ');
+        at = at ? at + 1 : NULL;
+    }
+    return at ? strtoull(at, NULL, 10) : 0;
+}
+
+/* Only a session's own key asks which process it is. */
+static bool asks_key(const char *path)
+{
+    return strncmp(path, "/v1/key/", 8) == 0 ||
+           strncmp(path, "/v1/cert/", 9) == 0 || strcmp(path, "/v1/sign") == 0;
+}
+
 static enum rc caller_of(struct node_caller *out, const struct sidecar *sc,
                          const struct http_call *call)
 {
     struct sock_peer peer;
     TRY(http_call_peer(&peer, call));
     callers_find(out, &sc->callers, &peer);
+    if (asks_key(http_call_path(call)))
+        out->start = began(peer.pid);
     return RC_OK;
 }
 
@@ -74,8 +106,15 @@ static enum rc on_local(struct http_call *call, void *ctx)
         if (!body)
             body = (const uint8_t *)"";
     }
-    node_on_local_as(sc->node, (uint64_t)(uintptr_t)call, &who,
-                     http_call_path(call), body, len);
+    const char *path = http_call_path(call);
+    const char *session = http_call_query(call, "session");
+    char target[512];
+    if (session && !body && asks_key(path)) {
+        snprintf(target, sizeof(target), "%.300s?session=%.80s", path, session);
+        path = target;
+    }
+    node_on_local_as(sc->node, (uint64_t)(uintptr_t)call, &who, path, body,
+                     len);
     http_defer(call); /* no wait for what was answered at once */
     return RC_OK;
 }
@@ -411,6 +450,11 @@ const struct http_route sidecar_peer_routes[] = {
     { "POST", "/v1/epoch/deal",     HTTP_PEER, 4096 * 1024, on_peer },
     { "POST", "/v1/epoch/finish",   HTTP_PEER, 64 * 1024,   on_peer },
     { "POST", "/v1/epoch/activate", HTTP_PEER, 1024 * 1024, on_peer },
+    { "POST", "/v1/once/start",     HTTP_PEER, 512 * 1024,  on_peer },
+    { "POST", "/v1/once/deal",      HTTP_PEER, 4096 * 1024, on_peer },
+    { "POST", "/v1/once/finish",    HTTP_PEER, 64 * 1024,   on_peer },
+    { "POST", "/v1/once/birth",     HTTP_PEER, 1024 * 1024, on_peer },
+    { "POST", "/v1/once/close",     HTTP_PEER, 4096,        on_peer },
     { "POST", "/v1/policy",         HTTP_PEER, 1024 * 1024, on_peer },
     { "GET",  "/v1/policy",         HTTP_PEER, 0,           on_peer },
     { "POST", "/add-checkpoint",    HTTP_PEER, TLOG_ADD_CHECKPOINT_MAX,

@@ -3,7 +3,7 @@
  * The sidecar: leads or follows a signing round, and judges approvals, log
  * proofs and peers by itself. Two kinds of file live here.
  *
- * Decide (node session* spread* lifecycle lead gather round* follow epoch drive
+ * Decide (node session* spread* lifecycle lead gather round* follow epoch once*
  * govern* ask) is pure: an event and a struct world in, messages and answers
  * out. Do (main routes peers store*) carries them out. A whole cluster runs in
  * one test process (tests/sidecar/sim.c) on the decide files alone.
@@ -358,6 +358,7 @@ void node_settle(struct node *n);
 struct node_caller {
     uid_t uid;
     pid_t pid;         /* 0: not known */
+    uint64_t start;    /* when that process began, in its ticks; 0: not known */
     const char *name;  /* a person, or workload:NAME; NULL: not mapped */
     bool own_sessions; /* uses sessions it requested, and no others */
 };

@@ -49,6 +49,12 @@ static const struct op_row {
       vault_on_sign,       "sign" },
     { VAULT_OP_COSIGN,     VAULT_READY, TLOG_NOTE_MAX + 4096, false,
       vault_on_cosign,     "cosign" },
+    { VAULT_OP_DKG_NARROW,  VAULT_READY, 34 + 2 * TLOG_MAX_NODES, false,
+      vault_on_dkg_narrow,  "dkg_narrow" },
+    { VAULT_OP_SESSION_END, VAULT_READY, 32, false,
+      vault_on_session_end, "session_end" },
+    { VAULT_OP_HELD,        ANY_KEYS,    0, false,
+      vault_on_held,        "held" },
 #ifdef MPC_SIMULATED_TEE
     { VAULT_OP_TRESPASS,   VAULT_NEW | ANY_KEYS, 16, false,
       vault_on_trespass,   "trespass" },

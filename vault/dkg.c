@@ -64,6 +64,26 @@ static enum rc dkg_find(struct vault_dkg ***out, struct vault_core *core,
     return rc_raise(RC_UNKNOWN, "dkg: no such session under way");
 }
 
+enum rc vault_dkg_of(struct vault_dkg **out, struct vault_core *core,
+                     const uint8_t session[32])
+{
+    struct vault_dkg **at;
+    TRY(dkg_find(&at, core, session));
+    *out = *at;
+    return RC_OK;
+}
+
+void vault_dkg_end(struct vault_core *core, const uint8_t session[32])
+{
+    for (unsigned i = 0; i < VAULT_MAX_DKGS; i++) {
+        struct vault_dkg *d = core->dkg[i];
+        if (!d || memcmp(d->terms.session, session, 32) != 0)
+            continue;
+        dkg_free(d);
+        core->dkg[i] = NULL;
+    }
+}
+
 /* A free place, or that of the oldest, which is dropped. */
 static struct vault_dkg **dkg_place(struct vault_core *core)
 {

@@ -40,6 +40,9 @@ enum vault_op {
     VAULT_OP_COMMIT = 10,
     VAULT_OP_SIGN = 11,
     VAULT_OP_COSIGN = 12,
+    VAULT_OP_DKG_NARROW = 40,
+    VAULT_OP_SESSION_END = 41,
+    VAULT_OP_HELD = 42,
 #ifdef MPC_SIMULATED_TEE
     VAULT_OP_TRESPASS = 0xFE /* tests: a call the sandbox must not allow */
 #endif
@@ -245,6 +248,7 @@ vault_handler vault_on_open, vault_on_roster, vault_on_head;
 vault_handler vault_on_dkg_begin, vault_on_dkg_deal, vault_on_dkg_finish;
 vault_handler vault_on_vote, vault_on_activate, vault_on_forget;
 vault_handler vault_on_commit, vault_on_sign, vault_on_cosign;
+vault_handler vault_on_dkg_narrow, vault_on_session_end, vault_on_held;
 #ifdef MPC_SIMULATED_TEE
 vault_handler vault_on_trespass;
 #endif
@@ -311,9 +315,15 @@ MUST_CHECK enum rc vault_share_active(struct vault_core *core,
                                       struct vault_share **out, unsigned *at,
                                       const uint8_t key[32], uint64_t epoch);
 bool vault_share_member(const struct vault_share *s, uint16_t node);
+/* Wipes it; the last one moves into the gap. */
+void vault_share_remove(struct vault_core *core, unsigned at);
 
 /* dkg.c */
 void vault_dkg_drop_all(struct vault_core *core);
+MUST_CHECK enum rc vault_dkg_of(struct vault_dkg **out, struct vault_core *core,
+                                const uint8_t session[32]);
+/* Unknown is fine. */
+void vault_dkg_end(struct vault_core *core, const uint8_t session[32]);
 
 /* nonce.c */
 /*

@@ -55,8 +55,7 @@ enum rc vault_share_add(struct vault_core *core, const struct vault_share *pub,
     return RC_OK;
 }
 
-/* The last one moves into the gap. */
-static void share_remove(struct vault_core *core, unsigned at)
+void vault_share_remove(struct vault_core *core, unsigned at)
 {
     unsigned last = --core->n_shares;
     core->share[at] = core->share[last];
@@ -289,6 +288,6 @@ enum rc vault_on_forget(struct vault_core *core, struct bytes_writer *out,
     TRY(bytes_end(in, "forget"));
     vault_nonce_drop_key(core, key, epoch);
     if (vault_share_find(core, &at, key, epoch))
-        share_remove(core, at);
+        vault_share_remove(core, at);
     return RC_OK;
 }

@@ -91,6 +91,16 @@ static enum rc check_intent(struct judged *j,
     return RC_OK;
 }
 
+/* A key that was made for one session signs in no other. */
+static enum rc check_once(const struct judged *j)
+{
+    if (!j->share->persistent &&
+        memcmp(j->share->terms.session, j->intent.session, 32) != 0)
+        return rc_raise(RC_VERIFY,
+                        "intent: is of another session than its key");
+    return RC_OK;
+}
+
 /* The package's signers are the intent's participants, through our roster. */
 static enum rc check_signers(struct judged *j, const struct vault_core *core,
                              const struct vault_sign_request *q)
@@ -220,6 +230,7 @@ enum rc vault_on_sign(struct vault_core *core, struct bytes_writer *out,
 
     TRY(check_intent(&j, q));
     TRY(vault_share_active(core, &j.share, &j.share_at, q->key, q->epoch));
+    TRY(check_once(&j));
     TRY(check_signers(&j, core, q));
     TRY(check_log(&j, core, q));
     return spend(core, out, &j, q, request);

@@ -239,6 +239,50 @@ enum rc vault_forget(struct vault *v, const uint8_t key[32], uint64_t epoch)
     return bytes_end(&r, "vault forget");
 }
 
+/* ---- a key for one session ---------------------------------------------- */
+
+enum rc vault_dkg_narrow(struct vault *v, const uint8_t session[32],
+                         const uint16_t *ids, unsigned n)
+{
+    uint8_t buf[34 + 2 * TLOG_MAX_NODES];
+    uint8_t reply[1];
+    struct bytes_writer w = bytes_writer(buf, sizeof(buf));
+    struct bytes_reader r;
+    if (n > TLOG_MAX_NODES)
+        return rc_raise(RC_ARG, "dkg: %u participants", n);
+    bytes_put(&w, session, 32);
+    bytes_put_u16(&w, (uint16_t)n);
+    for (unsigned i = 0; i < n; i++)
+        bytes_put_u16(&w, ids[i]);
+    TRY(ask(v, &r, reply, sizeof(reply), VAULT_OP_DKG_NARROW, &w));
+    return bytes_end(&r, "vault dkg narrow");
+}
+
+enum rc vault_session_end(struct vault *v, const uint8_t session[32])
+{
+    uint8_t buf[32];
+    uint8_t reply[1];
+    struct bytes_writer w = bytes_writer(buf, sizeof(buf));
+    struct bytes_reader r;
+    bytes_put(&w, session, 32);
+    TRY(ask(v, &r, reply, sizeof(reply), VAULT_OP_SESSION_END, &w));
+    return bytes_end(&r, "vault session end");
+}
+
+enum rc vault_held(struct vault *v, struct vault_holds *out)
+{
+    uint8_t buf[1];
+    uint8_t reply[16];
+    struct bytes_writer w = bytes_writer(buf, sizeof(buf));
+    struct bytes_reader r;
+    TRY(ask(v, &r, reply, sizeof(reply), VAULT_OP_HELD, &w));
+    out->shares = bytes_get_u32(&r);
+    out->once = bytes_get_u32(&r);
+    out->dkgs = bytes_get_u32(&r);
+    out->nonces = bytes_get_u32(&r);
+    return bytes_end(&r, "vault held");
+}
+
 /* ---- signing ----------------------------------------------------------- */
 
 enum rc vault_commit(struct vault *v, struct vault_commitment *out,

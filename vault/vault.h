@@ -188,6 +188,30 @@ MUST_CHECK enum rc vault_activate(struct vault *v, uint8_t ack[64],
 MUST_CHECK enum rc vault_forget(struct vault *v, const uint8_t key[32],
                                 uint64_t epoch);
 
+/* ---- a key for one session (terms.persistent false) -------------------- */
+
+/*
+ * Before anything is dealt: only these take part, a part of those it began
+ * with, ours included, at least t. Our package stays the one we sent.
+ */
+MUST_CHECK enum rc vault_dkg_narrow(struct vault *v, const uint8_t session[32],
+                                    const uint16_t *ids, unsigned n);
+/*
+ * Wipes what lives of this session in memory alone: its DKG, and share and
+ * nonces where they are not persistent. Unknown is RC_OK; it cannot be begun
+ * again.
+ */
+MUST_CHECK enum rc vault_session_end(struct vault *v,
+                                     const uint8_t session[32]);
+/* How many are held; of keys for one session: once, and dkgs under way. */
+struct vault_holds {
+    unsigned shares; /* persistent ones */
+    unsigned once;
+    unsigned dkgs;
+    unsigned nonces;
+};
+MUST_CHECK enum rc vault_held(struct vault *v, struct vault_holds *out);
+
 /* ---- signing ----------------------------------------------------------- */
 
 struct vault_commitment {

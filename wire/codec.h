@@ -165,7 +165,8 @@ struct wire_any_list {
     X(issue) X(chain) X(bundle) \
     X(decided) X(session_put) X(session_held) X(session_state) X(sessions) \
     X(invite) X(enrol) \
-    X(sct_ask) X(sct) X(rekor_ask) X(rekor)
+    X(sct_ask) X(sct) X(rekor_ask) X(rekor) \
+    X(once_birth) X(once_born) X(once_close)
 /* clang-format on */
 
 #define WIRE_DECLARE_TABLE(name)                                               \

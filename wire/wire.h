@@ -477,5 +477,6 @@ WIRE_MESSAGE(vkey);
 #include "wire/enrol.h"
 #include "wire/epoch.h"
 #include "wire/sigstore.h"
+#include "wire/once.h"
 
 #endif

@@ -603,7 +603,10 @@ unsigned sim_ask_as(struct sim *s, unsigned id, uid_t uid, const char *path,
                     const void *body, size_t len)
 {
     unsigned call = call_new(s, id, path);
-    node_on_local(s->node[id].node, call, uid, path, body, len);
+    if (s->caller)
+        node_on_local_as(s->node[id].node, call, s->caller, path, body, len);
+    else
+        node_on_local(s->node[id].node, call, uid, path, body, len);
     return call;
 }
 

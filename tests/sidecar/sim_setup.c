@@ -83,6 +83,14 @@ static json_t *profile(const struct sim *s, const char *name, int engineers,
                      "certificate", "sidecar_page", 0);
 }
 
+static json_t *ephemeral(const struct sim *s, const char *name, int engineers,
+                         int stewards)
+{
+    json_t *p = profile(s, name, engineers, stewards, 65536);
+    json_object_set_new(p, "lifetime", json_string("ephemeral"));
+    return p;
+}
+
 static char *policy_text(struct sim *s, uint64_t version,
                          const uint8_t prev[32])
 {
@@ -94,7 +102,7 @@ static char *policy_text(struct sim *s, uint64_t version,
         json_array_append_new(nodes, node(s, i, version > 1));
     json_t *j = json_pack(
             "{s:i, s:s, s:I, s:s, s:[o,o,o,o,o], s:{s:i}, s:{s:[s], s:[s], "
-            "s:[s]}, s:o, s:{s:s, s:s}, s:o, s:[o,o,o,o]}",
+            "s:[s]}, s:o, s:{s:s, s:s}, s:o, s:[o,o,o,o,o,o]}",
             "v", 1, "cluster", "dev", "version", (json_int_t)version, "prev",
             enc_hex(prev_hex, prev, 32), "persons", person("dev", "[]"),
             person("alice", "[\"engineer\"]"), person("dave", "[\"engineer\"]"),
@@ -106,7 +114,8 @@ static char *policy_text(struct sim *s, uint64_t version,
                         : json_null(),
             "profiles", profile(s, "release", 0, 0, 65536),
             profile(s, "second", 0, 0, 65536), profile(s, "small", 0, 0, 100),
-            profile(s, "guarded", 1, 2, 65536));
+            profile(s, "guarded", 1, 2, 65536), ephemeral(s, "once", 0, 0),
+            ephemeral(s, "guarded-once", 1, 2));
     assert_non_null(j);
     char *text = json_dumps(j, JSON_COMPACT);
     assert_non_null(text);
