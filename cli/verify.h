@@ -1,67 +1,58 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mpcsign verify, inside: one bundle judged offline against policy files. Each
- * verify_*.c marks its checks; a check that could not be made is one that
- * failed. Public data only.
+ * A bundle judged offline: against policy versions or a `mpcsign trust
+ * export`, for `mpcsign verify`, `mpcsign sign` and tests. No network, no
+ * sidecar (but for verify_trust_ask), nothing secret.
  */
 #ifndef CLI_VERIFY_H
 #define CLI_VERIFY_H
 
 #include "cli/inner.h"
 
-#define VERIFY_MAX_POLICIES 16
+/* ---- whom the reader trusts (verify_trust.c) ---------------------------- */
 
-struct verify {
-    /* what was given */
-    const uint8_t *msg; /* the signed file */
-    size_t msg_len;
-    struct policy *policy[VERIFY_MAX_POLICIES]; /* ascending, linked */
-    unsigned n_policies;
-    bool allow_simulated;
-    struct wire_bundle bundle;
-    /* what the checks found, for those after them */
-    const struct policy *newest; /* names the log */
-    const struct policy *under;  /* of the intent; NULL: not among them */
-    uint8_t genesis[32];
-    char deployment[TLOG_NAME_MAX];
-    struct policy_session session;
-    struct tlog_intent intent;
-    struct tlog_proof intent_proof;
-    struct tlog_checkpoint head; /* which the intent's proof leads to */
-    uint8_t key_id[32];          /* H(group key) */
-    int64_t first_s;             /* times of valid cosignatures */
-    int64_t last_s;
-    unsigned n_cosigned;
-    bool simulated;
-    /* the result */
-    json_t *checks; /* owned */
-    bool ok;
-};
-
-/* One line, or one element of the list; words are for people. */
-void verify_mark(struct verify *v, const char *id, bool ok, const char *fmt,
-                 ...) PRINTF_LIKE(4, 5);
-/* The words of a failure are rc_text(). */
-void verify_mark_rc(struct verify *v, const char *id, enum rc rc,
-                    const char *fmt, ...) PRINTF_LIKE(4, 5);
-
-/* The given version with this hash, or NULL. */
-const struct policy *verify_policy(const struct verify *v,
-                                   const uint8_t sha256[32]);
-
-/* verify_bundle.c: signature, artifact, intent, session, log. RC: no use in
- * going on. */
-MUST_CHECK enum rc verify_bundle(struct verify *v);
-/* verify_signers.c: cosignatures, reports, AK statements. */
-void verify_signers(struct verify *v);
+struct verify_trust;
+MUST_CHECK enum rc verify_trust_new(struct verify_trust **out);
+void verify_trust_free(struct verify_trust *t);
+OWNED_STRUCT(verify_trust);
 /*
- * verify_birth.c: of this key, of this class, made by approved people; id
- * "birth" or "issuer". profile: which it must be for, or NULL.
+ * A policy.json, which is believed as it is and may come several times, each
+ * version following on the one before; or one file of `mpcsign trust export`,
+ * whose every version is proven from its genesis on.
  */
-void verify_birth(struct verify *v, const char *id,
-                  const struct wire_birth *birth, const uint8_t group_key[32],
-                  const char *class, const char *profile);
-/* verify_chain.c: the certificate, if any. */
-void verify_chain(struct verify *v);
+MUST_CHECK enum rc verify_trust_read(struct verify_trust *t, const char *path);
+/* The same from a sidecar's GET /v1/policy; NULL: that of MPC_SIDECAR. */
+MUST_CHECK enum rc verify_trust_ask(struct verify_trust *t, const char *socket);
+
+/* ---- the verdict (verify.c) --------------------------------------------- */
+
+struct verify_ask {
+    const char *file;      /* what was signed; "-" is standard input */
+    const uint8_t *bundle; /* NAME.mpc.json */
+    size_t bundle_len;
+    const struct verify_trust *trust;
+    bool allow_simulated;
+};
+struct verify_result {
+    bool ok;
+    bool simulated;
+    bool fork_proof;
+    json_t *checks; /* {id, ok, expected, actual, words} each */
+    json_t *facts;  /* what a reader wants to see, docs/EVIDENCE.md */
+};
+/*
+ * Judges; prints nothing. RC_OK: every check holds. RC_VERIFY, or RC_ATTEST
+ * where nothing but the simulated hardware is wrong: *out is filled all the
+ * same, its checks say which. Anything else: nothing was judged (no such file,
+ * no memory), *out is empty. Free it with verify_result_free().
+ */
+MUST_CHECK enum rc verify_run(struct verify_result *out,
+                              const struct verify_ask *ask);
+void verify_result_free(struct verify_result *r);
+/* "ok   signature    …" a check, one line each, on standard output. */
+MUST_CHECK enum rc verify_print(const struct verify_result *r);
+/* The evidence drawn, one page of HTML (verify_html.c); heap. */
+MUST_CHECK enum rc verify_html(char **out, size_t *len,
+                               const struct verify_result *r);
 
 #endif
