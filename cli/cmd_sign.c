@@ -13,7 +13,7 @@
 #include "cli/session.h"
 
 #define WAIT_MS   10000
-#define CERT_MS   10000
+#define BUNDLE_MS 15000 /* it waits for its receipt */
 #define PATH_SIZE 4096
 
 struct options {
@@ -41,43 +41,24 @@ static enum rc write_pem(const char *path, const struct wire_chain *chain)
 
 /* ---- evidence ----------------------------------------------------------- */
 
-static enum rc ask_bundle(struct wire_bundle *out, const uint8_t session[32])
-{
-    char path[128];
-    char hex[65];
-    struct http_answer a;
-    snprintf(path, sizeof(path), "/v1/bundle/%s", enc_hex(hex, session, 32));
-    TRY(cli_ask(&a, NULL, path, NULL, 0, CERT_MS));
-    enum rc rc = wire_bundle_decode(out, (const char *)a.body, a.body_len);
-    http_answer_free(&a);
-    return rc;
-}
-
-/* The sidecar leaves the chain out: certificates are the caller's wish. */
-static enum rc put_chain(struct wire_bundle *b, const struct wire_chain *chain)
-{
-    if (b->chain.n || chain->chain.n == 0)
-        return RC_OK;
-    TRY(wire_list_new(&b->chain, chain->chain.n));
-    for (size_t i = 0; i < chain->chain.n; i++)
-        TRY(wire_blob_set(&b->chain.at[i], chain->chain.at[i].p,
-                          chain->chain.at[i].len));
-    return RC_OK;
-}
-
-static enum rc write_bundle(const char *path, const struct wire_signed *s,
-                            const struct wire_chain *chain)
+/* The sidecar's own bytes: the digest in them is over all of it. */
+static enum rc write_bundle(const char *path, const struct wire_signed *s)
 {
     WIRE(bundle) b = { 0 };
-    OWNED_MEM char *json = NULL;
-    size_t len;
-    TRY(ask_bundle(&b, s->session));
-    if (memcmp(b.signature, s->signature, 64) != 0)
-        return rc_raise(RC_CONFLICT, "bundle: of another signature of this "
-                                     "session");
-    TRY(put_chain(&b, chain));
-    TRY(wire_bundle_encode(&json, &len, &b));
-    return file_write(path, json, len, 0644);
+    char target[128];
+    char hex[65];
+    struct http_answer a;
+    snprintf(target, sizeof(target), "/v1/bundle/%s?slot=%s",
+             enc_hex(hex, s->session, 32), s->slot);
+    TRY(cli_ask(&a, NULL, target, NULL, 0, BUNDLE_MS));
+    enum rc rc = wire_bundle_decode(&b, (const char *)a.body, a.body_len);
+    if (rc == RC_OK && memcmp(b.signature, s->signature, 64) != 0)
+        rc = rc_raise(RC_CONFLICT, "bundle: of another signature of this "
+                                   "session");
+    if (rc == RC_OK)
+        rc = file_write(path, a.body, a.body_len, 0644);
+    http_answer_free(&a);
+    return rc;
 }
 
 /* ---- what is to be made ------------------------------------------------- */
@@ -185,13 +166,13 @@ static enum rc sign(const struct options *o)
         (int)sizeof(beside))
         return rc_raise(RC_ARG, "FILE: name too long");
     TRY(plain_wanted(&plain, o));
+    TRY(get_chain(&chain, o)); /* before: the receipt names it */
     if (plain)
         TRY(sign_plain(&s, o, sig));
-    TRY(get_chain(&chain, o));
     if (o->cert)
         TRY(write_pem(o->cert, &chain));
     if (o->bundle)
-        TRY(write_bundle(o->bundle, &s, &chain));
+        TRY(write_bundle(o->bundle, &s));
     if (o->cms)
         TRY(sign_cms(&c, o, &chain));
     return say_signed(plain ? &s : &c, plain ? sig : NULL, o);

@@ -24,10 +24,16 @@ MUST_CHECK enum rc verify_trust_read(struct verify_trust *t, const char *path);
 /* The same from a sidecar's GET /v1/policy; NULL: that of MPC_SIDECAR. */
 MUST_CHECK enum rc verify_trust_ask(struct verify_trust *t, const char *socket);
 
+/* What it would be written from, its versions not judged; no root. */
+MUST_CHECK enum rc verify_trust_fetch(struct wire_trust *out,
+                                      const char *socket);
+
 /* ---- the verdict (verify.c) --------------------------------------------- */
 
 struct verify_ask {
-    const char *file;      /* what was signed; "-" is standard input */
+    const char *file;    /* what was signed; "-" is standard input */
+    const uint8_t *data; /* its bytes instead, where file is NULL */
+    size_t data_len;
     const uint8_t *bundle; /* NAME.mpc.json */
     size_t bundle_len;
     const struct verify_trust *trust;

@@ -3,7 +3,7 @@
  * The birth of a key: logged, endorsed by every member with the identity the
  * policy names, and made in a session that stewards approved.
  */
-#include "cli/verify.h"
+#include "cli/verify_inner.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,11 +27,8 @@ static enum rc check_entry(struct parts *p, const struct verify *v,
                            const uint8_t group_key[32], const char *class)
 {
     uint8_t id[32];
-    TRY(cli_proof(&p->proof, &birth->proof));
+    TRY(verify_proof(&p->proof, NULL, v, &birth->proof));
     TRY(tlog_birth_decode(&p->entry, p->proof.entry, p->proof.entry_len));
-    if (!v->newest->has_log)
-        return rc_raise(RC_LOG, "the policy names no log");
-    TRY(tlog_proof_check(&p->proof, &v->newest->log, NULL));
     hash256(id, group_key, 32);
     if (memcmp(id, p->entry.key, 32) != 0 ||
         memcmp(group_key, birth->cert.group_key, 32) != 0)
@@ -72,18 +69,16 @@ static enum rc check_session(const struct parts *p, const struct verify *v,
                              const struct wire_birth *birth,
                              struct policy_approved *by)
 {
-    struct tlog_blob approvals[POLICY_MAX_APPROVALS];
-    struct tlog_blob requester = { birth->requester.p, birth->requester.len };
-    unsigned n;
-    TRY(cli_blobs(approvals, &n, birth->approvals.at, birth->approvals.n));
-    TRY(policy_judge(by, p->policy, v->genesis, &p->session,
-                     requester.len ? &requester : NULL, approvals, n,
-                     POLICY_AT_ITS_TIME));
+    const struct verify_records r = { .p = p->policy,
+                                      .s = &p->session,
+                                      .requester = &birth->requester,
+                                      .at = birth->approvals.at,
+                                      .n = birth->approvals.n,
+                                      .root = p->entry.approvals };
+    TRY(verify_records(by, v, &r));
     if (memcmp(p->session.id, p->entry.session, 32) != 0 ||
         memcmp(p->session.id, p->terms.session, 32) != 0)
         return rc_raise(RC_VERIFY, "entry, endorsements and session differ");
-    if (memcmp(by->root, p->entry.approvals, 32) != 0)
-        return rc_raise(RC_VERIFY, "approvals are not those of the entry");
     return RC_OK;
 }
 
@@ -95,15 +90,12 @@ static bool holds(const struct policy_profile *f, uint16_t node)
     return false;
 }
 
-/* A persistent key belongs to all its nodes; an ephemeral one to t, and one
- * more where there are more. */
+/* A persistent key belongs to all its nodes; an ephemeral one to those that
+ * were healthy, at least the threshold. */
 static enum rc check_members(const struct parts *p)
 {
     const struct policy_profile *f = p->profile;
-    unsigned least = !f->ephemeral
-                             ? f->n_nodes
-                             : f->threshold +
-                                       (f->n_nodes > f->threshold ? 1u : 0u);
+    unsigned least = f->ephemeral ? f->threshold : f->n_nodes;
     if (p->n_votes < least)
         return rc_raise(RC_VERIFY, "%u endorsements, profile %s wants %u",
                         p->n_votes, f->name, least);
@@ -149,25 +141,82 @@ static enum rc check(struct parts *p, struct policy_approved *by,
     return check_votes(p);
 }
 
+/* An ephemeral key is for one session, and dies with it. */
+static enum rc check_own_session(const struct parts *p, const struct verify *v)
+{
+    if (!p->profile->ephemeral)
+        return RC_OK;
+    if (memcmp(p->session.id, v->session.id, 32) != 0)
+        return rc_raise(RC_VERIFY, "an ephemeral key of another session");
+    if (v->intent.epoch != 1)
+        return rc_raise(RC_VERIFY, "an ephemeral key has one epoch");
+    return RC_OK;
+}
+
+/* What the certificate must say too. */
+static void keep(struct verify *v, const struct parts *p)
+{
+    v->birth = p->entry;
+    v->born_in = p->session;
+    memcpy(v->vote, p->vote, sizeof(v->vote));
+    v->n_votes = p->n_votes;
+    v->born = true;
+}
+
+static json_t *fact(const struct parts *p, const struct verify_records *r)
+{
+    return json_pack(
+            "{s:s, s:b, s:s, s:I, s:I, s:i, s:i, s:s, s:I, s:o}", "profile",
+            p->profile->name, "ephemeral", (int)p->profile->ephemeral, "class",
+            p->entry.class, "index", (json_int_t)p->proof.index, "threshold",
+            (json_int_t)p->entry.threshold, "endorsed", (int)p->n_votes,
+            "nodes", (int)p->profile->n_nodes, "requester",
+            p->session.requester, "asked", (json_int_t)p->session.created,
+            "approvals", verify_people(r));
+}
+
+static void tell(struct verify *v, const char *id, const struct parts *p,
+                 const struct policy_approved *by,
+                 const struct wire_birth *birth)
+{
+    const struct verify_records r = { .p = p->policy,
+                                      .s = &p->session,
+                                      .requester = &birth->requester,
+                                      .at = birth->approvals.at,
+                                      .n = birth->approvals.n,
+                                      .root = p->entry.approvals };
+    verify_pass(v, id,
+                "%skey of profile %s, log index %llu, endorsed by %u of %u "
+                "nodes (%llu sign), requested by %s and approved by %u "
+                "engineers and %u stewards under policy version %llu",
+                p->profile->ephemeral ? "this session's own " : "",
+                p->profile->name, (unsigned long long)p->proof.index,
+                p->n_votes, p->profile->n_nodes,
+                (unsigned long long)p->entry.threshold, p->session.requester,
+                by->engineers, by->stewards,
+                (unsigned long long)p->policy->version);
+    verify_fact(v, id, fact(p, &r));
+}
+
 void verify_birth(struct verify *v, const char *id,
                   const struct wire_birth *birth, const uint8_t group_key[32],
                   const char *class, const char *profile)
 {
     struct policy_approved by = { 0 };
     OWNED_MEM struct parts *p = calloc(1, sizeof(*p));
+    bool own = strcmp(id, "birth") == 0;
     enum rc rc = p ? check(p, &by, v, birth, group_key, class, profile)
                    : rc_raise(RC_NOMEM, "out of memory");
+    if (rc == RC_OK && own)
+        rc = check_own_session(p, v);
     if (rc != RC_OK) {
-        verify_mark_rc(v, id, rc, "%s", "");
+        verify_mark(v, id, rc,
+                    "a birth in the log: of this key, by approved people, "
+                    "endorsed by its nodes",
+                    "%s", "");
         return;
     }
-    verify_mark(
-            v, id, true,
-            "key of profile %s, log index %llu, endorsed by %u of %u "
-            "nodes (%llu sign), requested by %s and approved by %u stewards "
-            "under policy version %llu",
-            p->profile->name, (unsigned long long)p->proof.index, p->n_votes,
-            p->profile->n_nodes, (unsigned long long)p->entry.threshold,
-            p->session.requester, by.stewards,
-            (unsigned long long)p->policy->version);
+    if (own)
+        keep(v, p);
+    tell(v, id, p, &by, birth);
 }

@@ -4,15 +4,15 @@
  * when the log's witnesses cosigned; its root is trusted because the birth of
  * the root's key names an issuer profile of the policy, and for nothing else.
  */
-#include "cli/verify.h"
+#include "cli/verify_inner.h"
 
 #include <string.h>
+#include <time.h>
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
 #include "base/clock.h"
-#include "ca/ca.h"
 
 OWNED_BY(X509, X509_free);
 
@@ -57,7 +57,7 @@ static enum rc check_signed(X509 *leaf, X509 *root)
 /* At every cosigner's time: their word is the only clock here. */
 static enum rc check_time(const struct verify *v, X509 *leaf)
 {
-    if (v->n_cosigned == 0)
+    if (!v->timed)
         return rc_raise(RC_VERIFY, "no cosignature tells the time");
     time_t first = (time_t)v->first_s;
     time_t last = (time_t)v->last_s;
@@ -65,25 +65,6 @@ static enum rc check_time(const struct verify *v, X509 *leaf)
         X509_cmp_time(X509_get0_notAfter(leaf), &last) <= 0)
         return rc_raise(RC_VERIFY, "the certificate was not valid when the "
                                    "checkpoint was cosigned");
-    return RC_OK;
-}
-
-static enum rc check_names(const struct verify *v, X509 *leaf)
-{
-    uint64_t birth;
-    unsigned char *der = NULL;
-    int len = i2d_re_X509_tbs(leaf, &der);
-    if (len <= 0)
-        return rc_raise(RC_NOMEM, "leaf: out of memory");
-    enum rc rc = ca_tbs_birth(&birth, der, (size_t)len);
-    OPENSSL_free(der);
-    TRY(rc);
-    if (birth != v->bundle.birth.proof.index)
-        return rc_raise(RC_VERIFY,
-                        "the leaf names birth %llu, the key's is "
-                        "%llu",
-                        (unsigned long long)birth,
-                        (unsigned long long)v->bundle.birth.proof.index);
     return RC_OK;
 }
 
@@ -95,8 +76,33 @@ static enum rc check(struct verify *v, X509 *leaf, X509 *root)
     TRY(check_signed(leaf, root));
     if (b->issuer.n != 1 || !has_key(root, b->issuer.at[0].cert.group_key))
         return rc_raise(RC_VERIFY, "no birth of the root's key came along");
-    TRY(check_names(v, leaf));
+    if (v->trust->root.len &&
+        (v->trust->root.len != b->chain.at[1].len ||
+         memcmp(v->trust->root.p, b->chain.at[1].p, b->chain.at[1].len) != 0))
+        return rc_raise(RC_VERIFY, "another root than the one trusted");
+    TRY(verify_context(v, leaf));
     return check_time(v, leaf);
+}
+
+static int64_t seconds(const ASN1_TIME *t)
+{
+    struct tm tm;
+    return ASN1_TIME_to_tm(t, &tm) == 1 ? (int64_t)timegm(&tm) : 0;
+}
+
+static void tell(struct verify *v, X509 *leaf)
+{
+    int64_t from = seconds(X509_get0_notBefore(leaf));
+    int64_t to = seconds(X509_get0_notAfter(leaf));
+    char a[CLOCK_TEXT_SIZE];
+    char b[CLOCK_TEXT_SIZE];
+    verify_pass(v, "certificate",
+                "the key's, for this %s, good from %s to %s, and signed then",
+                v->key_of && v->key_of->ephemeral ? "session" : "profile",
+                clock_text(a, from), clock_text(b, to));
+    verify_fact(v, "certificate",
+                json_pack("{s:I, s:I}", "not_before", (json_int_t)from,
+                          "not_after", (json_int_t)to));
 }
 
 static void check_two(struct verify *v)
@@ -111,22 +117,29 @@ static void check_two(struct verify *v)
     if (leaf && root)
         v->simulated = v->simulated || cli_is_simulated(leaf) ||
                        cli_is_simulated(root);
-    verify_mark_rc(v, "certificate", rc, "the key's, valid when cosigned");
+    if (rc == RC_OK)
+        tell(v, leaf);
+    else
+        verify_mark(v, "certificate", rc,
+                    "the signing key's leaf, by a root whose key was born for "
+                    "an issuer profile, good when it was signed",
+                    "%s", "");
 }
 
 void verify_chain(struct verify *v)
 {
     const struct wire_bundle *b = &v->bundle;
     if (b->chain.n == 0)
-        verify_mark(v, "certificate", true, "none in the bundle");
+        verify_pass(v, "certificate", "none in the bundle");
     else if (b->chain.n != 2)
-        verify_mark(v, "certificate", false,
-                    "%zu certificates, want leaf and "
-                    "root",
+        verify_fail(v, "certificate", "leaf and root", "%zu certificates",
                     b->chain.n);
     else
         check_two(v);
-    if (b->issuer.n)
+    if (b->chain.n == 0 && b->issuer.n)
+        verify_fail(v, "issuer", "none without a certificate",
+                    "the birth of a key that nothing here is signed by");
+    else if (b->issuer.n)
         verify_birth(v, "issuer", &b->issuer.at[0],
                      b->issuer.at[0].cert.group_key, "issuer", NULL);
 }

@@ -1,83 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who signed: cosignatures over the intent's checkpoint, standing SNP reports
- * and what the keys attested there said about the intent. The cosignatures'
- * times are the only clock: a bundle verifies long after its certificate.
+ * Who signed: the participants the intent names, each with the report of the
+ * boot in which it signed, logged before, and a statement over the intent by
+ * the key that this report attests.
  */
-#include "cli/verify.h"
+#include "cli/verify_inner.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/err.h>
 #include <openssl/x509.h>
 
 #include "attest/attest.h"
-#include "base/clock.h"
 #include "base/enc.h"
 #include "base/hash.h"
 
 OWNED_BY(X509, X509_free);
-
-/* ---- cosignatures ------------------------------------------------------- */
-
-static enum rc cosigned(struct verify *v, const struct wire_bundle_signer *s)
-{
-    char name[TLOG_NAME_MAX + 32];
-    struct tlog_vkey key;
-    int64_t at;
-    const struct policy_node *n = policy_node_find(v->under, (uint16_t)s->node);
-    if (!n || !n->has_keys)
-        return rc_raise(RC_VERIFY, "node %llu: not in the policy",
-                        (unsigned long long)s->node);
-    snprintf(name, sizeof(name), "%s/node%u", v->deployment, n->id);
-    TRY(tlog_vkey_make(&key, name, TLOG_SIG_COSIGNATURE, n->identity));
-    enum rc rc = tlog_cosignature_check(s->cosignature.p, &v->head, &key, &at);
-    if (rc != RC_OK)
-        return rc_prefix(rc, "node %u: ", n->id);
-    if (v->n_cosigned == 0 || at < v->first_s)
-        v->first_s = at;
-    if (v->n_cosigned == 0 || at > v->last_s)
-        v->last_s = at;
-    v->n_cosigned++;
-    return RC_OK;
-}
-
-/* With this many, no fork can hide even from t - 1 corrupt nodes. */
-static unsigned majority(const struct policy *p, const struct policy_profile *f)
-{
-    return ((f ? f->n_nodes : p->n_nodes) + (f ? f->threshold : 1) - 1) / 2 + 1;
-}
-
-static void check_cosignatures(struct verify *v)
-{
-    const struct wire_bundle *b = &v->bundle;
-    const struct policy_profile *f = policy_profile_find(v->under, b->profile);
-    enum rc rc = RC_OK;
-    for (size_t i = 0; rc == RC_OK && i < b->signers.n; i++)
-        if (b->signers.at[i].cosignature.len)
-            rc = cosigned(v, &b->signers.at[i]);
-    if (rc == RC_OK && v->n_cosigned == 0)
-        rc = rc_raise(RC_VERIFY, "no signer cosigned the checkpoint");
-    if (rc != RC_OK) {
-        verify_mark_rc(v, "cosigned", rc, "%s", "");
-        return;
-    }
-    char when[CLOCK_TEXT_SIZE];
-    unsigned need = majority(v->under, f);
-    verify_mark(v, "cosigned", true, "by %u of %u nodes, at %s; %s",
-                v->n_cosigned, f ? f->n_nodes : v->under->n_nodes,
-                clock_text(when, v->last_s),
-                v->n_cosigned >= need ? "a majority: no fork can hide"
-                                      : "fewer than would exclude every fork");
-}
 
 /* ---- participants ------------------------------------------------------- */
 
 static enum rc check_set(const struct verify *v)
 {
     const struct wire_bundle *b = &v->bundle;
-    const struct policy_profile *f = policy_profile_find(v->under, b->profile);
+    const struct policy_profile *f = v->key_of;
     uint8_t identity[WIRE_MAX_NODES][32];
     uint8_t root[32];
     if (!f || b->signers.n < f->threshold)
@@ -101,43 +48,101 @@ static enum rc check_set(const struct verify *v)
 
 /* ---- standing evidence -------------------------------------------------- */
 
-/* The simulator's root is whoever signs itself; AMD's are compiled in and
- * tell themselves from it: verdict.simulated. */
-static void any_root(struct attest_roots *out, const struct wire_evidence *e)
+static X509 *read_der(const struct wire_blob *b)
 {
-    out->allow_simulated = true;
-    for (size_t i = 0; i < e->chain.n; i++) {
-        const unsigned char *at = e->chain.at[i].p;
-        OWNED(X509) *x = d2i_X509(NULL, &at, (long)e->chain.at[i].len);
-        if (x && X509_NAME_cmp(X509_get_subject_name(x),
-                               X509_get_issuer_name(x)) == 0)
-            hash256(out->simulated_ark, e->chain.at[i].p, e->chain.at[i].len);
-    }
+    const unsigned char *at = b->p;
+    X509 *x = b->len ? d2i_X509(NULL, &at, (long)b->len) : NULL;
+    ERR_clear_error();
+    return x;
 }
 
-static enum rc check_report(struct verify *v, const struct policy_node *n,
-                            const struct wire_evidence *e)
+static bool is_signed_by(X509 *x, X509 *issuer)
+{
+    return x && issuer &&
+           X509_NAME_cmp(X509_get_issuer_name(x),
+                         X509_get_subject_name(issuer)) == 0;
+}
+
+/*
+ * ASK and ARK, in this order, nothing besides. The simulator's root is
+ * whoever signs itself; AMD's are compiled in and tell themselves from it:
+ * verdict.simulated.
+ */
+static enum rc check_order(struct attest_roots *out,
+                           const struct wire_standing *s)
+{
+    if (s->chain.n != 2)
+        return rc_raise(RC_VERIFY, "%zu certificates above the VEK's, want 2",
+                        s->chain.n);
+    OWNED(X509) *ask = read_der(&s->chain.at[0]);
+    OWNED(X509) *ark = read_der(&s->chain.at[1]);
+    if (!is_signed_by(ask, ark) || !is_signed_by(ark, ark))
+        return rc_raise(RC_VERIFY, "certificates are not the VEK's signer and "
+                                   "its root, in this order");
+    out->allow_simulated = true;
+    hash256(out->simulated_ark, s->chain.at[1].p, s->chain.at[1].len);
+    return RC_OK;
+}
+
+static enum rc attest(struct attest_verdict *verdict, const struct verify *v,
+                      const struct policy_node *n,
+                      const struct wire_standing *s)
 {
     uint8_t data[64];
     struct attest_roots roots = { 0 };
-    OWNED_MEM struct attest_verdict *verdict = calloc(1, sizeof(*verdict));
-    if (!verdict)
-        return rc_raise(RC_NOMEM, "out of memory");
-    attest_standing_data(data, v->deployment, n->uri, n->id, e->ak, n->identity,
+    struct attest_rules rules;
+    bool has;
+    unsigned vtpm = (s->hcl.len > 0) + (s->quote.len > 0) +
+                    (s->quote_signature.len > 0);
+    const struct wire_evidence e = { /* borrows */
+                                     .report = s->report,
+                                     .vek = s->vek,
+                                     .chain = { s->chain.at, s->chain.n },
+                                     .hcl = s->hcl,
+                                     .quote = s->quote,
+                                     .quote_signature = s->quote_signature
+    };
+    if (vtpm != 0 && vtpm != 3)
+        return rc_raise(RC_VERIFY, "a vTPM's parts come together or not at "
+                                   "all");
+    TRY(check_order(&roots, s));
+    TRY(attest_rules_shared(&rules, &has, v->under->attestation,
+                            v->under->attestation_len));
+    attest_standing_data(data, v->deployment, n->uri, n->id, s->ak, n->identity,
                          n->box, v->genesis);
-    struct attest_want want = {
+    const struct attest_want want = {
         .hashes = (const uint8_t(*)[32])v->under->measurement[POLICY_SIDECAR],
         .n_hashes = v->under->n_measurements[POLICY_SIDECAR],
         .report_data = data,
         .host_data = v->genesis,
         .min_version = 3,
+        .rules = has ? &rules : NULL,
         .peer = true,
         .vtpm = true, /* its peers took it for one of them */
     };
-    any_root(&roots, e);
-    enum rc rc = attest_verify(verdict, e, &roots, &want, v->last_s);
-    v->simulated = v->simulated || verdict->simulated;
-    return rc;
+    return attest_verify(verdict, &e, &roots, &want, v->last_s);
+}
+
+/* In the log before the intent it supports. */
+static enum rc check_logged(const struct verify *v, const struct policy_node *n,
+                            const struct wire_standing *s)
+{
+    OWNED_MEM struct tlog_proof *proof = calloc(1, sizeof(*proof));
+    struct tlog_evidence e;
+    uint8_t report[32];
+    if (!proof)
+        return rc_raise(RC_NOMEM, "out of memory");
+    TRY(verify_proof(proof, NULL, v, &s->logged));
+    TRY(tlog_evidence_decode(&e, proof->entry, proof->entry_len));
+    hash256(report, s->report.p, s->report.len);
+    if (e.node != n->id || memcmp(e.ak, s->ak, 32) != 0 ||
+        memcmp(e.identity, n->identity, 32) != 0 ||
+        memcmp(e.report, report, 32) != 0)
+        return rc_raise(RC_VERIFY, "the log's entry is of another report");
+    if (proof->index >= v->bundle.intent.index)
+        return rc_raise(RC_VERIFY, "logged at %llu, after the intent",
+                        (unsigned long long)proof->index);
+    return RC_OK;
 }
 
 static enum rc check_ak(const struct verify *v, const uint8_t ak[32],
@@ -154,50 +159,75 @@ static enum rc check_ak(const struct verify *v, const uint8_t ak[32],
     return RC_OK;
 }
 
-/* A statement counts only where the report stands behind its key. */
-static enum rc check_one(struct verify *v, const struct wire_bundle_signer *s)
+static json_t *signer_fact(const struct attest_verdict *verdict,
+                           const struct policy_node *n,
+                           const struct wire_bundle_signer *s)
+{
+    uint8_t hash[32];
+    static const char *const products[] = { "Milan", "Genoa", "Turin" };
+    attest_policy_hash(hash, verdict->report.measurement);
+    return json_pack("{s:i, s:s, s:o, s:o, s:o, s:s, s:b, s:b, s:I}", "node",
+                     (int)n->id, "uri", n->uri, "measurement",
+                     verify_hex(verdict->report.measurement, 48), "policy_hash",
+                     verify_hex(hash, 32), "chip",
+                     verify_hex(verdict->report.chip_id, 8), "product",
+                     products[verdict->product], "simulated",
+                     (int)verdict->simulated, "cosigned",
+                     (int)(s->cosignature.len > 0), "logged",
+                     (json_int_t)s->evidence.at[0].logged.index);
+}
+
+static enum rc check_one(struct verify *v, const struct wire_bundle_signer *s,
+                         json_t *facts)
 {
     const struct policy_node *n = policy_node_find(v->under, (uint16_t)s->node);
+    OWNED_MEM struct attest_verdict *verdict = calloc(1, sizeof(*verdict));
+    if (!verdict)
+        return rc_raise(RC_NOMEM, "out of memory");
     if (!n || !n->has_keys)
         return rc_raise(RC_VERIFY, "not in the policy");
-    TRY(check_report(v, n, &s->evidence.at[0]));
-    return check_ak(v, s->evidence.at[0].ak, s->ak_signature);
+    if (s->evidence.n == 0)
+        return rc_raise(RC_VERIFY, "no report shows what hardware signed");
+    const struct wire_standing *e = &s->evidence.at[0];
+    enum rc rc = attest(verdict, v, n, e);
+    v->simulated = v->simulated || verdict->simulated;
+    TRY(rc);
+    TRY(check_logged(v, n, e));
+    TRY(check_ak(v, e->ak, s->ak_signature));
+    json_array_append_new(facts, signer_fact(verdict, n, s));
+    return RC_OK;
 }
 
 static void check_evidence(struct verify *v)
 {
     const struct wire_bundle *b = &v->bundle;
-    unsigned n = 0;
-    for (size_t i = 0; i < b->signers.n; i++) {
-        const struct wire_bundle_signer *s = &b->signers.at[i];
-        if (s->evidence.n == 0)
-            continue;
-        enum rc rc = check_one(v, s);
-        if (rc != RC_OK) {
-            (void)rc_prefix(rc, "node %llu: ", (unsigned long long)s->node);
-            verify_mark_rc(v, "attested", rc, "%s", "");
-            return;
-        }
-        n++;
+    json_t *facts = json_array();
+    enum rc rc = b->signers.n ? RC_OK : rc_raise(RC_VERIFY, "no signers");
+    for (size_t i = 0; rc == RC_OK && i < b->signers.n; i++) {
+        rc = check_one(v, &b->signers.at[i], facts);
+        if (rc != RC_OK)
+            rc = rc_prefix(rc, "node %llu: ",
+                           (unsigned long long)b->signers.at[i].node);
     }
-    verify_mark(v, "attested", n > 0,
-                "%u of %zu signers with a standing report and a statement by "
-                "its key%s",
-                n, b->signers.n,
-                n == b->signers.n ? ""
-                : n               ? "; the others' statements are not counted"
-                                  : ": nothing shows what hardware signed");
+    verify_mark(v, "attested", rc,
+                "each signer's report: genuine, of an allowed program, logged "
+                "before the intent, its key's statement over that",
+                "all %zu signers: a genuine report of an allowed program, "
+                "logged before, and its key's word on this intent",
+                b->signers.n);
+    verify_fact(v, "signers", facts);
 }
 
 void verify_signers(struct verify *v)
 {
     if (!v->under) {
-        verify_mark(v, "signers", false, "no policy to find them in");
+        verify_fail(v, "signers", "nodes of the policy",
+                    "no policy to find them in");
         return;
     }
     enum rc rc = check_set(v);
-    verify_mark_rc(v, "signers", rc, "%zu nodes, as the intent names them",
-                   v->bundle.signers.n);
-    check_cosignatures(v);
+    verify_mark(v, "signers", rc,
+                "the participants of the intent, at least the threshold",
+                "%zu nodes, as the intent names them", v->bundle.signers.n);
     check_evidence(v);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Answers that only read: keys, certificates, status, evidence bundles. */
+/* Answers that only read: keys, certificates, status. */
 #include "sidecar/inner.h"
 
 #include <stdio.h>
@@ -120,11 +120,19 @@ void ask_keys(struct node *n, uint64_t call)
 
 /* ---- certificates: the CA is asked, the answer handed on ----------------------------- */
 
+struct cert_call {
+    uint64_t call;
+    uint8_t group_key[32];
+};
+
 static void cert_came(struct node *n, void *arg, uint32_t extra, enum rc rc,
                       const uint8_t *body, size_t len)
 {
-    uint64_t call = *(uint64_t *)arg;
+    struct cert_call *c = arg;
+    uint64_t call = c->call;
     (void)extra;
+    if (rc == RC_OK)
+        bundle_chain_heard(n, c->group_key, body, len);
     free(arg);
     char *json = NULL;
     if (rc == RC_OK) {
@@ -142,8 +150,9 @@ static void cert_came(struct node *n, void *arg, uint32_t extra, enum rc rc,
 }
 
 /* Under lock. */
-static enum rc ask_issue(char **json, size_t *len, struct node *n,
-                         const char *name, const struct key *k)
+static enum rc ask_issue(char **json, size_t *len, uint8_t group_key[32],
+                         struct node *n, const char *name,
+                         const struct key *k)
 {
     const struct policy *policy = policy_chain_head(n->chain);
     const struct policy_profile *p = policy_profile_find(policy, name);
@@ -159,6 +168,7 @@ static enum rc ask_issue(char **json, size_t *len, struct node *n,
     WIRE(issue) ask = { 0 };
     snprintf(ask.profile, sizeof(ask.profile), "%s", p->name);
     TRY(birth_copy(&ask.birth, &k->evidence));
+    memcpy(group_key, k->group_key, 32);
     return wire_issue_encode(json, len, &ask);
 }
 
@@ -167,9 +177,9 @@ static void answer_cert(struct node *n, uint64_t call, const char *name,
 {
     OWNED_MEM char *json = NULL;
     size_t len = 0;
-    uint64_t *arg = malloc(sizeof(*arg));
+    struct cert_call *arg = malloc(sizeof(*arg));
     node_lock(n);
-    enum rc rc = arg ? ask_issue(&json, &len, n, name, key)
+    enum rc rc = arg ? ask_issue(&json, &len, arg->group_key, n, name, key)
                      : rc_raise(RC_NOMEM, "certificate: out of memory");
     node_unlock(n);
     if (rc != RC_OK) {
@@ -177,7 +187,7 @@ static void answer_cert(struct node *n, uint64_t call, const char *name,
         node_answer(n, call, rc, NULL, 0);
         return;
     }
-    *arg = call;
+    arg->call = call;
     node_send(n, WORLD_CA, "/v1/ca/issue", json, len,
               n->w.now_ms(n->w.ctx) + CERT_MS, cert_came, arg, 0);
 }
@@ -342,96 +352,5 @@ void ask_status(struct node *n, uint64_t call)
     char *json = NULL;
     size_t len = 0;
     enum rc rc = node_status(n, &json, &len);
-    node_answer(n, call, rc, json, len);
-}
-
-/* ---- the evidence of a finished signature --------------------------------------- */
-
-static const struct seen *find_seen(const struct node *n, const char *hex)
-{
-    for (unsigned i = 0; i < SEEN_MAX; i++) {
-        const struct seen *s = &n->seen[i];
-        struct policy_session parsed;
-        char id[65];
-        if (s->used &&
-            policy_session_parse(&parsed, s->item.session.descriptor.p,
-                                 s->item.session.descriptor.len) == RC_OK &&
-            strcmp(enc_hex(id, parsed.id, 32), hex) == 0)
-            return s;
-    }
-    return NULL;
-}
-
-static enum rc fill_signers(struct wire_bundle *out, const struct node *n,
-                            const struct seen *s)
-{
-    TRY(wire_list_new(&out->signers, s->n_signers));
-    for (unsigned i = 0; i < s->n_signers; i++) {
-        struct wire_bundle_signer *to = &out->signers.at[i];
-        const struct wire_round2_result *from = &s->results[i];
-        to->node = s->signer[i];
-        memcpy(to->ak_signature, from->ak_signature, 64);
-        TRY(wire_text_set(&to->cosignature, from->cosignature.p,
-                          from->cosignature.len));
-        if (s->signer[i] != n->id)
-            continue;
-        OWNED_MEM uint8_t *json = NULL;
-        size_t len;
-        if (store_get(n->w.store, "standing", &json, &len) != RC_OK)
-            continue; /* a bundle without it says so by leaving it out */
-        TRY(wire_list_new(&to->evidence, 1));
-        TRY(wire_evidence_decode(&to->evidence.at[0], (const char *)json, len));
-    }
-    return RC_OK;
-}
-
-/* Under lock. */
-static enum rc fill_bundle(struct wire_bundle *out, struct node *n,
-                           const struct seen *s)
-{
-    const struct policy *p = policy_chain_head(n->chain);
-    struct tlog_intent in;
-    TRY(tlog_intent_decode(&in, s->item.intent.entry.p,
-                           s->item.intent.entry.len));
-    out->v = 1;
-    snprintf(out->kind, sizeof(out->kind), "%s", s->item.slot);
-    snprintf(out->profile, sizeof(out->profile), "%s", s->key->name);
-    memcpy(out->signature, s->signature, 64);
-    memcpy(out->group_key, s->key->group_key, 32);
-    memcpy(out->policy, in.policy, 32); /* what it was judged under */
-    TRY(session_copy(&out->session, &s->item.session));
-    TRY(proof_copy(&out->intent, &s->item.intent));
-    TRY(fill_signers(out, n, s));
-    TRY(birth_copy(&out->birth, &s->key->evidence));
-    for (unsigned i = 0; i < p->n_profiles; i++) {
-        struct key *k = node_key_by_name(n, p->profile[i].name);
-        if (p->profile[i].class != POLICY_ISSUER || !k || out->issuer.n)
-            continue;
-        TRY(wire_list_new(&out->issuer, 1));
-        TRY(birth_copy(&out->issuer.at[0], &k->evidence));
-    }
-    return RC_OK;
-}
-
-void ask_bundle(struct node *n, uint64_t call, const char *hex)
-{
-    WIRE(bundle) out = { 0 };
-    char *json = NULL;
-    size_t len = 0;
-    const struct seen *s = find_seen(n, hex);
-    enum rc rc;
-    if (s) {
-        node_lock(n);
-        rc = fill_bundle(&out, n, s);
-        node_unlock(n);
-    } else {
-        rc = rc_raise(RC_UNKNOWN,
-                      "bundle: this node did not lead session "
-                      "%.16s lately",
-                      hex);
-        rc_hint("ask the sidecar that led it, soon after signing");
-    }
-    if (rc == RC_OK)
-        rc = wire_bundle_encode(&json, &len, &out);
     node_answer(n, call, rc, json, len);
 }

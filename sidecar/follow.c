@@ -46,7 +46,7 @@ enum rc follow_commit(struct node *n, uint16_t from, const uint8_t *body,
     if (in.count == 0)
         return rc_raise(RC_PARSE, "commit: count 0");
     node_lock(n);
-    enum rc rc = gossip_check(n);
+    enum rc rc = standing_check(n);
     node_unlock(n);
     TRY(rc);
     TRY(follow_next_commitments(n, from, in.key, in.epoch, in.count,

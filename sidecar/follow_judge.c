@@ -166,7 +166,7 @@ static enum rc judge_item(struct verdict *v, struct node *n, uint16_t from,
     const struct policy_profile *profile;
     if (!n->has_log)
         return rc_raise(RC_ORDER, "node%u has no log key yet", n->id);
-    TRY(gossip_check(n));
+    TRY(standing_check(n));
     TRY(session_judge(&v->j, n, &item->session));
     TRY(check_key(v, n, item, &profile));
     TRY(check_payload(v, n, item, profile));

@@ -96,6 +96,8 @@ void peer_see_boot(struct node *n, struct peer *p, const uint8_t boot[16])
         return;
     memcpy(p->boot, boot, 16);
     drop_pools(n, p);
+    p->standing.fresh = false;
+    standing_meet(n, p->id);
 }
 
 /* ---- choosing ------------------------------------------------------------------- */
@@ -353,7 +355,7 @@ static void gather(struct node *n, struct round *r)
 static bool log_refused(struct node *n, struct key *k)
 {
     node_lock(n);
-    enum rc rc = gossip_check(n);
+    enum rc rc = standing_check(n);
     node_unlock(n);
     if (rc == RC_OK)
         return false;

@@ -9,8 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/hash.h"
-
 #define ASK_EVERY_MS     1000
 #define RECEIPT_TEXT_MAX 256 /* three short lines */
 
@@ -50,23 +48,23 @@ static void log_key_came(struct node *n, void *arg, uint32_t extra, enum rc rc,
 
 /* ---- receipts --------------------------------------------------------------- */
 
-void govern_receipt(struct node *n, uint64_t intent, const uint8_t sig[64])
+void govern_receipt(struct node *n, const struct receipt *r)
 {
     if (n->n_receipts == RECEIPTS_MAX)
         node_settle(n);
     if (n->n_receipts == RECEIPTS_MAX)
         return; /* the disk fails: an intent without receipt is the alarm */
-    struct receipt *r = &n->receipt[n->n_receipts++];
-    r->intent = intent;
-    hash256(r->signature, sig, 64);
+    n->receipt[n->n_receipts++] = *r;
 }
 
-static enum rc receipt_text(char text[TLOG_ENTRY_MAX + 1],
+enum rc govern_receipt_text(char text[TLOG_ENTRY_MAX + 1],
                             const struct receipt *r)
 {
-    struct tlog_receipt out = { .intent = r->intent };
+    struct tlog_receipt out = { .intent = r->intent,
+                                .has_certificate = r->has_certificate };
     size_t len;
     memcpy(out.signature, r->signature, 32);
+    memcpy(out.certificate, r->certificate, 32);
     return tlog_receipt_encode(text, &len, &out);
 }
 
@@ -81,7 +79,7 @@ void node_settle(struct node *n)
     enum rc rc = all ? RC_OK : rc_raise(RC_NOMEM, "receipts: out of memory");
     for (unsigned i = 0; rc == RC_OK && i < n->n_receipts; i++) {
         char text[TLOG_ENTRY_MAX + 1];
-        rc = receipt_text(text, &n->receipt[i]);
+        rc = govern_receipt_text(text, &n->receipt[i]);
         texts[i] = all + i * (size_t)RECEIPT_TEXT_MAX;
         snprintf(all + i * (size_t)RECEIPT_TEXT_MAX, RECEIPT_TEXT_MAX, "%s",
                  text);

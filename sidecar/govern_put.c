@@ -197,6 +197,7 @@ void node_peer_head(struct node *n, uint32_t from,
         return;
     gossip_greet(n, (uint16_t)from);
     spread_meet(n, (uint16_t)from);
+    standing_meet(n, (uint16_t)from);
 }
 
 /*

@@ -15,6 +15,7 @@
 #include <pthread.h>
 
 #include "frost/frost.h"
+#include "sidecar/bundle.h"
 #include "sidecar/epochs.h"
 #include "sidecar/keys.h"
 #include "sidecar/once.h"
@@ -29,7 +30,6 @@
 #define TIMEOUT_DOWN_MS  10000 /* one that hangs rests longer */
 #define CHEATER_DOWN_MS  60000 /* and one that cheated this long */
 #define NOBODY_MS        3000  /* without t nodes: say so after this */
-#define SEEN_MAX         64    /* finished signatures kept for their bundle */
 #define CALL_WAIT_MAX_MS 60000
 #define MAX_RESENDS      16     /* of one attempt, to signers ahead of it */
 #define KEEP_EXPIRED_S   604800 /* marks outlive clocks that step back */
@@ -52,6 +52,7 @@ struct peer {
     uint64_t head; /* newest log size it has seen */
     int64_t hear_after_ms;
     uint8_t boot[16];
+    struct peer_standing standing;
     struct pool pool[POLICY_MAX_PROFILES];
 };
 
@@ -117,22 +118,13 @@ struct round {
     char hint[200];
 };
 
-/* A finished signature, for GET /v1/bundle/SESSION. */
-struct seen {
-    bool used;
-    struct wire_round2_item item; /* owned */
-    struct wire_round2_result *results;
-    uint16_t signer[TLOG_MAX_NODES];
-    unsigned n_signers;
-    uint8_t signature[64];
-    const struct key *key;
-};
-
 /* A signature that was answered; its receipt is owed to the log. */
 #define RECEIPTS_MAX 256
 struct receipt {
     uint64_t intent;
     uint8_t signature[32]; /* H of the 64 bytes */
+    uint8_t certificate[32];
+    bool has_certificate;
 };
 #define ENDED_MAX 256 /* jobs that ended since the last node_settle() */
 
@@ -253,11 +245,17 @@ struct node {
     bool orphans;             /* there may be intents to abort */
     struct orphans *aborting; /* owned; the log is being asked */
     int64_t abort_after_ms;
+    struct own_standing standing; /* under lock */
+    bool asking_standing;
+    int64_t standing_after_ms;
     struct seen seen[SEEN_MAX];
     unsigned next_seen;
-    struct audit_call *calls; /* not answered yet; owned */
-    unsigned page_rows;       /* of refused strangers, since then */
-    uint64_t page_more;       /* and those without a row */
+    struct kept_chain chains[CHAINS_MAX];
+    unsigned next_chain;
+    struct bundle_ask *bundles; /* owned; callers that wait */
+    struct audit_call *calls;   /* not answered yet; owned */
+    unsigned page_rows;         /* of refused strangers, since then */
+    uint64_t page_more;         /* and those without a row */
     int64_t page_since_ms;
     int64_t audit_keep_s;
     bool simulated;
@@ -492,7 +490,9 @@ MUST_CHECK enum rc govern_load(struct node *n);
 void govern_tell(struct node *n, uint16_t to);
 void govern_ask(struct node *n, uint32_t from);
 /* A receipt to be kept by the next node_settle(). */
-void govern_receipt(struct node *n, uint64_t intent, const uint8_t sig[64]);
+void govern_receipt(struct node *n, const struct receipt *r);
+MUST_CHECK enum rc govern_receipt_text(char text[TLOG_ENTRY_MAX + 1],
+                                       const struct receipt *r);
 void govern_tick(struct node *n);
 void govern_free(struct node *n);
 
@@ -551,7 +551,6 @@ void ask_key_of(struct node *n, uint64_t call, const struct key *key);
 void ask_cert_of(struct node *n, uint64_t call, const struct key *key);
 void ask_keys(struct node *n, uint64_t call);
 void ask_cert(struct node *n, uint64_t call, const char *name);
-void ask_bundle(struct node *n, uint64_t call, const char *hex);
 void ask_status(struct node *n, uint64_t call);
 
 /* approvers.c */

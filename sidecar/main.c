@@ -14,7 +14,6 @@
 
 #include "base/clock.h"
 #include "base/enc.h"
-#include "base/hash.h"
 #include "base/log.h"
 #include "base/rand.h"
 #include "ca/ca.h"
@@ -239,6 +238,8 @@ static enum rc open_node(struct sidecar *sc)
         .policy_changed = policy_changed,
         .tbs_check = tbs_check,
         .tbs_birth = tbs_birth,
+        .leaf_end = announce_leaf_end,
+        .standing = announce_judge,
         .authorise = sc->authoriser ? authorise : NULL,
         .authorise_ms = authorise_ms,
         .simulated = is_simulated,
@@ -325,34 +326,6 @@ static enum rc open_local(struct sidecar *sc)
     return RC_OK;
 }
 
-/* Standing evidence (DESIGN section 10): logged at boot, before any intent
- * it supports; the report itself is kept for bundles. */
-static enum rc announce(struct sidecar *sc)
-{
-    struct vault_keys keys;
-    uint8_t hash[32];
-    uint8_t measurement[ATTEST_MEASUREMENT_LEN];
-    bool simulated;
-    uint8_t data[64];
-    struct tlog_evidence entry = { .node = sc->id };
-    node_keys(sc->node, &keys);
-    attest_channel_own(sc->d.channel, hash, measurement, entry.ak, &simulated);
-    memcpy(entry.identity, keys.identity, 32);
-    attest_standing_data(data, sc->d.deployment, sc->d.uri, sc->id, entry.ak,
-                         keys.identity, keys.box, sc->d.genesis_sha256);
-    WIRE(evidence) evidence = { 0 };
-    TRY(attest_channel_report(sc->d.channel, &evidence, data));
-    hash256(entry.report, evidence.report.p, evidence.report.len);
-    OWNED_MEM char *json = NULL;
-    size_t json_len;
-    TRY(wire_evidence_encode(&json, &json_len, &evidence));
-    TRY(store_put(sc->store, "standing", json, json_len));
-    char text[TLOG_ENTRY_MAX + 1];
-    size_t len;
-    TRY(tlog_evidence_encode(text, &len, &entry));
-    return node_log_later(sc->node, text);
-}
-
 /* What a wrong word in the configuration stops, before anything runs. */
 static enum rc read_callers(struct sidecar *sc)
 {
@@ -373,7 +346,7 @@ static enum rc start(struct sidecar *sc)
     TRY(open_local(sc));
     TRY(pages_open(sc));
     TRY(daemon_listen(&sc->d, sidecar_peer_routes, sc, PEER_THREADS));
-    TRY(announce(sc));
+    TRY(announce_standing(sc));
     return daemon_ready(&sc->d);
 }
 

@@ -218,14 +218,6 @@ enum rc node_new(struct node **out, const struct node_config *c,
     return RC_OK;
 }
 
-static void seen_free(struct seen *s)
-{
-    wire_round2_item_done(&s->item);
-    for (unsigned i = 0; s->results && i < s->n_signers; i++)
-        wire_round2_result_done(&s->results[i]);
-    free(s->results);
-}
-
 void node_free(struct node *n)
 {
     if (!n)
@@ -236,10 +228,10 @@ void node_free(struct node *n)
         lead_jobs_free(k->queue);
         wire_birth_free(&k->evidence);
     }
+    bundle_free(n); /* holds keys of sessions */
+    standing_free(n);
     once_runs_free(n);
     once_free(n);
-    for (unsigned i = 0; i < SEEN_MAX; i++)
-        seen_free(&n->seen[i]);
     while (n->tickets) {
         struct ticket *next = n->tickets->next;
         free(n->tickets);
@@ -274,7 +266,9 @@ void node_tick(struct node *n)
     spread_tick(n);
     drive_tick(n);
     once_tick(n);
+    standing_tick(n);
     lead_tick(n);
+    bundle_tick(n);
     int64_t now = n->w.now_ms(n->w.ctx);
     if (now < n->expire_after_ms)
         return;
@@ -296,7 +290,7 @@ struct local_get {
 };
 static const struct local_get local_gets[] = {
     { "/v1/session/", session_on_get }, /* ID, ID/state */
-    { "/v1/bundle/", ask_bundle },
+    { "/v1/bundle/", bundle_on_get },
     { "/v1/policy/proposal/", govern_on_get_proposal },
     { "/v1/approvers/", approvers_on_get },
     { "/v1/invite/", enrol_on_look },
@@ -399,6 +393,10 @@ static enum rc on_peer(struct node *n, const struct node_from *from,
         return follow_on_round2(n, from, body, len, reply, reply_len);
     if (strcmp(path, "/v1/head") == 0)
         return gossip_on_peer(n, id, body, len, reply, reply_len);
+    if (strcmp(path, "/v1/standing") == 0)
+        return standing_on_peer(n, reply, reply_len);
+    if (strcmp(path, "/v1/cosign") == 0)
+        return bundle_on_cosign(n, body, len, reply, reply_len);
     if (strcmp(path, "/v1/session/put") == 0)
         return session_on_put(n, id, body, len, reply, reply_len);
     if (strncmp(path, "/v1/epoch/", 10) == 0)

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "base/failpoint.h"
-#include "base/hash.h"
 
 /* ---- summing ------------------------------------------------------------- */
 
@@ -206,28 +205,6 @@ static void drop_cosignatures(struct round *r)
 
 /* ---- the end ------------------------------------------------------------------------------- */
 
-/* Keeps the evidence of a finished signature for GET /v1/bundle. */
-static void keep_seen(struct node *n, struct round *r, unsigned s,
-                      const uint8_t sig[64])
-{
-    struct seen *seen = &n->seen[n->next_seen++ % SEEN_MAX];
-    wire_round2_item_free(&seen->item);
-    for (unsigned i = 0; seen->results && i < seen->n_signers; i++)
-        wire_round2_result_free(&seen->results[i]);
-    free(seen->results);
-    once_release(seen->key);
-    once_hold(r->key);
-    *seen = (struct seen){ .used = true,
-                           .item = r->shot[s].item,
-                           .results = r->shot[s].results,
-                           .n_signers = r->n_signers,
-                           .key = r->key };
-    memcpy(seen->signer, r->signer, sizeof(seen->signer));
-    memcpy(seen->signature, sig, 64);
-    memset(&r->shot[s].item, 0, sizeof(r->shot[s].item));
-    r->shot[s].results = NULL;
-}
-
 static enum rc finish_shot(bool *others, struct node *n, struct round *r,
                            unsigned s)
 {
@@ -236,11 +213,10 @@ static enum rc finish_shot(bool *others, struct node *n, struct round *r,
     TRY(first_refusal(others, n, r, s));
     TRY(sum_shares(sig, n, r, s));
     FAILPOINT(lead_signed);
-    uint64_t intent = r->shot[s].item.intent.index;
-    keep_seen(n, r, s, sig);
+    uint64_t intent = r->shot[s].item.intent.index; /* the item moves */
+    bundle_keep(n, r, s, sig);
     r->shot[s].job = NULL;
     lead_job_done(n, job, sig, intent); /* reply first */
-    govern_receipt(n, intent, sig);
     return RC_OK;
 }
 

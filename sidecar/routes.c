@@ -119,6 +119,24 @@ static enum rc on_local(struct http_call *call, void *ctx)
     return RC_OK;
 }
 
+/* ?slot=KIND: the node knows it as a part of the path. */
+static enum rc on_bundle(struct http_call *call, void *ctx)
+{
+    struct sidecar *sc = ctx;
+    struct node_caller who;
+    char path[192];
+    const char *slot = http_call_query(call, "slot");
+    TRY(caller_of(&who, sc, call));
+    enum rc rc = check_wanted(sc, call);
+    if (rc != RC_OK)
+        return audited(sc, call, &who, rc);
+    snprintf(path, sizeof(path), "%.150s%s%.16s", http_call_path(call),
+             slot ? "/" : "", slot ? slot : "");
+    node_on_local_as(sc->node, (uint64_t)(uintptr_t)call, &who, path, NULL, 0);
+    http_defer(call);
+    return RC_OK;
+}
+
 void routes_answer(void *ctx, uint64_t id, enum rc rc, const char *json,
                    size_t len)
 {
@@ -325,7 +343,7 @@ const struct http_route sidecar_local_routes[] = {
     { "GET",  "/v1/audit",      HTTP_LOCAL, 0,               on_audit },
     { "GET",  "/v1/key/*",      HTTP_LOCAL, 0,               on_local },
     { "GET",  "/v1/cert/*",     HTTP_LOCAL, 0,               on_local },
-    { "GET",  "/v1/bundle/*",   HTTP_LOCAL, 0,               on_local },
+    { "GET",  "/v1/bundle/*",   HTTP_LOCAL, 0,               on_bundle },
     { "GET",  "/v1/session/*",  HTTP_LOCAL, 0,               on_local },
     { "GET",  "/v1/sessions",   HTTP_LOCAL, 0,               on_local },
     { "POST", "/add-checkpoint", HTTP_LOCAL, TLOG_ADD_CHECKPOINT_MAX,
@@ -445,6 +463,9 @@ const struct http_route sidecar_peer_routes[] = {
     { "POST", "/v1/frost/commit",   HTTP_PEER, 4096,        on_peer },
     { "POST", "/v1/frost/round2",   HTTP_PEER, MAX_ROUND2,  on_peer },
     { "POST", "/v1/head",           HTTP_PEER, MAX_HEAD,    on_peer },
+    { "POST", "/v1/cosign",         HTTP_PEER, TLOG_ADD_CHECKPOINT_MAX,
+      on_peer },
+    { "GET",  "/v1/standing",       HTTP_PEER, 0,           on_peer },
     { "POST", "/v1/session/put",    HTTP_PEER, MAX_PUT,     on_peer },
     { "POST", "/v1/epoch/start",    HTTP_PEER, 512 * 1024,  on_peer },
     { "POST", "/v1/epoch/deal",     HTTP_PEER, 4096 * 1024, on_peer },

@@ -301,6 +301,15 @@ struct world {
                          const uint8_t issuer_key[32],
                          const struct wire_birth *birth, const uint8_t *tbs,
                          size_t tbs_len);
+    /* Until when a leaf is good, seconds. NULL: nobody looks at them. */
+    enum rc (*leaf_end)(void *ctx, int64_t *until_s, const uint8_t *der,
+                        size_t len);
+    /*
+     * Is this the report of a boot of that node, as the policy (its hashes
+     * for sidecars) wants it? NULL: nodes here have none.
+     */
+    enum rc (*standing)(void *ctx, const struct wire_standing *s,
+                        const struct policy *p, const struct policy_node *node);
     /* The birth index a TBSCertificate names; RC_UNKNOWN: a root. */
     enum rc (*tbs_birth)(void *ctx, uint64_t *index, const uint8_t *tbs,
                          size_t tbs_len);
@@ -425,6 +434,13 @@ void node_peer_head(struct node *n, uint32_t from,
 void node_keys(struct node *n, struct vault_keys *out);
 /* Adds text entry to the outbox: evidence at boot. */
 MUST_CHECK enum rc node_log_later(struct node *n, const char *entry);
+/*
+ * The node's own standing evidence, once at the start; over (moved). It goes
+ * to the log, and to peers who ask; where world.standing is given, nothing is
+ * signed before the log has it.
+ */
+MUST_CHECK enum rc node_standing(struct node *n, struct wire_standing *s,
+                                 const char *entry);
 #define AUDIT_GLASS   "BREAK GLASS: " /* how the detail of such a share begins */
 #define AUDIT_COUNTER "approval counter" /* the method of such a row */
 /* ---- audit ----------------------------------------------------------------------- */

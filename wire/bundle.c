@@ -65,6 +65,16 @@ static const struct wire_row bundle_rows[] = {
     { 0 },
 };
 WIRE_CODEC(bundle);
+
+static const struct wire_row trust_rows[] = {
+    U64(trust, v, 1),
+    HEX(trust, genesis),
+    TEXT(trust, log, WIRE_LINE_MAX),
+    BLOB(trust, root, WIRE_CERT_MAX),
+    STRUCTS(trust, versions, 1, WIRE_MAX_VERSIONS, policy),
+    { 0 },
+};
+WIRE_CODEC(trust);
 /* clang-format on */
 
 enum rc wire_bundle_digest(uint8_t out[32], const struct wire_bundle *b)

@@ -32,8 +32,9 @@ struct wire_standing {
     uint8_t ak[32];
     struct wire_blob report;
     struct wire_blob vek;
-    WIRE_LIST(struct wire_blob) chain; /* ASK, ARK; each signed the one before */
-    struct wire_blob hcl;              /* a vTPM's three, or all empty */
+    WIRE_LIST(struct wire_blob)
+    chain;                /* ASK, ARK; each signed the one before */
+    struct wire_blob hcl; /* a vTPM's three, or all empty */
     struct wire_blob quote;
     struct wire_blob quote_signature;
     struct wire_proof logged;
@@ -64,13 +65,13 @@ struct wire_bundle_cosigner {
     struct wire_text line; /* over the receipt's checkpoint */
 };
 struct wire_bundle {
-    uint64_t v;         /* WIRE_BUNDLE_V */
-    uint8_t digest[32]; /* of all the rest: wire_bundle_digest() */
-    char kind[8];       /* payload kind of the signed bytes */
+    uint64_t v;                  /* WIRE_BUNDLE_V */
+    uint8_t digest[32];          /* of all the rest: wire_bundle_digest() */
+    char kind[8];                /* payload kind of the signed bytes */
     char profile[WIRE_NAME_MAX]; /* whose key it is */
     uint8_t signature[64];
     uint8_t group_key[32];
-    uint8_t policy[32]; /* H of the policy version it was judged under */
+    uint8_t policy[32];       /* H of the policy version it was judged under */
     struct wire_blob message; /* cms, dsse: the signed bytes; else empty */
     struct wire_session session; /* the approvals that counted, no others */
     struct wire_proof intent;    /* as the signers were shown it */
@@ -78,9 +79,8 @@ struct wire_bundle {
     WIRE_LIST(struct wire_proof) receipt;         /* 0 or 1 */
     WIRE_LIST(struct wire_hash) growth; /* intent's checkpoint -> receipt's */
     WIRE_LIST(struct wire_bundle_cosigner) cosigners; /* ascending */
-    struct wire_birth birth;             /* of the signing key */
-    WIRE_LIST(struct wire_blob) chain;   /* the leaf that the receipt names,
-                                          * and its root; or empty */
+    struct wire_birth birth;                          /* of the signing key */
+    WIRE_LIST(struct wire_blob) chain;   /* the receipt's leaf, root; or none */
     WIRE_LIST(struct wire_birth) issuer; /* of the root's key, with a chain */
 };
 WIRE_MESSAGE(bundle);
@@ -91,5 +91,17 @@ WIRE_MESSAGE(bundle);
  */
 MUST_CHECK enum rc wire_bundle_digest(uint8_t out[32],
                                       const struct wire_bundle *b);
+
+/* ---- mpcsign trust export ------------------------------------------------ */
+
+/* What a verifier must hold to believe bundles; public, and not signed. */
+struct wire_trust {
+    uint64_t v;            /* 1 */
+    uint8_t genesis[32];   /* H of version 1: compare it with what you know */
+    struct wire_text log;  /* its vkey */
+    struct wire_blob root; /* certificate, DER; or empty */
+    WIRE_LIST(struct wire_policy) versions; /* with their proofs, from 1 */
+};
+WIRE_MESSAGE(trust);
 
 #endif

@@ -162,7 +162,7 @@ struct wire_any_list {
     X(epoch_start) X(package) X(epoch_deal) X(boxes) X(epoch_finish) \
     X(epoch_vote) X(ack) \
     X(append) X(appended) X(head) X(fork) X(vkey) \
-    X(issue) X(chain) X(standing) X(cosigned) X(bundle) \
+    X(issue) X(chain) X(standing) X(cosigned) X(bundle) X(trust) \
     X(decided) X(session_put) X(session_held) X(session_state) X(sessions) \
     X(invite) X(enrol) \
     X(sct_ask) X(sct) X(rekor_ask) X(rekor) \
