@@ -62,6 +62,7 @@ enum rc cmd_policy_enrol(int argc, char **argv);
 enum rc cmd_policy_enrolments(int argc, char **argv);
 enum rc cmd_sign(int argc, char **argv);
 enum rc cmd_verify(int argc, char **argv);
+enum rc cmd_trust_export(int argc, char **argv);
 enum rc cmd_openssl_doctor(int argc, char **argv);
 enum rc cmd_git_x509(int argc, char **argv);
 enum rc cmd_request(int argc, char **argv);

@@ -9,6 +9,7 @@
 const struct cli_verb cli_verbs[] = {
     { "sign",          cmd_sign,          "sign a file, keep the evidence" },
     { "verify",        cmd_verify,        "judge a signature and its evidence, offline" },
+    { "trust export",  cmd_trust_export,  "one file with what a verifier must hold" },
     { "request",       cmd_request,       "ask for a signature that persons approve" },
     { "approve",       cmd_approve,       "approve a session" },
     { "deny",          cmd_deny,          "deny one" },

@@ -24,6 +24,9 @@ MUST_CHECK enum rc verify_trust_read(struct verify_trust *t, const char *path);
 /* The same from a sidecar's GET /v1/policy; NULL: that of MPC_SIDECAR. */
 MUST_CHECK enum rc verify_trust_ask(struct verify_trust *t, const char *socket);
 
+/* An export's content, proven. */
+MUST_CHECK enum rc verify_trust_take(struct verify_trust *t,
+                                     const struct wire_trust *in);
 /* What it would be written from, its versions not judged; no root. */
 MUST_CHECK enum rc verify_trust_fetch(struct wire_trust *out,
                                       const char *socket);

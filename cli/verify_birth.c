@@ -161,6 +161,7 @@ static void keep(struct verify *v, const struct parts *p)
     memcpy(v->vote, p->vote, sizeof(v->vote));
     v->n_votes = p->n_votes;
     v->born = true;
+    v->ephemeral = p->profile->ephemeral;
 }
 
 static json_t *fact(const struct parts *p, const struct verify_records *r)

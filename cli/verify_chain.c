@@ -98,8 +98,8 @@ static void tell(struct verify *v, X509 *leaf)
     char b[CLOCK_TEXT_SIZE];
     verify_pass(v, "certificate",
                 "the key's, for this %s, good from %s to %s, and signed then",
-                v->key_of && v->key_of->ephemeral ? "session" : "profile",
-                clock_text(a, from), clock_text(b, to));
+                v->ephemeral ? "session" : "profile", clock_text(a, from),
+                clock_text(b, to));
     verify_fact(v, "certificate",
                 json_pack("{s:I, s:I}", "not_before", (json_int_t)from,
                           "not_after", (json_int_t)to));

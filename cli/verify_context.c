@@ -96,7 +96,7 @@ static void put_participants(struct der *d, const struct verify *v)
 static void put_context(struct der *d, const struct verify *v)
 {
     const struct tlog_birth *b = &v->birth;
-    bool artifact = v->key_of->ephemeral && v->born_in.has_artifact;
+    bool artifact = v->ephemeral && v->born_in.has_artifact;
     size_t end = d->from;
     put_number(d, 0x84, v->bundle.birth.proof.index);
     put_bytes(d, 0x83, v->newest->log.name, strlen(v->newest->log.name));

@@ -80,6 +80,8 @@ static void put_times(struct verify *v)
         verify_fact(v, "signed",
                     json_pack("{s:I, s:I}", "first", (json_int_t)v->first_s,
                               "last", (json_int_t)v->last_s));
+    if (v->receipt_s)
+        verify_fact(v, "receipt_cosigned", json_integer(v->receipt_s));
     verify_fact(v, "intent_expires", json_integer(v->intent.expires));
 }
 

@@ -46,10 +46,12 @@ struct verify {
     struct tlog_vote vote[TLOG_MAX_NODES]; /* its endorsements */
     unsigned n_votes;
     bool born;
+    bool ephemeral;     /* that key */
     uint8_t key_id[32]; /* H(group key) */
     int64_t first_s;    /* times of the signers' cosignatures, or of others' */
     int64_t last_s;
     bool timed;
+    int64_t receipt_s;   /* the last of who cosigned the receipt; 0: nobody */
     unsigned n_cosigned; /* nodes over one checkpoint */
     unsigned n_needed;   /* so many, and no fork hides */
     unsigned n_nodes;    /* of the profile */

@@ -169,6 +169,8 @@ static enum rc check_cosigners(struct verify *v)
         TRY(cosigned(&at, v, c->node, &c->line, &v->head));
         if (!timed)
             see_time(v, at);
+        if (at > v->receipt_s)
+            v->receipt_s = at;
     }
     return RC_OK;
 }

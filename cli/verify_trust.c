@@ -118,7 +118,7 @@ static enum rc check_log_key(const struct verify_trust *t,
     return RC_OK;
 }
 
-static enum rc add_trust(struct verify_trust *t, const struct wire_trust *in)
+enum rc verify_trust_take(struct verify_trust *t, const struct wire_trust *in)
 {
     if (t->n)
         return rc_raise(RC_ARG, "--policy: a trust export is given alone");
@@ -143,7 +143,7 @@ static enum rc add_export(struct verify_trust *t, const void *json, size_t len)
     if (in.v != 1)
         return rc_raise(RC_PARSE, "trust.v: %llu, want 1",
                         (unsigned long long)in.v);
-    return add_trust(t, &in);
+    return verify_trust_take(t, &in);
 }
 
 /* Only an export has "versions" at its top. */
@@ -200,5 +200,5 @@ enum rc verify_trust_ask(struct verify_trust *t, const char *socket)
 {
     WIRE(trust) in = { 0 };
     TRY(verify_trust_fetch(&in, socket));
-    return add_trust(t, &in);
+    return verify_trust_take(t, &in);
 }
