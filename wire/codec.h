@@ -148,8 +148,8 @@ struct wire_any_list {
 /* clang-format off */
 /* What only other messages contain has a table and no functions. */
 #define WIRE_PARTS(X) \
-    X(vote) X(commitment) X(signer) X(box) X(bundle_signer) X(bundle_cosigner) X(audit_row) \
-    X(session_known) X(artifact) X(places) X(said) X(slot_state) X(acks) \
+    X(vote) X(commitment) X(signer) X(box) X(bundle_signer) X(audit_row) \
+    X(bundle_cosigner) X(session_known) X(artifact) X(places) X(said) X(slot_state) X(acks) \
     X(session_row)
 #define WIRE_MESSAGES(X) \
     X(proof) X(growth) X(cert) X(birth) \
@@ -162,11 +162,12 @@ struct wire_any_list {
     X(epoch_start) X(package) X(epoch_deal) X(boxes) X(epoch_finish) \
     X(epoch_vote) X(ack) \
     X(append) X(appended) X(head) X(fork) X(vkey) \
-    X(issue) X(chain) X(standing) X(cosigned) X(bundle) X(trust) \
+    X(issue) X(chain) X(bundle) \
     X(decided) X(session_put) X(session_held) X(session_state) X(sessions) \
     X(invite) X(enrol) \
     X(sct_ask) X(sct) X(rekor_ask) X(rekor) \
-    X(once_birth) X(once_born) X(once_close)
+    X(once_birth) X(once_born) X(once_close) \
+    X(standing) X(cosigned) X(trust)
 /* clang-format on */
 
 #define WIRE_DECLARE_TABLE(name)                                               \

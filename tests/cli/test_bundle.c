@@ -192,6 +192,135 @@ static void every_change_is_seen_by_its_check(void **state)
     }
 }
 
+/* ---- what was made before, and what is said ------------------------------ */
+
+static const json_t *check_of(const json_t *result, const char *id)
+{
+    size_t i;
+    json_t *c;
+    json_array_foreach (json_object_get(result, "checks"), i, c)
+        if (strcmp(json_string_value(json_object_get(c, "id")), id) == 0)
+            return c;
+    return NULL;
+}
+
+static void a_bundle_of_before_says_what_it_lacks(void **state)
+{
+    (void)state;
+    static const char *const since[] = { "digest", "receipt", "growth",
+                                         "cosigners", "message" };
+    struct run r;
+    const char *old = in("old.json");
+    json_t *root = json_load_file(at.bundle, 0, NULL);
+    assert_non_null(root);
+    json_object_set_new(root, "v", json_integer(1));
+    for (size_t i = 0; i < sizeof(since) / sizeof(*since); i++)
+        json_object_del(root, since[i]);
+    assert_int_equal(json_dump_file(root, old, 0), 0);
+    json_decref(root);
+    RUN(&r, "verify", at.file, "--bundle", old, "--policy", at.policy,
+        "--allow-simulated");
+    assert_code(&r, 10);
+    assert_non_null(strstr(r.out, "FAIL bundle"));
+    assert_non_null(strstr(r.out, "bundle.digest: missing"));
+    assert_non_null(strstr(r.out, "version 1, from before"));
+    run_free(&r);
+}
+
+static void json_has_what_was_expected_and_what_is_there(void **state)
+{
+    (void)state;
+    struct run r;
+    const char *other = in("other.txt");
+    write_bytes(other, "other", 5);
+    RUN(&r, "verify", other, "--bundle", at.bundle, "--policy", at.policy,
+        "--allow-simulated", "-o", "json");
+    assert_code(&r, 10);
+    json_t *o = run_json(&r);
+    const json_t *bad = check_of(o, "signature");
+    const json_t *good = check_of(o, "receipt");
+    assert_non_null(json_string_value(json_object_get(bad, "expected")));
+    assert_non_null(json_string_value(json_object_get(bad, "actual")));
+    assert_true(json_is_null(json_object_get(good, "expected")));
+    assert_true(json_is_null(json_object_get(good, "actual")));
+    assert_non_null(json_string_value(json_object_get(good, "words")));
+    assert_true(json_is_true(json_object_get(o, "fork_proof")));
+    json_decref(o);
+    run_free(&r);
+}
+
+static void a_trust_export_does_for_all_versions(void **state)
+{
+    (void)state;
+    struct run r;
+    const char *trust = in("trust.json");
+    RUN(&r, "trust", "export", "--out", trust);
+    assert_code(&r, 0);
+    run_free(&r);
+    RUN(&r, "verify", at.file, "--bundle", at.bundle, "--policy", trust,
+        "--allow-simulated");
+    assert_code(&r, 0);
+    assert_non_null(strstr(r.out, "2 policy versions, each approved"));
+    run_free(&r);
+    /* alone, and whole: a version's proof is another's */
+    RUN(&r, "verify", at.file, "--bundle", at.bundle, "--policy", trust,
+        "--policy", at.policy);
+    assert_code(&r, 2);
+    run_free(&r);
+    json_t *root = json_load_file(trust, 0, NULL);
+    json_t *v2 = json_array_get(json_object_get(root, "versions"), 1);
+    json_array_clear(
+            json_object_get(json_object_get(v2, "session"), "approvals"));
+    assert_int_equal(json_dump_file(root, trust, 0), 0);
+    json_decref(root);
+    RUN(&r, "verify", at.file, "--bundle", at.bundle, "--policy", trust);
+    assert_true(r.code != 0);
+    assert_non_null(strstr(r.err, "trust: version 2"));
+    run_free(&r);
+}
+
+static char *read_text(const char *path)
+{
+    FILE *f = fopen(path, "rb");
+    char *text = calloc(1, 1 << 20);
+    assert_non_null(f);
+    assert_non_null(text);
+    assert_true(fread(text, 1, (1 << 20) - 1, f) > 1000);
+    fclose(f);
+    return text;
+}
+
+static void the_page_is_whole_and_asks_nobody(void **state)
+{
+    (void)state;
+    struct run r;
+    const char *page = in("page.html");
+    RUN(&r, "verify", at.file, "--bundle", at.bundle, "--policy", at.policy,
+        "--allow-simulated", "--html", page);
+    assert_code(&r, 0);
+    run_free(&r);
+    char *text = read_text(page);
+    assert_non_null(strstr(text, "default-src 'none'; style-src 'sha256-"));
+    assert_non_null(strstr(text, "This signature holds"));
+    assert_non_null(strstr(text, "SIMULATED"));
+    assert_non_null(strstr(text, "</html>"));
+    static const char *const never[] = { "<script", "http://", "https://",
+                                         "src=",    "href=",   "url(",
+                                         "style=" };
+    for (size_t i = 0; i < sizeof(never) / sizeof(*never); i++)
+        assert_null(strstr(text, never[i]));
+    free(text);
+    /* and of one that fails */
+    RUN(&r, "verify", at.policy, "--bundle", at.bundle, "--policy", at.policy,
+        "--allow-simulated", "--html", page);
+    assert_code(&r, 10);
+    run_free(&r);
+    text = read_text(page);
+    assert_non_null(strstr(text, "This signature does not hold"));
+    assert_non_null(strstr(text, "expected: "));
+    free(text);
+}
+
 static void another_file_or_policy_fails(void **state)
 {
     (void)state;
@@ -228,6 +357,10 @@ int main(void)
         cmocka_unit_test(the_bundle_verifies_offline),
         cmocka_unit_test(simulated_is_refused_without_a_word),
         cmocka_unit_test(every_change_is_seen_by_its_check),
+        cmocka_unit_test(a_bundle_of_before_says_what_it_lacks),
+        cmocka_unit_test(json_has_what_was_expected_and_what_is_there),
+        cmocka_unit_test(a_trust_export_does_for_all_versions),
+        cmocka_unit_test(the_page_is_whole_and_asks_nobody),
         cmocka_unit_test(another_file_or_policy_fails),
     };
     return cmocka_run_group_tests(tests, cluster_setup, cluster_teardown);
