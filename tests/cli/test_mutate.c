@@ -19,11 +19,12 @@ static struct verify_trust *trust;
 
 /* ---- bundles ------------------------------------------------------------------ */
 
-static json_t *sign_release(const char *name)
+static json_t *sign_as(const char *profile, const char *name)
 {
     struct run r;
     const char *path = in(name);
-    RUN(&r, "sign", at.file, "-s", in("sig"), "--bundle", path);
+    RUN(&r, "sign", at.file, "--profile", profile, "-s", in("sig"), "--bundle",
+        path);
     assert_code(&r, 0);
     run_free(&r);
     json_t *o = json_load_file(path, 0, NULL);
@@ -235,8 +236,15 @@ static void every_change(json_t *a, json_t *b, const char *only)
 static void of_a_bundle_with_a_certificate(void **state)
 {
     (void)state;
-    json_t *a = sign_release("a.json");
-    every_change(a, sign_release("b.json"), NULL);
+    json_t *a = sign_as("release", "a.json");
+    every_change(a, sign_as("release", "b.json"), NULL);
+}
+
+static void of_a_bundle_of_a_key_for_one_session(void **state)
+{
+    (void)state;
+    json_t *a = sign_as("once", "a.json");
+    every_change(a, sign_as("once", "b.json"), "birth chain group_key");
 }
 
 static void of_a_bundle_with_approvals(void **state)
@@ -272,6 +280,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(of_a_bundle_with_a_certificate),
+        cmocka_unit_test(of_a_bundle_of_a_key_for_one_session),
         cmocka_unit_test(of_a_bundle_with_approvals),
         cmocka_unit_test(of_a_bundle_of_cms),
     };
