@@ -151,8 +151,7 @@ static void cert_came(struct node *n, void *arg, uint32_t extra, enum rc rc,
 
 /* Under lock. */
 static enum rc ask_issue(char **json, size_t *len, uint8_t group_key[32],
-                         struct node *n, const char *name,
-                         const struct key *k)
+                         struct node *n, const char *name, const struct key *k)
 {
     const struct policy *policy = policy_chain_head(n->chain);
     const struct policy_profile *p = policy_profile_find(policy, name);
