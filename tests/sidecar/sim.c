@@ -224,9 +224,41 @@ static void world_answer(void *ctx, uint64_t call, enum rc rc, const char *json,
 static void world_ak_sign(void *ctx, uint8_t sig[64], const uint8_t leaf[32])
 {
     const struct sim_node *n = ctx;
+    static const char tag[] = "mpc/intent/v1";
+    uint8_t msg[sizeof(tag) + 32];
     if (n->sim->lending)
         n->sim->lending(n->sim, (unsigned)(n - n->sim->node));
-    crypto_sign_detached(sig, NULL, leaf, 32, n->ak_sk);
+    memcpy(msg, tag, sizeof(tag));
+    memcpy(msg + sizeof(tag), leaf, 32);
+    crypto_sign_detached(sig, NULL, msg, sizeof(msg), n->ak_sk);
+}
+
+static enum rc world_standing(void *ctx, const struct wire_standing *in,
+                              const struct policy *p,
+                              const struct policy_node *node)
+{
+    const struct sim_node *n = ctx;
+    (void)p;
+    if (node->id == n->sim->liar || in->report.len != 4)
+        return rc_raise(RC_ATTEST, "no report of node%u", node->id);
+    return RC_OK;
+}
+
+/* A boot's report, of this simulated kind: its key is new each time. */
+static void announce(struct sim_node *n)
+{
+    struct wire_standing in = { 0 };
+    struct tlog_evidence e = { .node = n->id };
+    char text[TLOG_ENTRY_MAX + 1];
+    size_t len;
+    crypto_sign_keypair(n->ak_pk, n->ak_sk);
+    memcpy(in.ak, n->ak_pk, 32);
+    assert_ok(wire_blob_set(&in.report, "snp!", 4));
+    memcpy(e.ak, n->ak_pk, 32);
+    memcpy(e.identity, n->keys.identity, 32);
+    hash256(e.report, "snp!", 4);
+    assert_ok(tlog_evidence_encode(text, &len, &e));
+    assert_ok(node_standing(n->node, &in, text));
 }
 
 static void world_log_forked(void *ctx, const char *log)
@@ -318,6 +350,7 @@ void sim_start(struct sim *s, unsigned id)
                        .authorise = s->authoriser ? world_authorise : NULL,
                        .authorise_ms = 1000,
                        .attestation = world_attestation,
+                       .standing = s->standing ? world_standing : NULL,
                        .store = n->store,
                        .vault = n->vault,
                        .ctx = n };
@@ -337,6 +370,8 @@ void sim_start(struct sim *s, unsigned id)
     n->up = true;
     node_keys(n->node, &n->keys);
     same_as_before(s, n);
+    if (s->standing)
+        announce(n);
     tick_later(s, n, 1);
 }
 

@@ -114,6 +114,8 @@ struct sim {
     sim_tamper *tamper;
     void *tamper_ctx;
     sim_authoriser *authoriser; /* of nodes that start from now on */
+    bool standing;              /* they have standing evidence */
+    uint16_t liar;              /* whose evidence nobody believes */
     /* between the judgement and the answer with a share; may be NULL */
     void (*lending)(struct sim *s, unsigned node);
     const struct node_caller *caller; /* who calls; NULL: SIM_UID */
