@@ -99,14 +99,42 @@ static void say_chips(FILE *f, const struct verify_result *r)
             failed ? "bad" : "good", json_array_size(r->checks), failed);
     if (people)
         fprintf(f, "<li>approved by %zu people</li>\n", people);
-    else
-        fputs("<li>no approvals needed</li>\n", f);
-    fprintf(f, "<li>signed by %zu machines</li>\n", nodes);
-    fprintf(f, "<li class=\"%s\">cosigned by %lld of %lld%s</li></ul>\n",
-            r->fork_proof ? "good" : "warn",
-            (long long)verify_int(log, "cosigned"),
-            (long long)verify_int(log, "nodes"),
-            r->fork_proof ? ", no fork can hide" : "");
+    if (nodes)
+        fprintf(f, "<li>signed by %zu machines</li>\n", nodes);
+    if (verify_int(log, "nodes"))
+        fprintf(f, "<li class=\"%s\">cosigned by %lld of %lld%s</li>\n",
+                r->fork_proof ? "good" : "warn",
+                (long long)verify_int(log, "cosigned"),
+                (long long)verify_int(log, "nodes"),
+                r->fork_proof ? ", no fork can hide" : "");
+    fputs("</ul>\n", f);
+}
+
+static void say_check(FILE *f, const json_t *c)
+{
+    bool ok = json_is_true(json_object_get(c, "ok"));
+    fprintf(f, "<tr class=\"%s\"><td><span class=\"%s\">%s</span> ",
+            ok ? "yes" : "no", ok ? "y" : "x", ok ? "✓" : "✗");
+    verify_text(f, verify_str(c, "id"));
+    fputs("</td><td>", f);
+    say_bdi(f, verify_str(c, "words"));
+    if (!ok) {
+        fputs("<p class=\"dim\">expected: ", f);
+        say_bdi(f, verify_str(c, "expected"));
+        fputs("</p>", f);
+    }
+    fputs("</td></tr>\n", f);
+}
+
+static void say_checks(FILE *f, const struct verify_result *r, bool all)
+{
+    size_t i;
+    json_t *c;
+    fprintf(f, "<h2>%s</h2>\n<table>\n", all ? "Every check" : "What failed");
+    json_array_foreach (r->checks, i, c)
+        if (all || !json_is_true(json_object_get(c, "ok")))
+            say_check(f, c);
+    fputs("</table>\n", f);
 }
 
 static void say_verdict(FILE *f, const struct verify_result *r)
@@ -304,30 +332,6 @@ static void say_key(FILE *f, const json_t *facts)
     fputs("</dl>\n", f);
 }
 
-/* ---- all checks --------------------------------------------------------------------------- */
-
-static void say_checks(FILE *f, const struct verify_result *r)
-{
-    size_t i;
-    json_t *c;
-    fputs("<h2>Every check</h2>\n<table>\n", f);
-    json_array_foreach (r->checks, i, c) {
-        bool ok = json_is_true(json_object_get(c, "ok"));
-        fprintf(f, "<tr class=\"%s\"><td><span class=\"%s\">%s</span> ",
-                ok ? "yes" : "no", ok ? "y" : "x", ok ? "✓" : "✗");
-        verify_text(f, verify_str(c, "id"));
-        fputs("</td><td>", f);
-        say_bdi(f, verify_str(c, "words"));
-        if (!ok) {
-            fputs("<p class=\"dim\">expected: ", f);
-            say_bdi(f, verify_str(c, "expected"));
-            fputs("</p>", f);
-        }
-        fputs("</td></tr>\n", f);
-    }
-    fputs("</table>\n", f);
-}
-
 /* ---- the page -------------------------------------------------------------------------------- */
 
 static void say_head(FILE *f, const struct verify_result *r)
@@ -352,6 +356,12 @@ static void write_page(FILE *f, const struct verify_result *r)
 {
     say_head(f, r);
     say_verdict(f, r);
+    if (!r->ok) {
+        say_checks(f, r, false);
+        fputs("<p class=\"dim\">What follows is what the bundle says; only "
+              "what has passed its check is proven.</p>\n",
+              f);
+    }
     say_people(f, r->facts);
     say_machines(f, r->facts);
     say_log(f, r->facts);
@@ -360,7 +370,7 @@ static void write_page(FILE *f, const struct verify_result *r)
         verify_draw_line(f, r->facts);
     }
     say_key(f, r->facts);
-    say_checks(f, r);
+    say_checks(f, r, true);
     fputs("<footer>Judged offline by mpcsign verify " MPC_VERSION
           ". This page is a picture of a verdict, not the evidence: whoever "
           "doubts it runs mpcsign verify on the bundle.</footer>\n"

@@ -131,6 +131,9 @@ static enum rc check_signers_lines(struct verify *v, unsigned *n)
         const struct wire_bundle_signer *s = &b->signers.at[i];
         if (s->cosignature.len == 0)
             continue; /* it knew a newer head */
+        if (!v->shown.size)
+            return rc_raise(RC_VERIFY, "lines over a checkpoint that is not "
+                                       "proven");
         TRY(cosigned(&at, v, s->node, &s->cosignature, &v->shown));
         if (at > v->intent.expires + CLOCKS_DIFFER_S)
             return rc_raise(RC_VERIFY,

@@ -105,6 +105,9 @@ static enum rc attest(struct attest_verdict *verdict, const struct verify *v,
     if (vtpm != 0 && vtpm != 3)
         return rc_raise(RC_VERIFY, "a vTPM's parts come together or not at "
                                    "all");
+    if (!v->timed)
+        return rc_raise(RC_VERIFY, "no cosignature tells the time at which to "
+                                   "judge its report");
     TRY(check_order(&roots, s));
     TRY(attest_rules_shared(&rules, &has, v->under->attestation,
                             v->under->attestation_len));
