@@ -122,6 +122,8 @@ struct judging {
 static bool names(const char *list, const char *word)
 {
     size_t len = strlen(word);
+    if (len == 0)
+        return false;
     for (const char *at_word = strstr(list, word); at_word;
          at_word = strstr(at_word + 1, word))
         if ((at_word == list || at_word[-1] == ' ') &&
