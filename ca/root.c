@@ -17,7 +17,7 @@ static enum rc put_constraints(X509 *x)
     if (!bc || !(bc->pathlen = ASN1_INTEGER_new()) ||
         !ASN1_INTEGER_set(bc->pathlen, 0))
         return ca_ssl_raise(RC_NOMEM, "basic constraints");
-    bc->ca = 1;
+    bc->ca = 0xff; /* DER's TRUE: Go reads no other */
     if (X509_add1_ext_i2d(x, NID_basic_constraints, bc, 1, X509V3_ADD_APPEND) !=
         1)
         return ca_ssl_raise(RC_NOMEM, "basic constraints");
