@@ -214,6 +214,7 @@ static bool decodes(enum tlog_kind kind, const char *text, size_t len)
     struct tlog_epoch epoch;
     struct tlog_policy policy;
     struct tlog_evidence evidence;
+    struct tlog_dsse dsse;
     switch (kind) {
     case TLOG_BIRTH:
         return tlog_birth_decode(&birth, text, len) == RC_OK;
@@ -223,6 +224,8 @@ static bool decodes(enum tlog_kind kind, const char *text, size_t len)
         return tlog_policy_decode(&policy, text, len) == RC_OK;
     case TLOG_EVIDENCE:
         return tlog_evidence_decode(&evidence, text, len) == RC_OK;
+    case TLOG_DSSE:
+        return tlog_dsse_decode(&dsse, text, len) == RC_OK;
     default:
         return false;
     }

@@ -150,9 +150,7 @@ static void answer(struct pending *p)
         raise(SIGTERM); /* never retry a failed sync */
     }
     pending_free(p);
-    pthread_mutex_lock(&a->mu);
-    a->n_pending--;
-    pthread_mutex_unlock(&a->mu);
+    log_appender_done(a);
 }
 
 static void *run(void *arg)
@@ -211,7 +209,7 @@ static void append_all(struct pending *p)
     }
 }
 
-static enum rc admit(struct log_appender *a, const char *uri, unsigned n)
+enum rc log_appender_admit(struct log_appender *a, const char *uri, unsigned n)
 {
     enum rc rc = RC_OK;
     pthread_mutex_lock(&a->mu);
@@ -231,15 +229,35 @@ static enum rc admit(struct log_appender *a, const char *uri, unsigned n)
     return rc;
 }
 
+struct log_public *log_appender_public(struct log_appender *a)
+{
+    return a->public;
+}
+
+void log_appender_done(struct log_appender *a)
+{
+    pthread_mutex_lock(&a->mu);
+    a->n_pending--;
+    pthread_mutex_unlock(&a->mu);
+}
+
+static enum rc check_kind(const struct wire_text *entry, size_t i)
+{
+    enum tlog_kind kind = tlog_entry_kind(entry->p, entry->len);
+    if (kind == TLOG_OPAQUE)
+        return rc_raise(RC_PARSE, "entries[%zu]: not an entry of ours", i);
+    if (kind == TLOG_DSSE)
+        return rc_raise(RC_PARSE, "entries[%zu]: for /v1/log/sigstore", i);
+    return RC_OK;
+}
+
 static enum rc read_body(struct pending *p, struct http_call *call)
 {
     size_t len;
     const uint8_t *body = http_call_body(call, &len);
     TRY(wire_append_decode(&p->in, (const char *)body, len));
     for (size_t i = 0; i < p->in.entries.n; i++)
-        if (tlog_entry_kind(p->in.entries.at[i].p, p->in.entries.at[i].len) ==
-            TLOG_OPAQUE)
-            return rc_raise(RC_PARSE, "entries[%zu]: not an entry of ours", i);
+        TRY(check_kind(&p->in.entries.at[i], i));
     return RC_OK;
 }
 
@@ -250,7 +268,7 @@ enum rc log_append(struct log_appender *a, struct http_call *call,
     if (!p)
         return rc_raise(RC_NOMEM, "append: out of memory");
     TRY(read_body(p, call));
-    enum rc rc = admit(a, uri, (unsigned)p->in.entries.n);
+    enum rc rc = log_appender_admit(a, uri, (unsigned)p->in.entries.n);
     if (rc == RC_NOMEM && http_reply_header(call, "Retry-After", "1") != RC_OK)
         return RC_NOMEM;
     TRY(rc);

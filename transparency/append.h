@@ -27,6 +27,15 @@ void log_appender_hold(struct log_appender *a, const char *why);
 bool log_appender_held(struct log_appender *a);
 
 /*
+ * May this peer append so many now? RC_OK is a claim that ends with
+ * log_appender_done(); closing waits for it. RC_NOMEM: over its quota.
+ */
+MUST_CHECK enum rc log_appender_admit(struct log_appender *a, const char *uri,
+                                      unsigned n);
+void log_appender_done(struct log_appender *a);
+struct log_public *log_appender_public(struct log_appender *a);
+
+/*
  * A body that is a wire_append; the call is answered later, on RC_OK. uri: who
  * asks, for the quota.
  */

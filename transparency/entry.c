@@ -171,7 +171,7 @@ enum tlog_kind tlog_entry_kind(const char *text, size_t len)
         if (len >= n && memcmp(text, layouts[k].line, n) == 0)
             return (enum tlog_kind)k;
     }
-    return TLOG_OPAQUE;
+    return tlog_dsse_like(text, len) ? TLOG_DSSE : TLOG_OPAQUE;
 }
 
 static bool reason_ok(const char *word, size_t len)

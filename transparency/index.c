@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/enc.h"
+#include "base/hash.h"
 #include "base/rand.h"
 
 struct slot {
@@ -158,12 +159,30 @@ static enum rc add_line(struct tlog_index *x, uint64_t entry, const char *line,
     return RC_OK;
 }
 
+/* By what is in it, and by the digests that its receipt names. */
+static enum rc add_dsse(struct tlog_index *x, uint64_t entry, const char *text,
+                        size_t len)
+{
+    struct tlog_dsse d;
+    uint8_t value[32];
+    if (tlog_dsse_decode(&d, text, len) != RC_OK)
+        return RC_OK;
+    TRY(add(x, 0, d.payload, entry));
+    hash256(value, d.signature, sizeof(d.signature));
+    TRY(add(x, 0, value, entry));
+    hash256(value, d.cert, d.cert_len);
+    return add(x, 0, value, entry);
+}
+
 enum rc tlog_index_add(struct tlog_index *x, uint64_t index, const void *entry,
                        size_t len)
 {
     const char *p = entry;
     const char *end = p + len;
-    if (tlog_entry_kind(entry, len) != TLOG_OPAQUE)
+    enum tlog_kind kind = tlog_entry_kind(entry, len);
+    if (kind == TLOG_DSSE)
+        TRY(add_dsse(x, index, entry, len));
+    else if (kind != TLOG_OPAQUE)
         for (const char *lf; (lf = memchr(p, '\n', (size_t)(end - p)));
              p = lf + 1)
             TRY(add_line(x, index, p, (size_t)(lf - p)));

@@ -6,6 +6,7 @@
 #include "daemon/chain.h"
 #include "daemon/daemon.h"
 #include "transparency/append.h"
+#include "transparency/promise.h"
 #include "transparency/witness.h"
 
 struct log_server {
@@ -15,6 +16,7 @@ struct log_server {
     struct log_public public;
     struct log_appender *appender;
     struct log_witnesses *witnesses; /* NULL: none are configured */
+    struct log_promise promise;      /* its second key */
     struct http_server *server;      /* the public port */
 };
 

@@ -77,6 +77,21 @@ static enum rc open_store(struct log_server *ls)
     return RC_OK;
 }
 
+/* Sealed like the first; its seed is all that is kept. */
+static enum rc open_promise(struct log_server *ls)
+{
+    char path[600];
+    uint8_t *sk = secret_new(64);
+    if (!sk)
+        return RC_NOMEM;
+    snprintf(path, sizeof(path), "%s/sigstore.key", ls->d.state_dir);
+    enum rc rc = daemon_sealed_seed(&ls->d, path, sk);
+    if (rc == RC_OK)
+        rc = log_promise_open(&ls->promise, &ls->public, ls->d.deployment, sk);
+    secret_free(sk);
+    return rc;
+}
+
 static enum rc open_append(struct log_server *ls)
 {
     int64_t per_s;
@@ -138,6 +153,7 @@ static enum rc open_witnesses(struct log_server *ls)
 static enum rc start(struct log_server *ls)
 {
     TRY(open_store(ls));
+    TRY(open_promise(ls));
     TRY(open_append(ls));
     TRY(daemon_chain_open(&ls->chain, &ls->d, &ls->public.vkey));
     struct attest_channel_host host = daemon_chain_host(ls->chain);
@@ -159,6 +175,7 @@ static void stop(struct log_server *ls)
     log_find_stop(ls->public.find);
     tlog_store_free(ls->public.store);
     log_appender_free(ls->appender);
+    log_promise_close(&ls->promise);
 }
 
 int main(int argc, char **argv)

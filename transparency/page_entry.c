@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/enc.h"
+#include "base/hash.h"
 #include "transparency/page.h"
 
 #define CITES_MAX 20
@@ -30,6 +31,7 @@ static const struct {
     { TLOG_EPOCH, "epoch", "a key's shares moved" },
     { TLOG_POLICY, "policy", "a policy version came into force" },
     { TLOG_EVIDENCE, "evidence", "a node showed what it runs" },
+    { TLOG_DSSE, "dsse", "a signature, as clients of Sigstore read it" },
     { TLOG_OPAQUE, "opaque", "not an entry of ours" },
 };
 
@@ -79,7 +81,7 @@ void page_summary(struct html *h, const char *entry, size_t len)
     unsigned at = kind_at(entry, len);
     html_raw(h, "<span class=\"kind k-%s\">%s</span>", kinds[at].name,
              kinds[at].name);
-    if (kinds[at].kind == TLOG_OPAQUE)
+    if (kinds[at].kind == TLOG_OPAQUE || kinds[at].kind == TLOG_DSSE)
         return;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         say(h, entry, len, names[i], 20);
@@ -145,6 +147,32 @@ static void fields(struct html *h, const char *entry, size_t len)
         html_raw(h, "</dd>\n");
         p = lf;
     }
+    html_raw(h, "</dl>\n");
+}
+
+static void digest_of(struct html *h, const char *name, const void *p,
+                      size_t len)
+{
+    uint8_t digest[32];
+    char hex[ENC_HEX_SIZE(32)];
+    hash256(digest, p, len);
+    html_raw(h, "<dt>%s</dt><dd>", name);
+    html_digest(h, enc_hex(hex, digest, 32), 64);
+    html_raw(h, "</dd>\n");
+}
+
+/* As receipts name them: so one leads to the other. */
+static void dsse_fields(struct html *h, const char *entry, size_t len)
+{
+    struct tlog_dsse d;
+    char hex[ENC_HEX_SIZE(32)];
+    if (tlog_dsse_decode(&d, entry, len) != RC_OK)
+        return;
+    html_raw(h, "<dl><dt>payload</dt><dd>");
+    html_digest(h, enc_hex(hex, d.payload, 32), 64);
+    html_raw(h, "</dd>\n");
+    digest_of(h, "signature", d.signature, sizeof(d.signature));
+    digest_of(h, "certificate", d.cert, d.cert_len);
     html_raw(h, "</dl>\n");
 }
 
@@ -300,7 +328,9 @@ void page_entry(struct html *h, struct log_public *p,
     if (kinds[at].kind == TLOG_INTENT)
         cited_by(h, p, proof->index);
     html_raw(h, "<section>");
-    if (kinds[at].kind != TLOG_OPAQUE)
+    if (kinds[at].kind == TLOG_DSSE)
+        dsse_fields(h, proof->entry, proof->entry_len);
+    else if (kinds[at].kind != TLOG_OPAQUE)
         fields(h, proof->entry, proof->entry_len);
     html_raw(h, "<details%s><summary>Exact bytes</summary><pre>",
              kinds[at].kind == TLOG_OPAQUE ? " open" : "");

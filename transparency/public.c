@@ -11,6 +11,7 @@
 
 #include "base/enc.h"
 #include "base/own.h"
+#include "transparency/promise.h"
 #include "wire/wire.h"
 
 #define IMMUTABLE  "public, max-age=31536000, immutable"
@@ -122,6 +123,16 @@ enum rc log_on_vkey(struct http_call *call, void *ctx)
     return http_reply(call, 200, NULL, json, len);
 }
 
+/* Of its second key, SubjectPublicKeyInfo in DER. */
+static enum rc on_sigstore_key(struct http_call *call, void *ctx)
+{
+    const struct log_public *p = ctx;
+    if (!p->promise)
+        return rc_raise(RC_UNKNOWN, "this log has no ECDSA key");
+    return http_reply(call, 200, "application/octet-stream",
+                      tlog_p256_spki(p->promise->key), TLOG_P256_SPKI_LEN);
+}
+
 /* An index, or the leaf hash of an entry that somebody holds. */
 static enum rc read_which(uint64_t *index, struct log_public *p,
                           const char *text)
@@ -206,6 +217,7 @@ const struct http_route log_public_routes[] = {
     { "GET", "/v1/log/proof/*",  HTTP_PUBLIC, 0, on_proof },
     { "GET", "/v1/log/entry/*",  HTTP_PUBLIC, 0, on_entry },
     { "GET", "/v1/log/search/*", HTTP_PUBLIC, 0, on_search },
+    { "GET", "/v1/sigstore/key", HTTP_PUBLIC, 0, on_sigstore_key },
     { "GET", "/health",          HTTP_PUBLIC, 0, log_on_health },
     { "GET", "/metrics",         HTTP_PUBLIC, 0, log_on_metrics },
     { "GET", "/",                HTTP_PUBLIC, 0, log_on_page },

@@ -13,12 +13,15 @@
 #include "transparency/transparency.h"
 
 struct log_find;
+struct log_promise;
 
 struct log_public {
     struct tlog_store *store;
     struct tlog_vkey vkey;
     struct log_find *find; /* NULL: no search */
     bool simulated;        /* said on the page */
+    /* the second key and its name; NULL: none */
+    const struct log_promise *promise;
     /* counted by whoever appends; all in metrics */
     atomic_ullong refused_quota;
     atomic_ullong refused_other;

@@ -148,7 +148,8 @@ enum tlog_kind {
     TLOG_RECEIPT,
     TLOG_POLICY,
     TLOG_EVIDENCE,
-    TLOG_ABORT
+    TLOG_ABORT,
+    TLOG_DSSE /* of Sigstore's clients: sigstore.h */
 };
 enum tlog_kind tlog_entry_kind(const char *text, size_t len);
 
@@ -518,5 +519,7 @@ void tlog_store_stats(struct tlog_store *s, struct tlog_store_stats *out);
 MUST_CHECK enum rc tlog_store_tile(struct tlog_store *s, uint8_t **out,
                                    size_t *len, int level, uint64_t n,
                                    unsigned width);
+
+#include "transparency/sigstore.h"
 
 #endif

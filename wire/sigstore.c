@@ -16,8 +16,15 @@ static const struct wire_row sct_rows[] = {
 };
 WIRE_CODEC(sct);
 
+static const struct wire_row export_rows[] = {
+    TEXT(export, entry, WIRE_ENTRY_MAX),
+    BLOB(export, statement, WIRE_STATEMENT_MAX),
+    { 0 },
+};
+WIRE_CODEC(export);
+
 static const struct wire_row rekor_ask_rows[] = {
-    TEXT(rekor_ask, entry, WIRE_REKOR_MAX),
+    TEXT(rekor_ask, entry, WIRE_ENTRY_MAX),
     { 0 },
 };
 WIRE_CODEC(rekor_ask);
@@ -31,4 +38,10 @@ static const struct wire_row rekor_rows[] = {
     { 0 },
 };
 WIRE_CODEC(rekor);
+
+static const struct wire_row spki_rows[] = {
+    BLOB(spki, spki, WIRE_SPKI_MAX),
+    { 0 },
+};
+WIRE_CODEC(spki);
 /* clang-format on */

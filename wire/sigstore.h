@@ -8,9 +8,10 @@
 
 #include "wire/wire.h"
 
-#define WIRE_SCT_MAX   256   /* a list of one SCT */
-#define WIRE_REKOR_MAX 16384 /* an entry: a certificate, twice in base64 */
-#define WIRE_ECDSA_MAX 80    /* a P-256 signature, DER */
+#define WIRE_SCT_MAX       256 /* a list of one SCT */
+#define WIRE_ECDSA_MAX     80  /* a P-256 signature, DER */
+#define WIRE_STATEMENT_MAX 16384
+#define WIRE_SPKI_MAX      512
 /*
  * POST /v1/log/sct, by a CA: the log's promise for a certificate about to be
  * issued, RFC 6962 section 3.2.
@@ -27,9 +28,18 @@ struct wire_sct {
 };
 WIRE_MESSAGE(sct);
 
-/* POST /v1/sigstore on a socket, POST /v1/log/sigstore: a dsse 0.0.1 entry. */
-struct wire_rekor_ask {
+/*
+ * POST /v1/sigstore on a socket: a dsse 0.0.1 entry, and the statement that
+ * was signed, so that the sidecar sees what it has logged.
+ */
+struct wire_export {
     struct wire_text entry;
+    struct wire_blob statement;
+};
+WIRE_MESSAGE(export);
+/* POST /v1/log/sigstore: the entry alone. Both are answered by: */
+struct wire_rekor_ask {
+    struct wire_text entry; /* <= WIRE_ENTRY_MAX */
 };
 WIRE_MESSAGE(rekor_ask);
 struct wire_rekor {
@@ -40,5 +50,12 @@ struct wire_rekor {
     struct wire_text checkpoint; /* "<host> - <tree>", one ECDSA line */
 };
 WIRE_MESSAGE(rekor);
+
+/* GET /v1/sigstore/key between daemons and on a socket; the log's public port
+ * gives the DER itself. */
+struct wire_spki {
+    struct wire_blob spki; /* SubjectPublicKeyInfo of the log's ECDSA key */
+};
+WIRE_MESSAGE(spki);
 
 #endif

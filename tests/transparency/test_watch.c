@@ -5,6 +5,7 @@
 #include <ftw.h>
 #include <stdatomic.h>
 
+#include "base/hash.h"
 #include "logdir.h"
 #include "transparency/watch.h"
 
@@ -331,6 +332,15 @@ static size_t an_abort(char out[TLOG_ENTRY_MAX + 1], uint64_t intent)
     return len;
 }
 
+static size_t a_dsse(char out[TLOG_ENTRY_MAX + 1])
+{
+    static const struct tlog_dsse d = { .payload = { 0xaa, 1 },
+                                        .cert_len = 10 };
+    size_t len;
+    assert_ok(tlog_dsse_encode(out, &len, &d));
+    return len;
+}
+
 static char text[TLOG_ENTRY_MAX + 1];
 #define ENTRY(index, make)                                                     \
     do {                                                                       \
@@ -357,6 +367,7 @@ static void what_belongs_together_raises_no_alarm(void **state)
     ENTRY(9, a_receipt(text, 7));
     ENTRY(10, a_receipt(text, 8));
     assert_ok(tlog_watch_entry(w, 11, "anything else\n", 14, hear, &h));
+    ENTRY(12, a_dsse(text));
     tlog_watch_time(w, 1000, 0, hear, &h);
     assert_int_equal(h.n, 0);
     tlog_watch_free(w);
@@ -392,6 +403,9 @@ static void each_rule_has_its_alarm(void **state)
     static const char policy[] = "mpc-policy/1\nversion x\n";
     assert_ok(tlog_watch_entry(w, 7, policy, strlen(policy), hear, &h));
     assert_heard(&h, TLOG_ALARM_MALFORMED, 7, TLOG_NO_INDEX);
+    size_t len = a_dsse(text); /* begins like one of Sigstore's */
+    assert_ok(tlog_watch_entry(w, 8, text, len - 1, hear, &h));
+    assert_heard(&h, TLOG_ALARM_MALFORMED, 8, TLOG_NO_INDEX);
     assert_string_equal(tlog_alarm_name(TLOG_ALARM_NO_RECEIPT),
                         "intent_without_receipt");
     tlog_watch_free(w);
@@ -517,6 +531,19 @@ static void entries_are_found_by_what_they_hold(void **state)
         assert_int_equal(tlog_index_size(x), i + 1);
     }
     assert_ok(tlog_index_add(x, 3000, "opaque\n", 7));
+    /* one of Sigstore's, by payload and by the digests a receipt names */
+    static const struct tlog_dsse d = { .payload = { 0xaa, 1 },
+                                        .cert_len = 10 };
+    uint8_t digest[32];
+    size_t len;
+    assert_ok(tlog_dsse_encode(text, &len, &d));
+    assert_ok(tlog_index_add(x, 3001, text, len));
+    hash256(digest, d.signature, 64);
+    assert_int_equal(tlog_index_find(x, at, 8, digest, TLOG_NO_INDEX), 1);
+    hash256(digest, d.cert, 10);
+    assert_int_equal(tlog_index_find(x, at, 8, digest, TLOG_NO_INDEX), 1);
+    assert_int_equal(tlog_index_find(x, at, 8, d.payload, TLOG_NO_INDEX), 1);
+    assert_int_equal(at[0], 3001);
     /* newest first, and on from where one stopped */
     assert_int_equal(tlog_index_find(x, at, 8, key, TLOG_NO_INDEX), 8);
     assert_int_equal(at[0], 2998);
