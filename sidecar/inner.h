@@ -553,6 +553,11 @@ void ask_keys(struct node *n, uint64_t call);
 void ask_cert(struct node *n, uint64_t call, const char *name);
 void ask_status(struct node *n, uint64_t call);
 
+/* sigstore.c: into the log as Sigstore's clients read it */
+void ask_sigstore(struct node *n, uint64_t call, const uint8_t *body,
+                  size_t len);
+void ask_sigstore_key(struct node *n, uint64_t call);
+
 /* approvers.c */
 void approvers_on_get(struct node *n, uint64_t call, const char *hex);
 

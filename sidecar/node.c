@@ -331,6 +331,8 @@ static void on_get(struct node *n, uint64_t call, const struct node_caller *who,
         enrol_on_list(n, call);
     else if (strcmp(path, "/v1/sessions") == 0)
         session_on_list(n, call);
+    else if (strcmp(path, "/v1/sigstore/key") == 0)
+        ask_sigstore_key(n, call);
     else {
         for (size_t i = 0; i < sizeof(local_gets) / sizeof(*local_gets); i++) {
             size_t len = strlen(local_gets[i].prefix);
@@ -364,6 +366,8 @@ void node_on_local_as(struct node *n, uint64_t call,
         govern_on_proposal(n, call, body, len);
     else if (strcmp(path, "/v1/invite") == 0)
         enrol_on_invite(n, call, body, len);
+    else if (strcmp(path, "/v1/sigstore") == 0)
+        ask_sigstore(n, call, body, len);
     else if (strcmp(path, "/v1/enrol") == 0)
         enrol_on_enrol(n, call, body, len);
     else

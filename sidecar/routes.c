@@ -333,6 +333,8 @@ const struct http_route sidecar_local_routes[] = {
     { "GET",  "/v1/enrolments", HTTP_LOCAL, 0,               on_local },
     { "GET",  "/v1/invite/*",   HTTP_LOCAL, 0,               on_local },
     { "GET",  "/v1/approvers/*", HTTP_LOCAL, 0,              on_local },
+    { "POST", "/v1/sigstore",     HTTP_LOCAL, 64 * 1024,     on_local },
+    { "GET",  "/v1/sigstore/key", HTTP_LOCAL, 0,             on_local },
     { "POST", "/v1/key/create", HTTP_LOCAL, 512 * 1024,      on_local },
     { "GET",  "/v1/keys",       HTTP_LOCAL, 0,               on_local },
     { "GET",  "/v1/policy",     HTTP_LOCAL, 0,               on_local },

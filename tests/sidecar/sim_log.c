@@ -161,6 +161,17 @@ static enum rc on_vkey(struct sim *s, char **reply, size_t *reply_len)
     return wire_vkey_encode(reply, reply_len, &out);
 }
 
+/* The entry goes in; what the ECDSA key says of it is not these tests'. */
+static enum rc on_sigstore(struct sim_log *log, const uint8_t *body, size_t len,
+                           char **reply, size_t *reply_len)
+{
+    WIRE(rekor_ask) in = { 0 };
+    WIRE(rekor) out = { 0 };
+    TRY(wire_rekor_ask_decode(&in, (const char *)body, len));
+    TRY(append(log, &out.index, in.entry.p, in.entry.len));
+    return wire_rekor_encode(reply, reply_len, &out);
+}
+
 enum rc sim_log_serve(struct sim *s, uint16_t from, const char *path,
                       const uint8_t *body, size_t len, char **reply,
                       size_t *reply_len)
@@ -170,6 +181,12 @@ enum rc sim_log_serve(struct sim *s, uint16_t from, const char *path,
         return on_vkey(s, reply, reply_len);
     if (strcmp(path, "/v1/log/append") == 0 && body)
         return on_append(s, log, body, len, reply, reply_len);
+    if (strcmp(path, "/v1/log/sigstore") == 0 && body)
+        return on_sigstore(log, body, len, reply, reply_len);
+    if (strcmp(path, "/v1/sigstore/key") == 0 && !body) {
+        WIRE(spki) out = { 0 };
+        return wire_spki_encode(reply, reply_len, &out);
+    }
     if (strcmp(path, "/v1/policy") == 0 && body) {
         struct wire_policy_head head = { .version = s->version };
         return wire_policy_head_encode(reply, reply_len, &head);
