@@ -112,14 +112,16 @@ static enum rc take(struct search *s, const char *given, const char *suffix,
 
 static enum rc check_type(const char *type)
 {
-    static const char *const known[] = { "intent",  "birth",  "epoch",
-                                         "receipt", "policy", "evidence",
-                                         "abort",   "opaque", "malformed" };
+    static const char *const known[] = { "intent",   "birth",  "epoch",
+                                         "receipt",  "policy", "evidence",
+                                         "abort",    "dsse",   "opaque",
+                                         "malformed" };
     for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
         if (strcmp(type, known[i]) == 0)
             return RC_OK;
-    return rc_raise(RC_ARG, "--type: want intent, birth, epoch, receipt, "
-                            "policy, evidence, abort, opaque or malformed");
+    return rc_raise(RC_ARG,
+                    "--type: want intent, birth, epoch, receipt, "
+                    "policy, evidence, abort, dsse, opaque or malformed");
 }
 
 struct words {
@@ -336,7 +338,8 @@ enum rc cmd_log_search(int argc, char **argv)
         { .name = "--session", .text = &w.session, .help = "of this session" },
         { .name = "--type",
           .text = &w.type,
-          .help = "intent, birth, epoch, receipt, policy, evidence, abort" },
+          .help = "intent, birth, epoch, receipt, policy, evidence, abort, "
+                  "dsse" },
         CLI_LOG_URL(&args),
         CLI_LOG_VKEY(&args),
         CLI_LOG_POLICY(&args),

@@ -6,12 +6,14 @@
 
 #include "base/clock.h"
 #include "base/enc.h"
+#include "base/hash.h"
 
 static const char *const types[] = {
     [TLOG_OPAQUE] = "opaque",     [TLOG_INTENT] = "intent",
     [TLOG_BIRTH] = "birth",       [TLOG_EPOCH] = "epoch",
     [TLOG_RECEIPT] = "receipt",   [TLOG_POLICY] = "policy",
     [TLOG_EVIDENCE] = "evidence", [TLOG_ABORT] = "abort",
+    [TLOG_DSSE] = "dsse",
 };
 
 static bool decodes(enum tlog_kind kind, const char *text, size_t len)
@@ -72,16 +74,37 @@ static void put_fields(json_t *o, const char *p, const char *end)
     }
 }
 
+/* Signature and certificate by their digests, as receipts name them. */
+static void put_dsse(json_t *o, const struct tlog_dsse *d)
+{
+    char hex[ENC_HEX_SIZE(32)];
+    uint8_t digest[32];
+    json_object_set_new(o, "payload",
+                        json_string(enc_hex(hex, d->payload, 32)));
+    json_object_set_new(o, "envelope",
+                        json_string(enc_hex(hex, d->envelope, 32)));
+    hash256(digest, d->signature, sizeof(d->signature));
+    json_object_set_new(o, "signature", json_string(enc_hex(hex, digest, 32)));
+    hash256(digest, d->cert, d->cert_len);
+    json_object_set_new(o, "certificate",
+                        json_string(enc_hex(hex, digest, 32)));
+}
+
 json_t *cli_log_entry_json(uint64_t index, const uint8_t *entry, size_t len)
 {
     const char *text = (const char *)entry;
     enum tlog_kind kind = tlog_entry_kind(text, len);
-    bool ours = decodes(kind, text, len);
+    struct tlog_dsse dsse;
+    bool is_dsse = kind == TLOG_DSSE &&
+                   tlog_dsse_decode(&dsse, text, len) == RC_OK;
+    bool ours = is_dsse || decodes(kind, text, len);
     json_t *o = json_pack("{s:I, s:s}", "index", (json_int_t)index, "type",
                           ours || kind == TLOG_OPAQUE ? types[kind]
                                                       : "malformed");
     const char *lf = ours ? memchr(text, '\n', len) : NULL;
-    if (lf)
+    if (is_dsse)
+        put_dsse(o, &dsse);
+    else if (lf)
         put_fields(o, lf + 1, text + len);
     else
         json_object_set_new(o, "bytes", json_integer((json_int_t)len));
@@ -136,5 +159,9 @@ enum rc cli_log_entry_say(const json_t *e)
     if (strcmp(type, "evidence") == 0)
         return cli_say("node %lld, identity %.16s report %.16s\n",
                        num(e, "node"), str(e, "identity"), str(e, "report"));
+    if (strcmp(type, "dsse") == 0)
+        return cli_say("payload %.16s, signature %.16s certificate %.16s\n",
+                       str(e, "payload"), str(e, "signature"),
+                       str(e, "certificate"));
     return cli_say("%lld bytes\n", num(e, "bytes"));
 }
