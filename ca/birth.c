@@ -165,14 +165,12 @@ static bool is_member(const struct policy_profile *f, uint16_t node)
 
 /*
  * A persistent key belongs to all nodes of its profile; an ephemeral one to
- * those that were healthy: t, and one more where there are more.
+ * those that were healthy, and those are enough to sign.
  */
 static enum rc check_members(const struct parts *p)
 {
     const struct policy_profile *f = p->profile;
-    unsigned least = f->n_nodes;
-    if (f->ephemeral)
-        least = f->threshold + (f->n_nodes > f->threshold ? 1u : 0u);
+    unsigned least = f->ephemeral ? f->threshold : f->n_nodes;
     if (p->n_votes < least)
         return rc_raise(RC_POLICY,
                         "birth.endorsements: %u nodes, profile %s wants %u",
@@ -276,14 +274,26 @@ static enum rc check_certifiable(const struct policy_profile *f)
     return RC_OK;
 }
 
+/* Its shares are gone by then: whoever still asks does not ask for it. */
+static enum rc check_alive(const struct policy_profile *f,
+                           const struct policy_session *s, int64_t now_s)
+{
+    if (!f->ephemeral || now_s < s->expires)
+        return RC_OK;
+    return rc_raise(RC_EXPIRED,
+                    "certificate: its key ended with its session, %lld s ago",
+                    (long long)(now_s - s->expires));
+}
+
 enum rc ca_facts_of(struct ca_facts *out, const struct policy_chain *chain,
-                    const struct wire_birth *birth)
+                    const struct wire_birth *birth, int64_t now_s)
 {
     struct tlog_birth entry;
     struct policy_session session;
     const struct policy_profile *profile;
     TRY(ca_birth_check(&profile, &entry, &session, chain, birth));
     TRY(check_certifiable(profile));
+    TRY(check_alive(profile, &session, now_s));
     const struct policy *head = policy_chain_head(chain);
     memset(out, 0, sizeof(*out));
     out->profile = profile;

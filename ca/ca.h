@@ -34,17 +34,19 @@
 /* FORMATS section 4; the rest are Fulcio's. */
 #define CA_OID_CONTEXT     "1.3.6.1.4.1.32473.1.2"
 #define CA_OID_SIMULATED   "1.3.6.1.4.1.32473.1.3"
-#define CA_OID_ISSUER      "1.3.6.1.4.1.57264.1.8"  /* mpc://<cluster>/ca */
-#define CA_OID_BUILDER     "1.3.6.1.4.1.57264.1.10" /* sha256:<tee hash> */
-#define CA_OID_ENVIRONMENT "1.3.6.1.4.1.57264.1.11" /* amd-sev-snp */
-#define CA_OID_RUN         "1.3.6.1.4.1.57264.1.21" /* urn:mpc:session:<id> */
+#define CA_OID_SCT         "1.3.6.1.4.1.11129.2.4.2" /* RFC 6962 */
+#define CA_OID_ISSUER      "1.3.6.1.4.1.57264.1.8"   /* mpc://<cluster>/ca */
+#define CA_OID_BUILDER     "1.3.6.1.4.1.57264.1.10"  /* sha256:<tee hash> */
+#define CA_OID_ENVIRONMENT "1.3.6.1.4.1.57264.1.11"  /* amd-sev-snp */
+#define CA_OID_RUN         "1.3.6.1.4.1.57264.1.21"  /* urn:mpc:session:<id> */
 
 /*
  * Is this birth believable by itself under this chain: its entry is in the
  * log the chain names; endorsements are the votes of all members over one
  * set of terms, each by the identity the policy version of the birth names;
- * its session is a key-create (or sign, ephemeral later), judged as of its
- * own time and approved; class, threshold and participants match the profile.
+ * its session is a key-create (ephemeral: sign), judged as of its own time and
+ * approved; class, threshold and participants match the profile: all its nodes
+ * for a persistent key, at least t of them for an ephemeral one.
  *
  * profile  out, borrowed from the chain's version in force
  */
@@ -64,6 +66,13 @@ MUST_CHECK enum rc ca_root_tbs(uint8_t out[CA_DER_MAX], size_t *len,
                                bool simulated, int64_t now_s);
 
 /*
+ * The key of a root as above, DER, self-signed, of this cluster. RC_PARSE,
+ * RC_VERIFY or RC_POLICY say why it is none.
+ */
+MUST_CHECK enum rc ca_root_open(uint8_t key[32], const char *cluster,
+                                const uint8_t *der, size_t len);
+
+/*
  * TBSCertificate of a leaf for the key of this birth, which is checked again
  * here. Serial and time are the caller's choice, and so are tee_hash (one of
  * those the policy in force allows the CA) and simulated; the rest follows
@@ -81,6 +90,23 @@ struct ca_leaf {
 MUST_CHECK enum rc ca_leaf_tbs(uint8_t out[CA_DER_MAX], size_t *len,
                                const struct ca_leaf *leaf);
 
+/*
+ * A list of one SCT, TLS-encoded (RFC 6962 section 3.3): version 1, no
+ * extensions, ECDSA with SHA-256, nothing around it. RC_POLICY names what is
+ * not so. Whether its log signed it is not known here.
+ */
+#define CA_SCT_MAX 255
+struct ca_sct {
+    uint8_t log_id[32];
+    uint64_t at_ms;
+};
+MUST_CHECK enum rc ca_sct_read(struct ca_sct *out, const uint8_t *list,
+                               size_t len);
+/* The TBSCertificate with this list as its last extension. */
+MUST_CHECK enum rc ca_tbs_promise(uint8_t out[CA_DER_MAX], size_t *out_len,
+                                  const uint8_t *tbs, size_t tbs_len,
+                                  const uint8_t *list, size_t len);
+
 /* SEQUENCE { tbs, Ed25519, signature }: the certificate. */
 MUST_CHECK enum rc ca_assemble(uint8_t out[CA_DER_MAX], size_t *len,
                                const uint8_t *tbs, size_t tbs_len,
@@ -95,8 +121,10 @@ MUST_CHECK enum rc ca_tbs_birth(uint64_t *index, const uint8_t *tbs,
  * strictly, nothing unknown; issuer is a root of issuer_key; not before/after
  * within the profile's lifetime and around now; key = the birth's, birth
  * believed by ca_birth_check; every extension exactly what ca_leaf_tbs would
- * write (critical bits too); never CA:TRUE. A root: only in a session of type
- * root whose artifact is exactly these bytes, self-issued for issuer_key.
+ * write (critical bits too), and after them at most one SCT list as
+ * ca_sct_read() takes it, of the time of issuing; never CA:TRUE; an ephemeral
+ * key only while its session lasts (RC_EXPIRED). A root: only in a session of
+ * type root whose artifact is exactly these bytes, self-issued for issuer_key.
  * RC_POLICY names the field.
  *
  * birth  NULL for a root
@@ -122,6 +150,16 @@ MUST_CHECK enum rc ca_issue(struct wire_chain *out, EVP_PKEY *issuer_key,
 MUST_CHECK enum rc ca_sign(struct wire_chain *out, EVP_PKEY *issuer_key,
                            const uint8_t *tbs, size_t tbs_len,
                            const uint8_t *issuer, size_t issuer_len);
+/*
+ * A root signed by the key at hand, which is then no threshold key: nobody
+ * else judges it, or what it signs later.
+ */
+MUST_CHECK enum rc ca_root_self(uint8_t out[CA_DER_MAX], size_t *len,
+                                EVP_PKEY *key, const char *cluster,
+                                bool simulated, int64_t now_s);
+/* From when to when a certificate is valid, UTC seconds. */
+MUST_CHECK enum rc ca_life(int64_t *from, int64_t *to, const uint8_t *der,
+                           size_t len);
 /* The private key behind a URI ("mpc:ca", "file:ca.pem", …). */
 MUST_CHECK enum rc ca_key_open(EVP_PKEY **out, const char *uri);
 

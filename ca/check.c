@@ -81,7 +81,7 @@ static enum rc check_leaf(const struct policy_chain *chain,
     TRY(ca_stamp_read(&stamp, x, true));
     TRY(check_times(&stamp, now_s));
     TRY(check_tee_hash(&stamp, policy_chain_head(chain)));
-    TRY(ca_facts_of(&facts, chain, birth));
+    TRY(ca_facts_of(&facts, chain, birth, now_s));
     TRY(ca_leaf_build(&made, &facts, issuer_key, &stamp));
     return ca_same(made, x, tbs, tbs_len);
 }

@@ -27,17 +27,22 @@ struct ca_stamp {
     uint8_t serial[CA_SERIAL_LEN]; /* top bits 01: positive, full length */
     int64_t not_before;
     bool simulated;
-    uint8_t tee_hash[32]; /* leaf only: one of the policy's for the CA */
+    uint8_t tee_hash[32];    /* leaf only: one of the policy's for the CA */
+    uint8_t sct[CA_SCT_MAX]; /* leaf only: a list that ca_sct_read() took */
+    size_t sct_len;          /* 0: none */
 };
 /* A fresh serial. */
 MUST_CHECK enum rc ca_stamp_fresh(struct ca_stamp *out, int64_t not_before,
                                   bool simulated);
 /*
  * The choices a certificate shows, each a possible one; RC_POLICY names the
- * field. leaf: also its tee_hash.
+ * field. leaf: also its tee_hash and SCT list.
  */
 MUST_CHECK enum rc ca_stamp_read(struct ca_stamp *out, const X509 *x,
                                  bool leaf);
+
+/* The SCT list of x, where it has one (sct.c). */
+MUST_CHECK enum rc ca_stamp_sct(struct ca_stamp *s, const X509 *x);
 
 /* What a leaf says, all of it from a birth that was believed. */
 struct ca_facts {
@@ -55,10 +60,10 @@ struct ca_facts {
     char log_origin[TLOG_NAME_MAX];
     uint64_t birth;
 };
-/* ca_birth_check, and that this key gets certificates at all. */
+/* ca_birth_check, and that this key gets certificates at all, and now. */
 MUST_CHECK enum rc ca_facts_of(struct ca_facts *out,
                                const struct policy_chain *chain,
-                               const struct wire_birth *birth);
+                               const struct wire_birth *birth, int64_t now_s);
 
 /* ---- builders (leaf.c, root.c) ------------------------------------------ */
 
@@ -97,9 +102,13 @@ MUST_CHECK enum rc ca_put_raw(X509 *x, const char *oid, const void *value,
 /* DER UTF8String. */
 MUST_CHECK enum rc ca_put_text(X509 *x, const char *oid, const char *text);
 MUST_CHECK enum rc ca_put_simulated(X509 *x);
+/* An extension of its own, the list inside an OCTET STRING (sct.c). */
+MUST_CHECK enum rc ca_put_sct(X509 *x, const uint8_t *list, size_t len);
 /* Borrows an extension's DER; RC_UNKNOWN when x has none. */
 MUST_CHECK enum rc ca_get_raw(const uint8_t **value, size_t *len, const X509 *x,
                               const char *oid);
+/* x has it, once, and none after it. */
+bool ca_ext_is_last(const X509 *x, const char *oid);
 
 /* ---- the signing context, FORMATS section 4 (context.c) -------------------- */
 

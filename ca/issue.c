@@ -6,6 +6,7 @@
 #include "ca/inner.h"
 
 #include <string.h>
+#include <time.h>
 
 #include <openssl/err.h>
 #include <openssl/store.h>
@@ -71,6 +72,36 @@ static enum rc verify(const uint8_t *der, size_t len, X509 *issuer)
     OWNED(X509) *x = d2i_X509(NULL, &at, (long)len);
     if (!x || X509_verify(x, X509_get0_pubkey(issuer)) != 1)
         return ca_ssl_raise(RC_VERIFY, "leaf: the issuer key's signature");
+    return RC_OK;
+}
+
+enum rc ca_root_self(uint8_t out[CA_DER_MAX], size_t *len, EVP_PKEY *key,
+                     const char *cluster, bool simulated, int64_t now_s)
+{
+    uint8_t pub[32], again[32], tbs[CA_DER_MAX], der[CA_DER_MAX], signature[64];
+    size_t pub_len = sizeof(pub), tbs_len, der_len;
+    if (EVP_PKEY_get_raw_public_key(key, pub, &pub_len) != 1 ||
+        pub_len != sizeof(pub))
+        return ca_ssl_raise(RC_ARG, "key: want Ed25519");
+    TRY(ca_root_tbs(tbs, &tbs_len, cluster, pub, simulated, now_s));
+    TRY(sign(signature, key, tbs, tbs_len));
+    TRY(ca_assemble(der, &der_len, tbs, tbs_len, signature));
+    TRY(ca_root_open(again, cluster, der, der_len));
+    memcpy(out, der, der_len);
+    *len = der_len;
+    return RC_OK;
+}
+
+enum rc ca_life(int64_t *from, int64_t *to, const uint8_t *der, size_t len)
+{
+    const uint8_t *at = der;
+    struct tm a, b;
+    OWNED(X509) *x = len <= CA_DER_MAX ? d2i_X509(NULL, &at, (long)len) : NULL;
+    if (!x || !ASN1_TIME_to_tm(X509_get0_notBefore(x), &a) ||
+        !ASN1_TIME_to_tm(X509_get0_notAfter(x), &b))
+        return ca_ssl_raise(RC_PARSE, "certificate: validity");
+    *from = timegm(&a);
+    *to = timegm(&b);
     return RC_OK;
 }
 

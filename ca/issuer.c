@@ -27,7 +27,7 @@ enum rc ca_provider_load(struct ca_server *ca)
     /* the provider reads it from here; no thread runs yet */
     if (sidecar && *sidecar && setenv("MPC_SIDECAR", sidecar, 1) != 0)
         return rc_raise(RC_NOMEM, "MPC_SIDECAR");
-    if (strncmp(key, "mpc:", 4) != 0 || OSSL_PROVIDER_available(NULL, "mpc"))
+    if (!ca_server_threshold(ca) || OSSL_PROVIDER_available(NULL, "mpc"))
         return RC_OK;
     const char *dir = conf_get(ca->d.conf, "openssl_modules");
     if (dir && *dir && !OSSL_PROVIDER_set_default_search_path(NULL, dir))
@@ -40,6 +40,12 @@ enum rc ca_provider_load(struct ca_server *ca)
         return rc;
     }
     return RC_OK;
+}
+
+bool ca_server_threshold(const struct ca_server *ca)
+{
+    const char *key = conf_get(ca->d.conf, "key");
+    return key && strncmp(key, "mpc:", 4) == 0;
 }
 
 enum rc ca_server_key(EVP_PKEY **out, struct ca_server *ca)
@@ -77,7 +83,7 @@ void ca_server_key_drop(struct ca_server *ca)
 static enum rc no_root(const char *path)
 {
     enum rc rc = rc_raise(RC_ORDER, "root: no certificate at %s yet", path);
-    rc_hint("it is made once, in a session of type root");
+    rc_hint("it is made once: mpcsign ca init");
     return rc;
 }
 

@@ -85,6 +85,8 @@ enum rc ca_leaf_build(X509 **out, const struct ca_facts *facts,
     TRY(ca_put_context(x, facts));
     if (stamp->simulated)
         TRY(ca_put_simulated(x));
+    if (stamp->sct_len) /* last: it is over all before it */
+        TRY(ca_put_sct(x, stamp->sct, stamp->sct_len));
     TRY(ca_put_algorithm(x));
     *out = TAKE(x);
     return RC_OK;
@@ -96,22 +98,7 @@ enum rc ca_leaf_build(X509 **out, const struct ca_facts *facts,
 static enum rc read_issuer(uint8_t key[32], const struct ca_leaf *leaf,
                            const char *cluster)
 {
-    const uint8_t *at = leaf->issuer;
-    if (leaf->issuer_len > CA_DER_MAX)
-        return rc_raise(RC_TOO_LARGE, "issuer: %zu bytes", leaf->issuer_len);
-    OWNED(X509) *x = d2i_X509(NULL, &at, (long)leaf->issuer_len);
-    if (!x || at != leaf->issuer + leaf->issuer_len)
-        return ca_ssl_raise(RC_PARSE, "issuer: want one certificate, DER");
-    size_t key_len = 32;
-    EVP_PKEY *pub = X509_get0_pubkey(x);
-    if (!pub || EVP_PKEY_get_raw_public_key(pub, key, &key_len) != 1 ||
-        key_len != 32 || X509_verify(x, pub) != 1)
-        return ca_ssl_raise(RC_VERIFY, "issuer: want a self-signed Ed25519 "
-                                       "root");
-    uint8_t tbs[CA_DER_MAX];
-    size_t tbs_len;
-    TRY(ca_tbs_of(tbs, &tbs_len, x));
-    enum rc rc = ca_root_check(cluster, key, x, tbs, tbs_len);
+    enum rc rc = ca_root_open(key, cluster, leaf->issuer, leaf->issuer_len);
     return rc == RC_OK ? rc : rc_prefix(rc, "issuer: ");
 }
 
@@ -122,7 +109,7 @@ enum rc ca_leaf_tbs(uint8_t out[CA_DER_MAX], size_t *len,
     struct ca_stamp stamp;
     uint8_t issuer_key[32];
     OWNED(X509) *x = NULL;
-    TRY(ca_facts_of(&facts, leaf->chain, leaf->birth));
+    TRY(ca_facts_of(&facts, leaf->chain, leaf->birth, leaf->now_s));
     TRY(read_issuer(issuer_key, leaf, facts.cluster));
     TRY(ca_stamp_fresh(&stamp, leaf->now_s - CA_BACKDATE_S, leaf->simulated));
     memcpy(stamp.tee_hash, leaf->tee_hash, 32);

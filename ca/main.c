@@ -10,7 +10,8 @@
 #include "base/log.h"
 
 /* A round may take seconds; attestation must not wait behind it. */
-#define PEER_THREADS 8
+#define PEER_THREADS   8
+#define PUBLIC_THREADS 1
 
 /* clang-format off */
 static const struct conf_option options[] = {
@@ -19,6 +20,8 @@ static const struct conf_option options[] = {
     { "sidecar", "MPC_SIDECAR", "", "Unix socket of the sidecar, for mpc: keys" },
     { "openssl_modules", "OPENSSL_MODULES", "",
       "directory of mpc.so, where OPENSSL_CONF does not load it" },
+    { "log_url", NULL, NULL, "attested port of mpc-log: leaves with its SCT" },
+    { "public_listen", NULL, NULL, "ADDRESS:PORT where everybody gets the root" },
     { 0 },
 };
 static const struct daemon_program program = {
@@ -27,6 +30,33 @@ static const struct daemon_program program = {
     "CA_TLS_CERT", "CA_TLS_KEY", options,
 };
 /* clang-format on */
+
+/* Whoever holds such a key may sign what no signer has judged. */
+static void warn_alone(const struct ca_server *ca)
+{
+    if (!ca_server_threshold(ca))
+        log_warn("ca.key",
+                 "key=%s why=\"no threshold key: no signer judges what this "
+                 "process signs\"",
+                 conf_get(ca->d.conf, "key"));
+}
+
+static enum rc open_public(struct ca_server *ca)
+{
+    const char *listen = conf_get(ca->d.conf, "public_listen");
+    uint16_t port;
+    struct http_server_config c = { .kind = HTTP_ON_TCP,
+                                    .routes = ca_public_routes,
+                                    .ctx = ca,
+                                    .threads = PUBLIC_THREADS,
+                                    .request_limit_s = 10 };
+    if (!listen || !*listen)
+        return RC_OK;
+    TRY(sock_tcp_listen(&c.listen_fd, &port, listen));
+    TRY(http_server_start(&ca->public, &c));
+    log_info("listening", "public=%s port=%u", listen, port);
+    return RC_OK;
+}
 
 static enum rc start(struct ca_server *ca)
 {
@@ -40,13 +70,17 @@ static enum rc start(struct ca_server *ca)
     TRY(daemon_chain_rules(ca->chain));
     attest_channel_own(ca->d.channel, ca->own_hash, measurement, ak,
                        &ca->simulated);
+    warn_alone(ca);
+    TRY(ca_promise_open(ca));
+    TRY(open_public(ca));
     TRY(daemon_listen(&ca->d, ca_peer_routes, ca, PEER_THREADS));
     return daemon_ready(&ca->d);
 }
 
 int main(int argc, char **argv)
 {
-    struct ca_server ca = { .lock = PTHREAD_MUTEX_INITIALIZER };
+    struct ca_server ca = { .lock = PTHREAD_MUTEX_INITIALIZER,
+                            .asking = PTHREAD_MUTEX_INITIALIZER };
     bool done = false;
     int status = 0;
     ca.daemon = &ca.d;
@@ -56,6 +90,8 @@ int main(int argc, char **argv)
         if (rc == RC_OK)
             daemon_wait(&ca.d);
         http_server_stop(TAKE(ca.d.peers));
+        http_server_stop(TAKE(ca.public));
+        ca_promise_close(&ca);
     }
     if (rc != RC_OK) {
         log_rc(LOG_ERROR, "exit", rc);

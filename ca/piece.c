@@ -225,3 +225,10 @@ enum rc ca_get_raw(const uint8_t **value, size_t *len, const X509 *x,
     *len = (size_t)ASN1_STRING_length(octets);
     return RC_OK;
 }
+
+bool ca_ext_is_last(const X509 *x, const char *oid)
+{
+    OWNED(ASN1_OBJECT) *obj = OBJ_txt2obj(oid, 1);
+    int at = obj ? X509_get_ext_by_OBJ(x, obj, -1) : -1;
+    return at >= 0 && at == X509_get_ext_count(x) - 1;
+}

@@ -71,3 +71,24 @@ enum rc ca_root_check(const char *cluster, const uint8_t key[32], const X509 *x,
     TRY(ca_root_build(&made, cluster, key, &stamp));
     return ca_same(made, x, tbs, tbs_len);
 }
+
+enum rc ca_root_open(uint8_t key[32], const char *cluster, const uint8_t *der,
+                     size_t len)
+{
+    const uint8_t *at = der;
+    uint8_t tbs[CA_DER_MAX], found[32];
+    size_t tbs_len, key_len = sizeof(found);
+    if (len > CA_DER_MAX)
+        return rc_raise(RC_TOO_LARGE, "root: %zu bytes", len);
+    OWNED(X509) *x = d2i_X509(NULL, &at, (long)len);
+    if (!x || at != der + len)
+        return ca_ssl_raise(RC_PARSE, "root: want one certificate, DER");
+    EVP_PKEY *pub = X509_get0_pubkey(x);
+    if (!pub || EVP_PKEY_get_raw_public_key(pub, found, &key_len) != 1 ||
+        key_len != sizeof(found) || X509_verify(x, pub) != 1)
+        return ca_ssl_raise(RC_VERIFY, "root: want a self-signed Ed25519 one");
+    TRY(ca_tbs_of(tbs, &tbs_len, x));
+    TRY(ca_root_check(cluster, found, x, tbs, tbs_len));
+    memcpy(key, found, sizeof(found));
+    return RC_OK;
+}

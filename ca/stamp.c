@@ -70,6 +70,8 @@ enum rc ca_stamp_read(struct ca_stamp *out, const X509 *x, bool leaf)
     TRY(read_time(&s, x));
     if (leaf)
         TRY(read_tee_hash(&s, x));
+    if (leaf)
+        TRY(ca_stamp_sct(&s, x));
     s.simulated = ca_get_raw(&der, &len, x, CA_OID_SIMULATED) == RC_OK;
     *out = s;
     return RC_OK;
