@@ -153,6 +153,7 @@ static const struct http_route routes[] = {
     { "GET",  "/v1/session/*",  HTTP_PUBLIC, 0,                on_session },
     { "GET",  "/v1/approvers/*", HTTP_PUBLIC, 0,               on_get_id },
     { "GET",  "/v1/invite/*",   HTTP_PUBLIC, 0,                on_get_id },
+    { "GET",  "/v1/ca/chain",   HTTP_PUBLIC, 0,                on_get },
     { "POST", "/v1/session",    HTTP_PUBLIC, PAGE_MAX_SESSION, on_post },
     { "POST", "/v1/approval",   HTTP_PUBLIC, PAGE_MAX_RECORD,  on_post },
     { "POST", "/v1/enrol",      HTTP_PUBLIC, PAGE_MAX_ENROL,   on_post },

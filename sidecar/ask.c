@@ -9,8 +9,6 @@
 
 #include "base/enc.h"
 
-#define CERT_MS 8000
-
 /* ---- keys ------------------------------------------------------------------------ */
 
 static enum rc fill_key(struct wire_key *out, const struct key *k,
@@ -118,36 +116,7 @@ void ask_keys(struct node *n, uint64_t call)
     node_answer(n, call, rc, json, len);
 }
 
-/* ---- certificates: the CA is asked, the answer handed on ----------------------------- */
-
-struct cert_call {
-    uint64_t call;
-    uint8_t group_key[32];
-};
-
-static void cert_came(struct node *n, void *arg, uint32_t extra, enum rc rc,
-                      const uint8_t *body, size_t len)
-{
-    struct cert_call *c = arg;
-    uint64_t call = c->call;
-    (void)extra;
-    if (rc == RC_OK)
-        bundle_chain_heard(n, c->group_key, body, len);
-    free(arg);
-    char *json = NULL;
-    if (rc == RC_OK) {
-        json = malloc(len + 1);
-        if (json) {
-            memcpy(json, body, len);
-            json[len] = '\0';
-        } else {
-            rc = rc_raise(RC_NOMEM, "certificate: out of memory");
-        }
-    } else {
-        (void)rc_prefix(rc, "ca: ");
-    }
-    node_answer(n, call, rc, json, len);
-}
+/* ---- certificates: of the keys there are; certs.c asks the CA --------------------- */
 
 /* Under lock. */
 static enum rc ask_issue(char **json, size_t *len, uint8_t group_key[32],
@@ -176,19 +145,14 @@ static void answer_cert(struct node *n, uint64_t call, const char *name,
 {
     OWNED_MEM char *json = NULL;
     size_t len = 0;
-    struct cert_call *arg = malloc(sizeof(*arg));
+    uint8_t group_key[32];
     node_lock(n);
-    enum rc rc = arg ? ask_issue(&json, &len, arg->group_key, n, name, key)
-                     : rc_raise(RC_NOMEM, "certificate: out of memory");
+    enum rc rc = ask_issue(&json, &len, group_key, n, name, key);
     node_unlock(n);
-    if (rc != RC_OK) {
-        free(arg);
+    if (rc != RC_OK)
         node_answer(n, call, rc, NULL, 0);
-        return;
-    }
-    arg->call = call;
-    node_send(n, WORLD_CA, "/v1/ca/issue", json, len,
-              n->w.now_ms(n->w.ctx) + CERT_MS, cert_came, arg, 0);
+    else
+        cert_ask(n, call, name, group_key, json, len);
 }
 
 void ask_cert(struct node *n, uint64_t call, const char *name)

@@ -56,9 +56,10 @@ static enum rc check_payload(struct verdict *v, struct node *n,
         return RC_OK;
     if (!n->w.tbs_check)
         return rc_raise(RC_POLICY, "this node signs no certificates");
-    return n->w.tbs_check(n->w.ctx, n->chain, &v->j.s, v->key->group_key,
-                          item->birth.n ? &item->birth.at[0] : NULL, v->msg,
-                          v->msg_len);
+    TRY(n->w.tbs_check(n->w.ctx, n->chain, &v->j.s, v->key->group_key,
+                       item->birth.n ? &item->birth.at[0] : NULL, v->msg,
+                       v->msg_len));
+    return session_root_free(n, &v->j.s, v->key, v->msg, v->msg_len);
 }
 
 /* participants of the intent = identities of exactly these signers */

@@ -212,6 +212,7 @@ struct node {
     struct once_run *once_runs; /* owned; sessions whose key we lead */
     unsigned once_turn;         /* spreads the choice of nodes */
     struct govern *govern;      /* the policy being put in force */
+    struct certs *certs;   /* what the CA said lately (certs.c) */
     bool asking_log;
     bool flushing;
     bool greeted; /* the peers were asked for their heads, since the start */
@@ -557,6 +558,14 @@ void ask_status(struct node *n, uint64_t call);
 void ask_sigstore(struct node *n, uint64_t call, const uint8_t *body,
                   size_t len);
 void ask_sigstore_key(struct node *n, uint64_t call);
+/* certs.c */
+/* Answers the call with the chain for a wire_issue, kept or from the CA. */
+void cert_ask(struct node *n, uint64_t call, const char *name, const char *json,
+              size_t len);
+void cert_on_chain(struct node *n, uint64_t call);
+void cert_on_root(struct node *n, uint64_t call, const uint8_t *body,
+                  size_t len);
+void cert_free(struct node *n);
 
 /* approvers.c */
 void approvers_on_get(struct node *n, uint64_t call, const char *hex);

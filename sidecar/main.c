@@ -143,6 +143,13 @@ static enum rc tbs_birth(void *ctx, uint64_t *index, const uint8_t *tbs,
     return ca_tbs_birth(index, tbs, tbs_len);
 }
 
+static enum rc leaf_life(void *ctx, int64_t *from, int64_t *to,
+                         const uint8_t *der, size_t len)
+{
+    (void)ctx;
+    return ca_life(from, to, der, len);
+}
+
 /* A peer's thread; the loop has its own way, through peers_send(). */
 static enum rc authorise(void *ctx, const char *json, size_t len,
                          int64_t deadline_ms, uint8_t **body, size_t *body_len)
@@ -238,6 +245,7 @@ static enum rc open_node(struct sidecar *sc)
         .policy_changed = policy_changed,
         .tbs_check = tbs_check,
         .tbs_birth = tbs_birth,
+        .leaf_life = leaf_life,
         .leaf_end = announce_leaf_end,
         .standing = announce_judge,
         .authorise = sc->authoriser ? authorise : NULL,

@@ -238,6 +238,7 @@ void node_free(struct node *n)
         n->tickets = next;
     }
     drive_free(n);
+    cert_free(n);
     govern_free(n);
     policy_chain_free(n->chain);
     epoch_answers_free(n);
@@ -333,6 +334,8 @@ static void on_get(struct node *n, uint64_t call, const struct node_caller *who,
         session_on_list(n, call);
     else if (strcmp(path, "/v1/sigstore/key") == 0)
         ask_sigstore_key(n, call);
+    else if (strcmp(path, "/v1/ca/chain") == 0)
+        cert_on_chain(n, call);
     else {
         for (size_t i = 0; i < sizeof(local_gets) / sizeof(*local_gets); i++) {
             size_t len = strlen(local_gets[i].prefix);
@@ -370,6 +373,8 @@ void node_on_local_as(struct node *n, uint64_t call,
         ask_sigstore(n, call, body, len);
     else if (strcmp(path, "/v1/enrol") == 0)
         enrol_on_enrol(n, call, body, len);
+    else if (strcmp(path, "/v1/ca/root") == 0)
+        cert_on_root(n, call, body, len);
     else
         node_answer(n, call, rc_raise(RC_UNKNOWN, "no such path"), NULL, 0);
 }

@@ -345,6 +345,8 @@ const struct http_route sidecar_local_routes[] = {
     { "GET",  "/v1/audit",      HTTP_LOCAL, 0,               on_audit },
     { "GET",  "/v1/key/*",      HTTP_LOCAL, 0,               on_local },
     { "GET",  "/v1/cert/*",     HTTP_LOCAL, 0,               on_local },
+    { "GET",  "/v1/ca/chain",   HTTP_LOCAL, 0,               on_local },
+    { "POST", "/v1/ca/root",    HTTP_LOCAL, 64 * 1024,       on_local },
     { "GET",  "/v1/bundle/*",   HTTP_LOCAL, 0,               on_bundle },
     { "GET",  "/v1/session/*",  HTTP_LOCAL, 0,               on_local },
     { "GET",  "/v1/sessions",   HTTP_LOCAL, 0,               on_local },

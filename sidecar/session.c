@@ -122,23 +122,53 @@ enum rc session_open(struct wire_session *out, struct judged *j, struct node *n,
     return session_judge(j, n, out);
 }
 
-/*
- * One root per issuer key (DESIGN section 7): whatever the stewards approve
- * later, this signer helps to sign no second one.
- */
+/* ---- one root for each issuer key, DESIGN section 7 ---------------------------- */
+
+#define ROOT_NAME (5 + ENC_HEX_SIZE(32))
+
+static void root_name(char out[ROOT_NAME], const struct key *key)
+{
+    memcpy(out, "root:", 5);
+    enc_hex(out + 5, key->id, 32);
+}
+
+static enum rc another_root(enum rc rc, const struct node *n,
+                            const struct key *key)
+{
+    return rc_raise(rc, "root: node%u signed another root for %s already",
+                    n->id, key->name);
+}
+
+enum rc session_root_free(struct node *n, const struct policy_session *s,
+                          const struct key *key, const uint8_t *tbs, size_t len)
+{
+    char name[ROOT_NAME];
+    uint8_t hash[32];
+    OWNED_MEM uint8_t *kept = NULL;
+    size_t kept_len;
+    if (s->type != POLICY_S_ROOT)
+        return RC_OK;
+    root_name(name, key);
+    hash256(hash, tbs, len);
+    enum rc rc = store_get(n->w.store, name, &kept, &kept_len);
+    if (rc == RC_UNKNOWN)
+        return RC_OK;
+    TRY(rc);
+    return kept_len == 32 && memcmp(kept, hash, 32) == 0
+                   ? RC_OK
+                   : another_root(RC_POLICY, n, key);
+}
+
+/* Whatever the stewards approve later, this signer helps to sign no second. */
 enum rc session_root_once(struct node *n, const struct policy_session *s,
                           const struct key *key, const uint8_t *tbs, size_t len)
 {
-    char name[5 + ENC_HEX_SIZE(32)] = "root:";
+    char name[ROOT_NAME];
     uint8_t hash[32];
     if (s->type != POLICY_S_ROOT)
         return RC_OK;
-    enc_hex(name + 5, key->id, 32);
+    root_name(name, key);
     hash256(hash, tbs, len);
     enum rc rc = store_put_once(n->w.store, name, hash, 32);
-    return rc == RC_CONFLICT
-                   ? rc_raise(RC_CONFLICT,
-                              "root: node%u signed another root for %s already",
-                              n->id, key->name)
-                   : rc;
+    return rc == RC_CONFLICT ? another_root(rc, n, key) : rc;
 }

@@ -72,7 +72,12 @@ MUST_CHECK enum rc session_open(struct wire_session *out, struct judged *j,
                                 const struct policy_profile *profile,
                                 enum policy_kind kind, uid_t uid,
                                 const uint8_t *msg, size_t msg_len);
-/* Before the vault signs: RC_CONFLICT for a second root of an issuer key. */
+/* Judged: RC_POLICY for a second root of an issuer key, before any mark. */
+MUST_CHECK enum rc session_root_free(struct node *n,
+                                     const struct policy_session *s,
+                                     const struct key *key, const uint8_t *tbs,
+                                     size_t len);
+/* Before the vault signs: this root, and RC_CONFLICT for any other from now. */
 MUST_CHECK enum rc session_root_once(struct node *n,
                                      const struct policy_session *s,
                                      const struct key *key, const uint8_t *tbs,

@@ -313,6 +313,9 @@ struct world {
     /* The birth index a TBSCertificate names; RC_UNKNOWN: a root. */
     enum rc (*tbs_birth)(void *ctx, uint64_t *index, const uint8_t *tbs,
                          size_t tbs_len);
+    /* From when to when a certificate (DER) is valid. NULL: none is kept. */
+    enum rc (*leaf_life)(void *ctx, int64_t *from, int64_t *to,
+                         const uint8_t *der, size_t len);
     /*
      * The external authoriser, NULL where there is none: asked before each
      * share. Blocks until the deadline, on a peer's thread; gives what

@@ -347,6 +347,7 @@ void sim_start(struct sim *s, unsigned id)
                        .ak_sign = world_ak_sign,
                        .log_forked = world_log_forked,
                        .policy_changed = world_policy_changed,
+                       .tbs_check = s->tbs_check,
                        .authorise = s->authoriser ? world_authorise : NULL,
                        .authorise_ms = 1000,
                        .attestation = world_attestation,

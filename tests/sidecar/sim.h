@@ -116,6 +116,12 @@ struct sim {
     sim_authoriser *authoriser; /* of nodes that start from now on */
     bool standing;              /* they have standing evidence */
     uint16_t liar;              /* whose evidence nobody believes */
+    /* issuer class, of nodes that start from now on; NULL: refuses all */
+    enum rc (*tbs_check)(void *ctx, const struct policy_chain *chain,
+                         const struct policy_session *session,
+                         const uint8_t issuer_key[32],
+                         const struct wire_birth *birth, const uint8_t *tbs,
+                         size_t tbs_len);
     /* between the judgement and the answer with a share; may be NULL */
     void (*lending)(struct sim *s, unsigned node);
     const struct node_caller *caller; /* who calls; NULL: SIM_UID */
