@@ -138,6 +138,7 @@ static enum rc ca(struct lines *l, const struct dev *d)
     line(l, "root = %s/ca.pem", d->dir);
     line(l, "sidecar = %s", sock);
     line(l, "openssl_modules = %s", d->modules);
+    line(l, "log_url = https://127.0.0.1:%u", d->log_port);
     return RC_OK;
 }
 

@@ -11,14 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <openssl/pem.h>
-#include <openssl/x509.h>
-
 #include "base/clock.h"
 #include "base/enc.h"
 #include "base/file.h"
-#include "base/hash.h"
-#include "ca/ca.h"
+#include "cli/ca.h"
 
 #define LOG_MS    30000
 #define POLICY_MS 30000
@@ -26,9 +22,6 @@
 #define SIGN_MS   15000
 #define NOTE_MS   1000
 #define STEP_MS   50
-
-OWNED_BY(X509, X509_free);
-OWNED_BY(BIO, BIO_free_all);
 
 /* bob and carol approve what dev asks for. */
 struct crew {
@@ -213,71 +206,40 @@ static enum rc make_keys(const struct dev *d, const char *sock)
 
 /* ---- the root ----------------------------------------------------------- */
 
-static enum rc root_session(char hex[65], const struct dev *d, const char *sock,
-                            const uint8_t group_key[32], const uint8_t *tbs,
-                            size_t tbs_len)
+/* The ceremony of `mpcsign ca init`, with everybody's key at hand. */
+static enum rc root_session(char hex[65], const struct dev *d,
+                            const struct ca_root *r)
 {
     struct crew crew;
-    struct cli_cluster cluster;
     struct policy_session s;
     WIRE(session) m = { 0 };
-    OWNED_MEM char *json = NULL;
-    size_t len;
-    struct http_answer a;
     TRY(crew_of(&crew, d));
-    TRY(cli_cluster_ask(&cluster, sock));
-    TRY(cli_session_begin(&s, POLICY_S_ROOT, &cluster, "ca",
-                          "the root of this cluster's certificates"));
-    s.has_key = true;
-    hash256(s.key, group_key, 32);
-    s.slot[POLICY_X509] = true;
-    policy_session_artifact(&s, "root.tbs", tbs, tbs_len);
+    TRY(ca_root_session(&s, r, "the root of this cluster's certificates"));
     TRY(cli_session_sign(&m, &s, &crew.people));
-    TRY(wire_session_encode(&json, &len, &m));
-    TRY(cli_ask(&a, sock, "/v1/session", json, len, SIGN_MS));
-    http_answer_free(&a);
+    TRY(ca_root_bring(r, &m));
     enc_hex(hex, s.id, 32);
     return RC_OK;
-}
-
-static enum rc write_root(const struct dev *d, const uint8_t *der, size_t len)
-{
-    char path[DEV_PATH];
-    const unsigned char *at = der;
-    char *pem = NULL;
-    OWNED(X509) *x = d2i_X509(NULL, &at, (long)len);
-    OWNED(BIO) *bio = BIO_new(BIO_s_mem());
-    if (!x || !bio || PEM_write_bio_X509(bio, x) != 1)
-        return rc_raise(RC_INTERNAL, "root: not a certificate");
-    long pem_len = BIO_get_mem_data(bio, &pem);
-    TRY(dev_path(path, d, "ca.pem", NULL));
-    return file_write(path, pem, (size_t)pem_len, 0644);
 }
 
 static enum rc make_root(const struct dev *d, const char *sock)
 {
     char path[DEV_PATH];
     char session[65];
-    uint8_t tbs[CA_DER_MAX];
-    uint8_t der[CA_DER_MAX];
-    size_t tbs_len;
-    size_t len;
-    struct http_answer a;
-    WIRE(key) key = { 0 };
-    struct wire_signed out;
+    OWNED_MEM struct ca_root *r = calloc(1, sizeof(*r));
     TRY(dev_path(path, d, "ca.pem", NULL));
+    if (!r)
+        return rc_raise(RC_NOMEM, "out of memory");
     if (access(path, R_OK) == 0)
         return RC_OK;
-    TRY(cli_ask(&a, sock, "/v1/key/ca", NULL, 0, SIGN_MS));
-    enum rc rc = wire_key_decode(&key, (const char *)a.body, a.body_len);
-    http_answer_free(&a);
-    TRY(rc);
-    TRY(ca_root_tbs(tbs, &tbs_len, DEV_CLUSTER, key.group_key, true,
-                    clock_now_s()));
-    TRY(root_session(session, d, sock, key.group_key, tbs, tbs_len));
-    TRY(cli_ask_sign(&out, sock, "ca", session, tbs, tbs_len, SIGN_MS));
-    TRY(ca_assemble(der, &len, tbs, tbs_len, out.signature));
-    return write_root(d, der, len);
+    r->socket = sock;
+    r->key = "ca";
+    r->file = path;
+    r->cluster = DEV_CLUSTER;
+    r->simulated = true;
+    TRY(ca_root_prepare(r));
+    TRY(root_session(session, d, r));
+    TRY(ca_root_sign(r, session));
+    return ca_hand_in(sock, r->der, r->der_len);
 }
 
 /* The whole way once: a leaf from the CA, signed by the nodes. */
