@@ -156,6 +156,8 @@ enum rc ca_tbs_promise(uint8_t out[CA_DER_MAX], size_t *out_len,
     OWNED(X509) *x = NULL;
     TRY(ca_sct_read(&sct, list, len));
     TRY(ca_tbs_open(&x, tbs, tbs_len));
+    if (X509_get_ext_by_NID(x, NID_ct_precert_scts, -1) >= 0)
+        return rc_raise(RC_EXISTS, "certificate.sct: there is one already");
     TRY(ca_put_sct(x, list, len));
     return ca_tbs_of(out, out_len, x);
 }

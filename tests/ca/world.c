@@ -298,6 +298,8 @@ static void birth_session(struct wire_birth *b, struct policy_session *s,
     if (sign && plan->no_requester) /* opened for a socket peer */
         snprintf(s->requester, sizeof(s->requester), "uid.0.node1");
     s->nonce[0] = (uint8_t)w->n_keys;
+    if (plan->ends_s)
+        s->expires = WORLD_NOW + plan->ends_s;
     if (plan->artifact)
         policy_session_artifact(s, "app.tar.gz", "app", 3);
     assert_ok(policy_session_write(descriptor, &len, s));

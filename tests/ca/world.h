@@ -55,7 +55,8 @@ struct world_plan {
     unsigned fewer_votes; /* the last nodes did not vote */
     unsigned threshold;   /* in endorsements and entry; 0: 2 */
     uint64_t parent;
-    bool stranger; /* node 3 votes with a key of its own choosing */
+    int64_t ends_s; /* its session, from WORLD_NOW on; 0: an hour */
+    bool stranger;  /* node 3 votes with a key of its own choosing */
     void (*spoil_entry)(struct tlog_birth *entry);
     void (*spoil_birth)(struct wire_birth *birth); /* after it was logged */
 };
