@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <openssl/asn1t.h>
+#include <openssl/err.h>
 
 DEFINE_STACK_OF(ASN1_OCTET_STRING)
 
@@ -93,16 +94,68 @@ enum rc ca_put_context(X509 *x, const struct ca_facts *facts)
     return ca_put_raw(x, CA_OID_CONTEXT, der, (size_t)len);
 }
 
-enum rc ca_context_birth(uint64_t *index, const uint8_t *der, size_t len)
+/* NULL: not one context, or more than that. */
+static CA_CONTEXT *open_context(const uint8_t *der, size_t len)
 {
     const uint8_t *at = der;
     if (len > CA_DER_MAX)
-        return rc_raise(RC_TOO_LARGE, "signing context: %zu bytes", len);
+        return NULL;
     OWNED(CA_CONTEXT) *c = (CA_CONTEXT *)ASN1_item_d2i(
             NULL, &at, (long)len, ASN1_ITEM_rptr(CA_CONTEXT));
-    if (!c || at != der + len)
-        return ca_ssl_raise(RC_PARSE, "signing context");
+    return c && at == der + len ? TAKE(c) : NULL;
+}
+
+static bool same_list(const STACK_OF(ASN1_OCTET_STRING) * a,
+                      const STACK_OF(ASN1_OCTET_STRING) * b)
+{
+    int n = sk_ASN1_OCTET_STRING_num(a);
+    if (n != sk_ASN1_OCTET_STRING_num(b))
+        return false;
+    for (int i = 0; i < n; i++)
+        if (ASN1_STRING_cmp(sk_ASN1_OCTET_STRING_value(a, i),
+                            sk_ASN1_OCTET_STRING_value(b, i)) != 0)
+            return false;
+    return true;
+}
+
+/* Strings; NULL for what is left out. */
+static bool same(const ASN1_STRING *a, const ASN1_STRING *b)
+{
+    return a && b ? ASN1_STRING_cmp(a, b) == 0 : a == b;
+}
+
+static const char *differs(const CA_CONTEXT *a, const CA_CONTEXT *b)
+{
+    return !same(a->version, b->version)                  ? "version"
+           : !same(a->session, b->session)                ? "session"
+           : !same(a->artifact, b->artifact)              ? "artifact"
+           : !same(a->threshold, b->threshold)            ? "threshold"
+           : !same(a->signers, b->signers)                ? "signers"
+           : !same_list(a->participants, b->participants) ? "participants"
+           : !same(a->approvals, b->approvals)            ? "approvals"
+           : !same(a->policy, b->policy)                  ? "policy"
+           : !same(a->log_origin, b->log_origin)          ? "logOrigin"
+           : !same(a->birth, b->birth)                    ? "birth"
+                                                          : "DER";
+}
+
+const char *ca_context_differs(const ASN1_OCTET_STRING *a,
+                               const ASN1_OCTET_STRING *b)
+{
+    OWNED(CA_CONTEXT) *x = open_context(ASN1_STRING_get0_data(a),
+                                        (size_t)ASN1_STRING_length(a));
+    OWNED(CA_CONTEXT) *y = open_context(ASN1_STRING_get0_data(b),
+                                        (size_t)ASN1_STRING_length(b));
+    ERR_clear_error();
+    return x && y ? differs(x, y) : "DER";
+}
+
+enum rc ca_context_birth(uint64_t *index, const uint8_t *der, size_t len)
+{
     uint64_t birth;
+    OWNED(CA_CONTEXT) *c = open_context(der, len);
+    if (!c)
+        return ca_ssl_raise(RC_PARSE, "signing context");
     if (!ASN1_INTEGER_get_uint64(&birth, c->birth))
         return ca_ssl_raise(RC_PARSE, "signing context: birth");
     *index = birth;

@@ -113,6 +113,9 @@ bool ca_ext_is_last(const X509 *x, const char *oid);
 /* ---- the signing context, FORMATS section 4 (context.c) -------------------- */
 
 MUST_CHECK enum rc ca_put_context(X509 *x, const struct ca_facts *facts);
+/* The first field in which two of them differ; "DER" when one is none. */
+const char *ca_context_differs(const ASN1_OCTET_STRING *a,
+                               const ASN1_OCTET_STRING *b);
 /* The birth index in the extension's DER. */
 MUST_CHECK enum rc ca_context_birth(uint64_t *index, const uint8_t *der,
                                     size_t len);
@@ -125,9 +128,8 @@ MUST_CHECK enum rc ca_put_algorithm(X509 *x);
 MUST_CHECK enum rc ca_tbs_of(uint8_t out[CA_DER_MAX], size_t *len, X509 *x);
 /* As a certificate with a signature of zeros: RC_PARSE. */
 MUST_CHECK enum rc ca_tbs_open(X509 **out, const uint8_t *tbs, size_t tbs_len);
-/* The first field in which two certificates differ. */
-const char *ca_differs(const X509 *a, const X509 *b);
-/* RC_POLICY naming the field unless made is exactly these bytes. */
+/* RC_POLICY naming the field unless made is exactly these bytes (differs.c). */
+#define CA_FIELD_SIZE 128
 MUST_CHECK enum rc ca_same(X509 *made, const X509 *x, const uint8_t *tbs,
                            size_t tbs_len);
 
