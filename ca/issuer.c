@@ -19,6 +19,7 @@
 OWNED_BY(BIO, BIO_free);
 
 #define ROOT_PEM_MAX 65536
+#define SIGN_S       "6" /* a sidecar waits 8 s for a leaf */
 
 enum rc ca_provider_load(struct ca_server *ca)
 {
@@ -27,6 +28,9 @@ enum rc ca_provider_load(struct ca_server *ca)
     /* the provider reads it from here; no thread runs yet */
     if (sidecar && *sidecar && setenv("MPC_SIDECAR", sidecar, 1) != 0)
         return rc_raise(RC_NOMEM, "MPC_SIDECAR");
+    /* so that the signers' reason is told before who asks has given up */
+    if (setenv("MPC_TIMEOUT", SIGN_S, 0) != 0)
+        return rc_raise(RC_NOMEM, "MPC_TIMEOUT");
     if (!ca_server_threshold(ca) || OSSL_PROVIDER_available(NULL, "mpc"))
         return RC_OK;
     const char *dir = conf_get(ca->d.conf, "openssl_modules");

@@ -65,21 +65,23 @@ static enum rc build(struct asked *a, const struct ca_server *ca,
     return ca_leaf_tbs(a->tbs, &a->tbs_len, &leaf);
 }
 
-/* Who asks cannot see behind us: what is down, what it stops, what to do. */
+/* Who asks cannot see behind us: what is down, what it stops, what to do.
+ * RC_NODES, for we answer ourselves. */
 static enum rc outage(enum rc rc, const struct ca_server *ca, bool log_down)
 {
     char why[512];
-    if (rc != RC_UNREACHABLE && rc != RC_TIMEOUT && rc != RC_NODES)
+    bool silent = rc == RC_UNREACHABLE || rc == RC_TIMEOUT || rc == RC_NODES;
+    if (!silent && !(log_down && (rc == RC_HEAD_BEHIND || rc == RC_LOG)))
         return rc;
     snprintf(why, sizeof(why), "%s", rc_text());
     if (log_down)
-        rc = rc_raise(rc,
+        rc = rc_raise(RC_NODES,
                       "the log does not answer (%s): until it does nothing is "
                       "signed, with any key; leaves that were issued stay "
                       "valid to their end",
                       why);
     else
-        rc = rc_raise(rc,
+        rc = rc_raise(RC_NODES,
                       "the issuer key %s does not sign (%s): until it does "
                       "nobody gets a new certificate; leaves that were issued "
                       "stay valid to their end, and keys sign without one",

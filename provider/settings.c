@@ -52,8 +52,10 @@ static enum rc set_sidecar(struct prov *p)
 
 static enum rc set_timeout(struct prov *p)
 {
-    const char *text = configured(p, "timeout");
+    const char *text = secure_getenv("MPC_TIMEOUT");
     uint64_t s = TIMEOUT_DEFAULT_S;
+    if (!text || !text[0])
+        text = configured(p, "timeout");
     if (text && (enc_undec(&s, text, strlen(text)) != RC_OK || s < 1 ||
                  s > TIMEOUT_MAX_S))
         return rc_raise(RC_PARSE, "timeout: want seconds, 1..%d",

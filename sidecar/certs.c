@@ -13,7 +13,6 @@
 
 #define CERT_MS    8000
 #define LEAVES     32
-#define ROOT_KEPT  60000 /* ms that the root is not asked for again */
 #define CHAIN_PATH "/v1/ca/chain"
 #define ROOT_PATH  "/v1/ca/root"
 
@@ -27,9 +26,8 @@ struct leaf {
 };
 struct certs {
     struct leaf leaf[LEAVES];
-    char *root; /* owned; NULL: not known */
+    char *root; /* owned; NULL: not known. For when the CA is silent */
     size_t root_len;
-    int64_t root_ms; /* when it was said */
 };
 
 static struct certs *certs_of(struct node *n)
@@ -39,12 +37,19 @@ static struct certs *certs_of(struct node *n)
     return n->certs; /* NULL: nothing is kept */
 }
 
+static void forget_leaves(struct certs *c)
+{
+    for (unsigned i = 0; i < LEAVES; i++)
+        free(c->leaf[i].json);
+    memset(c->leaf, 0, sizeof(c->leaf));
+}
+
 void cert_free(struct node *n)
 {
-    for (unsigned i = 0; n->certs && i < LEAVES; i++)
-        free(n->certs->leaf[i].json);
-    if (n->certs)
-        free(n->certs->root);
+    if (!n->certs)
+        return;
+    forget_leaves(n->certs);
+    free(n->certs->root);
     free(TAKE(n->certs));
 }
 
@@ -198,6 +203,18 @@ void cert_ask(struct node *n, uint64_t call, const char *name, const char *json,
 
 /* ---- the root ------------------------------------------------------------- */
 
+/* Leaves of another root than this are not handed on any more. */
+static void keep_root(struct certs *c, const uint8_t *body, size_t len)
+{
+    char *copy = copy_of(body, len);
+    if (!c->root || !copy || c->root_len != len ||
+        memcmp(c->root, body, len) != 0)
+        forget_leaves(c);
+    free(c->root);
+    c->root = copy;
+    c->root_len = len;
+}
+
 /* reads: it was asked for, not handed in. */
 static void root_came(struct node *n, void *arg, uint32_t reads, enum rc rc,
                       const uint8_t *body, size_t len)
@@ -205,13 +222,8 @@ static void root_came(struct node *n, void *arg, uint32_t reads, enum rc rc,
     uint64_t call = *(uint64_t *)arg;
     struct certs *c = certs_of(n);
     free(arg);
-    char *copy = rc == RC_OK && c ? copy_of(body, len) : NULL;
-    if (copy) {
-        free(c->root);
-        c->root = copy;
-        c->root_len = len;
-        c->root_ms = n->w.now_ms(n->w.ctx);
-    }
+    if (rc == RC_OK && c)
+        keep_root(c, body, len);
     bool silent = rc == RC_UNREACHABLE || rc == RC_TIMEOUT;
     if (silent && reads && c && c->root) { /* a root is a root for years */
         hand_on(n, call, RC_OK, (const uint8_t *)c->root, c->root_len);
@@ -237,11 +249,7 @@ static void ask_root(struct node *n, uint64_t call, const char *path,
 
 void cert_on_chain(struct node *n, uint64_t call)
 {
-    const struct certs *c = n->certs;
-    if (c && c->root && n->w.now_ms(n->w.ctx) < c->root_ms + ROOT_KEPT)
-        hand_on(n, call, RC_OK, (const uint8_t *)c->root, c->root_len);
-    else
-        ask_root(n, call, CHAIN_PATH, NULL, 0);
+    ask_root(n, call, CHAIN_PATH, NULL, 0);
 }
 
 void cert_on_root(struct node *n, uint64_t call, const uint8_t *body,
