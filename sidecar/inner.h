@@ -212,7 +212,7 @@ struct node {
     struct once_run *once_runs; /* owned; sessions whose key we lead */
     unsigned once_turn;         /* spreads the choice of nodes */
     struct govern *govern;      /* the policy being put in force */
-    struct certs *certs;   /* what the CA said lately (certs.c) */
+    struct certs *certs;        /* what the CA said lately (certs.c) */
     bool asking_log;
     bool flushing;
     bool greeted; /* the peers were asked for their heads, since the start */
