@@ -8,6 +8,7 @@
 #include <openssl/bio.h>
 #include <openssl/pem.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "ca/inner.h"
 #include "ca/server.h"
@@ -44,14 +45,16 @@ static enum rc on_issue(struct http_call *call, void *ctx)
     WIRE(issue) in = { 0 };
     WIRE(chain) out = { 0 };
     bool fresh;
+    int64_t began = clock_mono_ms();
     TRY(wire_issue_decode(&in, (const char *)body, body_len));
     enum rc rc = ca_serve_leaf(&out, &fresh, ca, &in);
     if (rc != RC_OK) {
         log_rc(LOG_WARN, "ca.refused", rc);
         return rc;
     }
-    log_info("ca.issued", "profile=%s birth=%llu fresh=%s peer=%s", in.profile,
-             (unsigned long long)in.birth.proof.index, fresh ? "yes" : "no",
+    log_info("ca.issued", "profile=%s birth=%llu fresh=%s ms=%lld peer=%s",
+             in.profile, (unsigned long long)in.birth.proof.index,
+             fresh ? "yes" : "no", (long long)(clock_mono_ms() - began),
              peer.uri);
     return reply(call, &out);
 }

@@ -404,6 +404,85 @@ static void key_of_another_root_is_noticed(void **state)
     leaf_is_good(&out, &b);
 }
 
+/* ---- the root, by channel ---------------------------------------------------------- */
+
+static enum rc hand_in(const uint8_t *der, size_t len, unsigned times)
+{
+    WIRE(chain) chain = { 0 };
+    struct http_answer got = { 0 };
+    OWNED_MEM char *json = NULL;
+    size_t json_len;
+    assert_ok(wire_list_new(&chain.chain, times));
+    for (unsigned i = 0; i < times; i++)
+        assert_ok(wire_blob_set(&chain.chain.at[i], der, len));
+    assert_ok(wire_chain_encode(&json, &json_len, &chain));
+    TRY(ask(&got, "/v1/ca/root", json, json_len));
+    http_answer_free(&got);
+    return RC_OK;
+}
+
+static enum rc ask_root(struct wire_chain *out)
+{
+    struct http_answer got = { 0 };
+    TRY(http_ask(&got, peer, "GET", "/v1/ca/chain", NULL, 0, 65536,
+                 clock_mono_ms() + HOME_WAIT_MS));
+    assert_ok(wire_chain_decode(out, (char *)got.body, got.body_len));
+    http_answer_free(&got);
+    return RC_OK;
+}
+
+/* A root of this cluster name by this key. */
+static void root_of(uint8_t der[CA_DER_MAX], size_t *len, const char *cluster,
+                    const struct world_key *key)
+{
+    struct world by = { .issuer = *key };
+    uint8_t tbs[CA_DER_MAX];
+    size_t tbs_len;
+    assert_ok(
+            ca_root_tbs(tbs, &tbs_len, cluster, key->pk, true, clock_now_s()));
+    world_sign(der, len, &by, tbs, tbs_len);
+}
+
+static void root_of_its_own_key_is_kept_once(void **state)
+{
+    (void)state;
+    uint8_t der[CA_DER_MAX], other[CA_DER_MAX];
+    size_t len, other_len;
+    WIRE(chain) none = { 0 }, chain = { 0 };
+    assert_int_equal(unlink(in_home("ca.pem")), 0);
+    assert_rc(ask_root(&none), RC_ORDER);
+    assert_non_null(strstr(rc_hint_text(), "mpcsign ca init"));
+    root_of(der, &len, "test", &w.issuer);
+    root_of(other, &other_len, "test", &w.node[0]);
+    assert_rc(hand_in(other, other_len, 1), RC_ARG);
+    assert_non_null(strstr(rc_text(), "another key"));
+    root_of(other, &other_len, "elsewhere", &w.issuer);
+    assert_rc(hand_in(other, other_len, 1), RC_POLICY);
+    memcpy(other, der, len);
+    other[len - 1] ^= 1;
+    assert_rc(hand_in(other, len, 1), RC_VERIFY);
+    assert_rc(hand_in(der, len - 1, 1), RC_PARSE);
+    assert_rc(hand_in(der, len, 2), RC_PARSE);
+    assert_rc(hand_in(der, len, 0), RC_PARSE);
+    assert_rc(ask_root(&none), RC_ORDER);
+    assert_ok(hand_in(der, len, 1));
+    assert_ok(hand_in(der, len, 1)); /* twice is once */
+    root_of(other, &other_len, "test", &w.issuer);
+    assert_rc(hand_in(other, other_len, 1), RC_EXISTS);
+    assert_ok(ask_root(&chain));
+    assert_int_equal(chain.chain.n, 1);
+    assert_int_equal(chain.chain.at[0].len, len);
+    assert_memory_equal(chain.chain.at[0].p, der, len);
+    /* and leaves are under it */
+    WIRE(birth) b = { 0 };
+    WIRE(chain) leaf = { 0 };
+    world_birth(&b, &w, &(struct world_plan){ 0 });
+    memcpy(w.root, der, len);
+    w.root_len = len;
+    assert_ok(ask_leaf(&leaf, "release", &b));
+    leaf_is_good(&leaf, &b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -411,6 +490,7 @@ int main(void)
         cmocka_unit_test(ca_refuses_what_it_cannot_believe),
         cmocka_unit_test(policy_survives_a_restart),
         cmocka_unit_test(key_of_another_root_is_noticed),
+        cmocka_unit_test(root_of_its_own_key_is_kept_once),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
