@@ -138,7 +138,7 @@ static void clean_environment(const struct start *s)
         "CLIENT_TLS_CERT", "CLIENT_TLS_KEY",  "SIDECAR_TLS_CERT",
         "SIDECAR_TLS_KEY", "CA_TLS_CERT",     "CA_TLS_KEY",
         "LOG_TLS_CERT",    "LOG_TLS_KEY",     "NOTIFY_SOCKET",
-        "TEE_POLICY_HASH",
+        "TEE_POLICY_HASH", "MPC_TIMEOUT",
     };
     for (size_t i = 0; i < sizeof(ours) / sizeof(*ours); i++)
         unsetenv(ours[i]);

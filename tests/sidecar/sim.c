@@ -348,6 +348,7 @@ void sim_start(struct sim *s, unsigned id)
                        .log_forked = world_log_forked,
                        .policy_changed = world_policy_changed,
                        .tbs_check = s->tbs_check,
+                       .leaf_life = s->leaf_life,
                        .authorise = s->authoriser ? world_authorise : NULL,
                        .authorise_ms = 1000,
                        .attestation = world_attestation,
@@ -487,6 +488,8 @@ static enum rc far_side(struct sim *s, struct sim_send *m, char **reply,
             return RC_TIMEOUT;
         return sim_log_serve(s, m->from, m->path, m->body, m->len, reply, len);
     }
+    if (m->to == WORLD_CA && s->ca)
+        return s->ca(s, m->path, m->body, m->len, reply, len);
     if (m->to == WORLD_AUTHORISER)
         return s->authoriser(s, m->from, (char *)m->body, m->len,
                              (uint8_t **)reply, len);

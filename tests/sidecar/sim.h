@@ -116,6 +116,11 @@ struct sim {
     sim_authoriser *authoriser; /* of nodes that start from now on */
     bool standing;              /* they have standing evidence */
     uint16_t liar;              /* whose evidence nobody believes */
+    /* what mpc-ca answers, body NULL: a GET; NULL: nobody is there */
+    enum rc (*ca)(struct sim *s, const char *path, const uint8_t *body,
+                  size_t len, char **reply, size_t *reply_len);
+    enum rc (*leaf_life)(void *ctx, int64_t *from, int64_t *to,
+                         const uint8_t *der, size_t len);
     /* issuer class, of nodes that start from now on; NULL: refuses all */
     enum rc (*tbs_check)(void *ctx, const struct policy_chain *chain,
                          const struct policy_session *session,
