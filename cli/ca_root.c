@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <openssl/conf.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -262,11 +263,25 @@ enum rc ca_root_sign(struct ca_root *r, const char *session)
     return rc;
 }
 
+/* Who reads a token's URI is a matter of openssl.cnf, which mpcsign reads for
+ * nothing else (main.c). */
+static enum rc load_providers(void)
+{
+    if (CONF_modules_load_file(NULL, NULL, CONF_MFLAGS_IGNORE_MISSING_FILE) ==
+        1)
+        return RC_OK;
+    ERR_clear_error();
+    enum rc rc = rc_raise(RC_PARSE, "openssl.cnf: cannot be loaded");
+    rc_hint("openssl list -providers says why; OPENSSL_CONF names it");
+    return rc;
+}
+
 enum rc ca_root_alone(struct ca_root *r, const char *uri)
 {
     OWNED(EVP_PKEY) *key = NULL;
     size_t len = 32;
     uint8_t der[CA_DER_MAX];
+    TRY(load_providers());
     TRY(ca_key_open(&key, uri));
     if (EVP_PKEY_get_raw_public_key(key, r->group_key, &len) != 1 ||
         len != 32) {

@@ -31,16 +31,17 @@ echo 1234 >"$tmp/pin"
 cat >"$tmp/token.cnf" <<CNF
 openssl_conf = init
 [init]
-providers = providers
-[providers]
-default = default
-pkcs11 = pkcs11
-[default]
+providers = provider_sect
+[provider_sect]
+default = default_sect
+pkcs11 = pkcs11_sect
+[default_sect]
 activate = 1
-[pkcs11]
+[pkcs11_sect]
 module = $provider
 pkcs11-module-path = $module
 pkcs11-module-token-pin = file:$tmp/pin
+pkcs11-module-quirks = no-deinit
 activate = 1
 CNF
 uri="pkcs11:token=ca;object=issuer;type=private"
