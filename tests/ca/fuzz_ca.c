@@ -38,7 +38,7 @@ static void certificate(const uint8_t *data, size_t size)
     uint64_t birth;
     int64_t from, to;
     size_t len;
-    (void)!ca_root_open(key, "test", data, size);
+    (void)!ca_root_open(key, "dev", data, size);
     (void)!ca_tbs_birth(&birth, data, size);
     (void)!ca_life(&from, &to, data, size);
     if (ca_assemble(der, &len, data, size, zero) == RC_OK &&
