@@ -1,263 +1,224 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mpcsign sign: one file, one signature, and on request a CMS signature, the
- * certificate and all the evidence beside it.
+ * mpcsign sign: a file becomes what a release needs. One session, one
+ * signature for each kind that is asked for, the certificate and all the
+ * evidence; judged, and only then written.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "base/clock.h"
 #include "base/enc.h"
-#include "base/file.h"
-#include "cli/cms.h"
-#include "cli/session.h"
+#include "cli/sign.h"
 
-#define WAIT_MS   10000
-#define BUNDLE_MS 15000 /* it waits for its receipt */
-#define PATH_SIZE 4096
+/* ---- what is to be made -------------------------------------------------- */
 
-struct options {
-    const char *file;
-    const char *profile;
-    const char *session;
-    const char *sig;
-    const char *cms;
-    const char *cert;
-    const char *bundle;
-    const char *timeout;
-    bool no_wait;
-    struct request ask; /* where approvals are missing */
-};
-
-/* ---- certificates ------------------------------------------------------- */
-
-static enum rc write_pem(const char *path, const struct wire_chain *chain)
+/* The plain signature where nothing else is asked for: FILE.sig. */
+static enum rc put_wants(struct sign *g)
 {
-    OWNED_MEM char *pem = NULL;
-    size_t len;
-    TRY(cli_chain_pem(&pem, &len, chain));
-    return file_write(path, pem, len, 0644);
-}
-
-/* ---- evidence ----------------------------------------------------------- */
-
-/* The sidecar's own bytes: the digest in them is over all of it. */
-static enum rc write_bundle(const char *path, const struct wire_signed *s)
-{
-    WIRE(bundle) b = { 0 };
-    char target[128];
-    char hex[65];
-    struct http_answer a;
-    snprintf(target, sizeof(target), "/v1/bundle/%s?slot=%s",
-             enc_hex(hex, s->session, 32), s->slot);
-    TRY(cli_ask(&a, NULL, target, NULL, 0, BUNDLE_MS));
-    enum rc rc = wire_bundle_decode(&b, (const char *)a.body, a.body_len);
-    if (rc == RC_OK && memcmp(b.signature, s->signature, 64) != 0)
-        rc = rc_raise(RC_CONFLICT, "bundle: of another signature of this "
-                                   "session");
-    if (rc == RC_OK)
-        rc = file_write(path, a.body, a.body_len, 0644);
-    http_answer_free(&a);
-    return rc;
-}
-
-/* ---- what is to be made ------------------------------------------------- */
-
-/*
- * The plain signature always, except in a session that has a slot for the CMS
- * one alone.
- */
-static enum rc plain_wanted(bool *out, const struct options *o)
-{
-    struct policy_session s;
-    unsigned others = 0;
-    *out = true;
-    if (!o->cms || !o->session)
+    g->want[POLICY_CMS] = g->out[SIGN_CMS].path != NULL;
+    g->want[POLICY_DSSE] = g->out[SIGN_STORE].path != NULL;
+    g->want[POLICY_RAW] = g->out[SIGN_SIG].path ||
+                          (!g->want[POLICY_CMS] && !g->want[POLICY_DSSE]);
+    if (!g->want[POLICY_RAW] || g->out[SIGN_SIG].path)
         return RC_OK;
-    TRY(cli_ask_session(&s, o->session));
-    for (unsigned k = 0; k < POLICY__KINDS; k++)
-        others += k != POLICY_CMS && s.slot[k];
-    *out = others > 0 || !s.slot[POLICY_CMS];
-    if (!*out && (o->sig || o->bundle))
-        return rc_raise(RC_ARG,
-                        "%s: of the plain signature, and the session "
-                        "has slot cms only",
-                        o->sig ? "-s" : "--bundle");
-    return RC_OK;
-}
-
-static enum rc sign_plain(struct wire_signed *s, const struct options *o,
-                          const char *sig)
-{
-    OWNED_MEM uint8_t *msg = NULL;
-    size_t len;
-    enum rc rc = file_read(&msg, &len, o->file, WIRE_MESSAGE_MAX);
-    if (rc == RC_TOO_LARGE)
-        rc_hint("mpcsign cms sign takes files of any size");
-    TRY(rc);
-    TRY(cli_ask_sign(s, NULL, o->profile, o->session ? o->session : "", msg,
-                     len, WAIT_MS));
-    if (crypto_sign_verify_detached(s->signature, msg, len, s->group_key) != 0)
-        return rc_raise(RC_VERIFY, "the sidecar's signature does not verify");
-    return file_write(sig, s->signature, sizeof(s->signature), 0644);
-}
-
-static enum rc sign_cms(struct wire_signed *s, const struct options *o,
-                        const struct wire_chain *chain)
-{
-    struct cli_content content; /* no bytes of it are kept */
-    OWNED(CMS_ContentInfo) *cms = NULL;
-    OWNED_MEM uint8_t *bytes = NULL;
-    size_t len;
-    TRY(cli_content_read(&content, o->file, false));
-    TRY(cms_make(&cms, s, o->profile, o->session, chain, &content));
-    TRY(cms_write(&bytes, &len, cms, NULL));
-    return file_write(o->cms, bytes, len, 0644);
-}
-
-static bool has_certificates(enum rc rc)
-{
-    return rc != RC_POLICY; /* "its profile has no certificates" */
-}
-
-/* With --bundle alone a key without certificates is no failure. */
-static enum rc get_chain(struct wire_chain *out, const struct options *o)
-{
-    if (!o->cert && !o->bundle && !o->cms)
-        return RC_OK;
-    enum rc rc = cli_ask_chain(out, o->profile, o->session);
-    return rc == RC_OK || o->cert || o->cms || has_certificates(rc) ? rc
-                                                                    : RC_OK;
-}
-
-/* ---- the verb ----------------------------------------------------------- */
-
-static enum rc say_signed(const struct wire_signed *s, const char *sig,
-                          const struct options *o)
-{
-    char session[65];
-    char key[65];
-    enc_hex(session, s->session, 32);
-    enc_hex(key, s->group_key, 32);
-    if (cli_json())
-        return cli_say_json(json_pack(
-                "{s:s?, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:s?, s:s?, s:s?}",
-                "signature", sig, "profile", o->profile, "session", session,
-                "group_key", key, "kind", s->slot, "attempt",
-                (json_int_t)s->attempt, "epoch", (json_int_t)s->epoch, "intent",
-                (json_int_t)s->intent, "cert", o->cert, "bundle", o->bundle,
-                "cms", o->cms));
-    cli_note("signed %s with %s (log index %llu, session %.16s…): %s%s%s",
-             o->file, o->profile, (unsigned long long)s->intent, session,
-             sig ? sig : "", sig && o->cms ? ", " : "", o->cms ? o->cms : "");
-    return RC_OK;
-}
-
-/* Told is the plain signature, where both are made. */
-static enum rc sign(const struct options *o)
-{
-    char beside[PATH_SIZE];
-    const char *sig = o->sig ? o->sig : beside;
-    WIRE(chain) chain = { 0 };
-    struct wire_signed s;
-    struct wire_signed c;
-    bool plain;
-    if (snprintf(beside, sizeof(beside), "%s.sig", o->file) >=
-        (int)sizeof(beside))
+    if (snprintf(g->beside, sizeof(g->beside), "%s.sig", g->file) >=
+        (int)sizeof(g->beside))
         return rc_raise(RC_ARG, "FILE: name too long");
-    TRY(plain_wanted(&plain, o));
-    TRY(get_chain(&chain, o)); /* before: the receipt names it */
-    if (plain)
-        TRY(sign_plain(&s, o, sig));
-    if (o->cert)
-        TRY(write_pem(o->cert, &chain));
-    if (o->bundle)
-        TRY(write_bundle(o->bundle, &s));
-    if (o->cms)
-        TRY(sign_cms(&c, o, &chain));
-    return say_signed(plain ? &s : &c, plain ? sig : NULL, o);
+    g->out[SIGN_SIG].path = g->beside;
+    return RC_OK;
 }
 
-/* ---- approvals ---------------------------------------------------------- */
-
-/* A session for what was asked, and the wait for those who decide. */
-static enum rc get_approved(char id[65], const struct options *o)
+enum policy_kind sign_first(const struct sign *g)
 {
-    struct request ask = o->ask;
-    struct policy_session s;
-    struct wait w = { .id = id };
-    if (o->timeout)
-        TRY(cli_number(&w.timeout_s, "--timeout", o->timeout, 1,
-                       POLICY_SESSION_MAX_S));
-    ask.file = o->file;
-    ask.profile = o->profile;
-    ask.slots = o->cms ? "raw,cms" : "raw";
-    TRY(request_make(&s, &ask));
-    enc_hex(id, s.id, 32);
-    cli_note("%s wants approvals, asked for them: session %s", o->profile, id);
-    TRY(request_show(&s, &ask));
-    return wait_for(&w);
+    return g->want[POLICY_RAW]   ? POLICY_RAW
+           : g->want[POLICY_CMS] ? POLICY_CMS
+                                 : POLICY_DSSE;
 }
 
-/*
- * The signers say whether approvals are needed: their own floor may be higher
- * than the policy's. Nothing is marked or written by a try that lacks them.
- */
-static enum rc sign_or_ask(struct options *o)
+void sign_wipe(struct sign *g)
 {
-    char id[65];
-    enum rc rc = sign(o);
-    if (rc != RC_NOT_APPROVED || o->session || o->no_wait)
-        return rc;
-    TRY(get_approved(id, o));
-    o->session = id;
-    rc = sign(o);
-    if (rc != RC_OK)
+    for (unsigned i = 0; i < SIGN_OUTPUTS; i++)
+        free(g->out[i].bytes);
+    cli_content_free(&g->content);
+    wire_chain_free(&g->chain);
+    policy_free(g->policy);
+    free(g);
+}
+
+/* ---- saying what was done ------------------------------------------------- */
+
+static json_t *slots_json(const struct sign *g)
+{
+    json_t *list = json_array();
+    for (unsigned k = 0; k < POLICY__KINDS; k++)
+        if (g->want[k])
+            json_array_append_new(
+                    list,
+                    json_pack("{s:s, s:I, s:I}", "kind", policy_kind_name(k),
+                              "intent", (json_int_t)g->made[k].intent,
+                              "attempt", (json_int_t)g->made[k].attempt));
+    return list;
+}
+
+static enum rc say_json(const struct sign *g)
+{
+    const struct wire_signed *s = &g->made[sign_first(g)];
+    const struct sign_file *out = g->out;
+    char key[65];
+    enc_hex(key, s->group_key, 32);
+    return cli_say_json(json_pack(
+            "{s:s?, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:s?, s:s?, s:s?, s:s?,"
+            " s:o, s:b, s:b}",
+            "signature", out[SIGN_SIG].path, "profile", g->profile, "session",
+            g->id, "group_key", key, "kind", s->slot, "attempt",
+            (json_int_t)s->attempt, "epoch", (json_int_t)s->epoch, "intent",
+            (json_int_t)s->intent, "cert", out[SIGN_CERT].path, "bundle",
+            out[SIGN_BUNDLE].path, "cms", out[SIGN_CMS].path, "sigstore",
+            out[SIGN_STORE].path, "slots", slots_json(g), "evidence",
+            (int)g->evidence, "simulated", (int)g->simulated));
+}
+
+static enum rc say_done(const struct sign *g)
+{
+    char files[1024];
+    size_t at = 0;
+    if (cli_json())
+        return say_json(g);
+    files[0] = '\0';
+    for (unsigned i = 0; i < SIGN_OUTPUTS; i++) {
+        const char *path = g->out[i].path;
+        if (path && at < sizeof(files))
+            at += (size_t)snprintf(files + at, sizeof(files) - at, "%s%s",
+                                   at ? ", " : "", path);
+    }
+    cli_note("signed %s with %s (log index %llu, session %.16s…): %s", g->file,
+             g->profile, (unsigned long long)g->made[sign_first(g)].intent,
+             g->id, files);
+    return RC_OK;
+}
+
+/* ---- the verb ------------------------------------------------------------ */
+
+#define TRIES      3
+#define TRIES_MS   10000 /* and none after that */
+#define BETWEEN_MS 300
+
+/* A node that fails while a key is made ends its session, not the next one. */
+static bool worth_another(enum rc rc)
+{
+    return rc == RC_UNREACHABLE || rc == RC_TIMEOUT || rc == RC_IO ||
+           rc == RC_NODES || rc == RC_CHEATER || rc == RC_SLOT_BURNT ||
+           rc == RC_BUSY || rc == RC_POLICY_CHANGED;
+}
+
+static void pause_ms(int ms)
+{
+    const struct timespec t = { ms / 1000, ms % 1000 * 1000000L };
+    nanosleep(&t, NULL);
+}
+
+/* Sessions that nobody approves cost nobody anything: another one is opened. */
+static enum rc begin(struct sign *g)
+{
+    int64_t until_ms = clock_mono_ms() + TRIES_MS;
+    for (unsigned tries = 1;; tries++) {
+        enum rc rc = sign_session(g);
+        if (rc == RC_OK)
+            rc = sign_key(g);
+        if (!g->opened || !worth_another(rc) || tries == TRIES ||
+            clock_mono_ms() > until_ms)
+            return rc;
+        cli_note("%s; another session", rc_text());
+        pause_ms(BETWEEN_MS);
+    }
+}
+
+static enum rc make(struct sign *g)
+{
+    TRY(sign_make(g));
+    return sign_evidence(g);
+}
+
+/* An approved session outlives a failure of ours; people need not come again. */
+static enum rc hint_again(const struct sign *g, enum rc rc)
+{
+    if (rc != RC_OK && rc != RC_SLOT_BURNT && rc != RC_DENIED &&
+        rc != RC_EXPIRED && rc != RC_POLICY_CHANGED)
         rc_hint("the session is approved: mpcsign sign --session %s tries "
                 "again",
-                id);
+                g->id);
     return rc;
 }
 
-enum rc cmd_sign(int argc, char **argv)
+/*
+ * Signers say whether approvals are needed: the floor of one may be higher
+ * than the policy's. Nothing is marked by a try that lacks them.
+ */
+static enum rc sign(struct sign *g)
 {
-    struct options o = { 0 };
+    TRY(sign_read(g));
+    enum rc rc = begin(g);
+    if (rc == RC_OK)
+        rc = make(g);
+    if (rc == RC_NOT_APPROVED && !g->given && !g->no_wait) {
+        TRY(sign_approved(g));
+        rc = sign_key(g);
+        rc = hint_again(g, rc == RC_OK ? make(g) : rc);
+    }
+    TRY(rc);
+    TRY(sign_out_commit(g));
+    return say_done(g);
+}
+
+static enum rc run(struct sign *g, int argc, char **argv)
+{
     const struct cli_arg rows[] = {
         { .name = "FILE",
-          .text = &o.file,
+          .text = &g->file,
           .need = true,
           .help = "what to sign" },
-        { .name = "--profile", .text = &o.profile, .help = "key [release]" },
+        { .name = "--profile", .text = &g->profile, .help = "key [release]" },
         { .name = "--session",
-          .text = &o.session,
+          .text = &g->given,
           .help = "an approved session [MPC_SESSION]" },
         { .name = "--signature",
           .brief = "-s",
-          .text = &o.sig,
-          .help = "64 bytes out [FILE.sig]" },
+          .text = &g->out[SIGN_SIG].path,
+          .help = "64 bytes out [FILE.sig, where neither --cms nor --sigstore "
+                  "is given]" },
         { .name = "--cms",
-          .text = &o.cms,
-          .help = "also a CMS signature out, DER, detached" },
-        { .name = "--cert", .text = &o.cert, .help = "certificates out, PEM" },
-        { .name = "--bundle", .text = &o.bundle, .help = "all evidence out" },
+          .text = &g->out[SIGN_CMS].path,
+          .help = "CMS signature out, DER, detached" },
+        { .name = "--sigstore",
+          .text = &g->out[SIGN_STORE].path,
+          .help = "Sigstore bundle out, for cosign and its like" },
+        { .name = "--cert",
+          .text = &g->out[SIGN_CERT].path,
+          .help = "certificates out, PEM" },
+        { .name = "--bundle",
+          .text = &g->out[SIGN_BUNDLE].path,
+          .help = "all evidence out" },
         { .name = "--reason",
-          .text = &o.ask.reason,
+          .text = &g->ask.reason,
           .help = "for those who approve" },
         { .name = "--ttl",
-          .text = &o.ask.ttl,
+          .text = &g->ask.ttl,
           .help = "seconds that they have [600]" },
         { .name = "--timeout",
-          .text = &o.timeout,
+          .text = &g->timeout,
           .help = "seconds to wait for them; exit 3 after them" },
         { .name = "--no-wait",
-          .flag = &o.no_wait,
+          .flag = &g->no_wait,
           .help = "fail where approvals are missing, exit 3" },
         { .name = "--as",
-          .text = &o.ask.who,
+          .text = &g->ask.who,
           .help = "the person who asks [dev in MPC_DEV, else whose key is "
                   "found]" },
         { .name = "--ssh-key",
-          .text = &o.ask.ssh_key,
+          .text = &g->ask.ssh_key,
           .help = "their key file [theirs in MPC_DEV, else the agent's]" },
         { 0 },
     };
@@ -265,8 +226,19 @@ enum rc cmd_sign(int argc, char **argv)
     TRY(cli_args(&done, rows, argc, argv));
     if (done)
         return RC_OK;
-    if (!o.profile)
-        o.profile = "release";
-    o.session = cli_session_or_env(o.session);
-    return sign_or_ask(&o);
+    if (!g->profile)
+        g->profile = "release";
+    g->given = cli_session_or_env(g->given);
+    TRY(put_wants(g));
+    return sign(g);
+}
+
+enum rc cmd_sign(int argc, char **argv)
+{
+    struct sign *g = calloc(1, sizeof(*g));
+    if (!g)
+        return rc_raise(RC_NOMEM, "sign: out of memory");
+    enum rc rc = run(g, argc, argv);
+    sign_wipe(g);
+    return rc;
 }

@@ -53,17 +53,21 @@ static enum rc put_key(struct policy_session *s, const char *profile)
 }
 
 /* Of any size: only its digests go into the descriptor. */
-static enum rc put_file(struct policy_session *s, const char *path)
+static enum rc put_file(struct policy_session *s, const struct request *r)
 {
-    struct cli_content c; /* no bytes of it are kept */
-    const char *slash = strrchr(path, '/');
-    TRY(cli_content_read(&c, path, false));
+    struct cli_content read; /* no bytes of it are kept */
+    const struct cli_content *c = r->content;
+    const char *slash = strrchr(r->file, '/');
+    if (!c) {
+        TRY(cli_content_read(&read, r->file, false));
+        c = &read;
+    }
     s->has_artifact = true;
     snprintf(s->artifact_name, sizeof(s->artifact_name), "%s",
-             slash ? slash + 1 : path);
-    s->artifact_size = c.size;
-    memcpy(s->artifact_sha256, c.sha256, 32);
-    memcpy(s->artifact_sha512, c.sha512, 64);
+             slash ? slash + 1 : r->file);
+    s->artifact_size = c->size;
+    memcpy(s->artifact_sha256, c->sha256, 32);
+    memcpy(s->artifact_sha512, c->sha512, 64);
     return RC_OK;
 }
 
@@ -82,7 +86,7 @@ static enum rc build(struct policy_session *s, const struct request *r)
     s->expires = s->created + ttl;
     TRY(put_slots(s, r->slots ? r->slots : "raw"));
     TRY(put_key(s, r->profile));
-    return put_file(s, r->file);
+    return put_file(s, r);
 }
 
 /* ---- handing it in ------------------------------------------------------ */
@@ -112,6 +116,49 @@ enum rc request_make(struct policy_session *out, const struct request *r)
         rc = hand_in(&s, &who);
     decide_end(&who);
     TRY(rc);
+    *out = s;
+    return RC_OK;
+}
+
+/* What the sidecar sees of us: uid.1000.node1 */
+static enum rc put_caller(struct policy_session *s)
+{
+    OWNED(json_t) *status = NULL;
+    TRY(cli_ask_json(&status, NULL, "/v1/status"));
+    snprintf(s->requester, sizeof(s->requester), "uid.%u.node%lld",
+             (unsigned)geteuid(),
+             (long long)json_integer_value(json_object_get(status, "node")));
+    return RC_OK;
+}
+
+/* A name as a descriptor may hold it; the digests say what the file is. */
+static void put_plain_name(struct policy_session *s)
+{
+    char *name = s->artifact_name;
+    state_plain(name, sizeof(s->artifact_name), name);
+    OWNED(json_t) *text = json_string(name);
+    for (; !text && *name; name++)
+        if ((unsigned char)*name >= 0x80)
+            *name = '?'; /* not UTF-8 */
+}
+
+enum rc request_open(struct policy_session *out, const struct request *r)
+{
+    struct policy_session s;
+    char text[POLICY_DESCRIPTOR_MAX];
+    WIRE(session) m = { 0 };
+    OWNED_MEM char *json = NULL;
+    size_t len;
+    struct http_answer a;
+    TRY(build(&s, r));
+    TRY(put_caller(&s));
+    put_plain_name(&s);
+    TRY(policy_session_write(text, &len, &s));
+    TRY(wire_blob_set(&m.descriptor, text, len));
+    TRY(wire_blob_set(&m.requester, "", 0));
+    TRY(wire_session_encode(&json, &len, &m));
+    TRY(cli_ask(&a, NULL, "/v1/session", json, len, CLI_ASK_MS));
+    http_answer_free(&a);
     *out = s;
     return RC_OK;
 }

@@ -125,6 +125,7 @@ MUST_CHECK enum rc decide_record(struct wire_blob *out, const struct decide *d);
 
 struct request {
     const char *file;
+    const struct cli_content *content; /* of it; NULL: it is read */
     const char *profile;
     const char *slots; /* comma separated */
     const char *reason;
@@ -136,6 +137,13 @@ struct request {
 };
 /* Makes the session, signs it as its requester and hands it in. */
 MUST_CHECK enum rc request_make(struct policy_session *out,
+                                const struct request *r);
+/*
+ * The same where the policy asks for nobody: signed by nobody either, in the
+ * name of this user at this node, which alone keeps it. RC_NOT_APPROVED where
+ * the node's own floor asks for somebody.
+ */
+MUST_CHECK enum rc request_open(struct policy_session *out,
                                 const struct request *r);
 /* On stderr: what was asked, who must approve, how and where. */
 MUST_CHECK enum rc request_show(const struct policy_session *s,

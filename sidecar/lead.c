@@ -35,10 +35,13 @@ void lead_jobs_free(struct job *job)
 
 /* ---- ends ------------------------------------------------------------------- */
 
-/* What people or the policy said stands for itself. */
+/*
+ * What people or the policy said stands for itself; a session that nobody
+ * signed cost nobody anything, and the reason says more.
+ */
 static bool burns(const struct job *job, enum rc rc)
 {
-    return job->marked && !job->opened && rc != RC_DENIED &&
+    return job->marked && job->session.requester.len && rc != RC_DENIED &&
            rc != RC_NOT_APPROVED && rc != RC_EXPIRED && rc != RC_POLICY_CHANGED;
 }
 

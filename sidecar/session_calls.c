@@ -10,6 +10,22 @@
 
 /* ---- local callers ---------------------------------------------------------------- */
 
+/* Who asks and signs nothing is what the socket says, not what they say. */
+static enum rc check_caller(const struct node *n, const struct node_caller *who,
+                            const struct wire_session *in)
+{
+    struct policy_session s;
+    char uid[32];
+    if (in->requester.len)
+        return RC_OK;
+    TRY(policy_session_parse(&s, in->descriptor.p, in->descriptor.len));
+    snprintf(uid, sizeof(uid), "uid.%u.node%u", (unsigned)who->uid, n->id);
+    if (strncmp(s.requester, "uid.", 4) != 0 || strcmp(s.requester, uid) == 0)
+        return RC_OK; /* a person who has not signed is refused for that */
+    return rc_raise(RC_AUTH, "session: requester %s, this caller is %s",
+                    s.requester, uid);
+}
+
 static enum rc accept_session(struct node *n, const struct node_caller *who,
                               const uint8_t *body, size_t len,
                               struct wire_session_id *id)
@@ -21,6 +37,7 @@ static enum rc accept_session(struct node *n, const struct node_caller *who,
     if (who->uid == NODE_STRANGER && in.requester.len == 0)
         return rc_raise(RC_NOT_APPROVED, "session: not signed by its "
                                          "requester");
+    TRY(check_caller(n, who, &in));
     TRY(session_take(&known, n, 0, &in));
     policy_session_id(id->session, in.descriptor.p, in.descriptor.len);
     return RC_OK;

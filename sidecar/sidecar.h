@@ -128,7 +128,8 @@ MUST_CHECK enum rc store_session_get(struct store *s, const uint8_t id[32],
 MUST_CHECK enum rc store_session_noes(struct store *s, const uint8_t id[32],
                                       uint8_t **json, size_t *len);
 MUST_CHECK enum rc store_session_any_noes(struct store *s, bool *any);
-/* How many of this requester are kept, and of those how many not expired. */
+/* How many of this requester are kept, and of those how many neither expired
+ * nor have a slot that was signed. */
 MUST_CHECK enum rc store_sessions_of(struct store *s, const char *requester,
                                      int64_t now_s, unsigned *live,
                                      unsigned *all);

@@ -140,8 +140,10 @@ enum rc store_sessions_of(struct store *s, const char *requester, int64_t now_s,
     LOCKED(s);
     STATEMENT *st = NULL;
     TRY(store_prepare(&st, s,
-                      "SELECT count(*), COALESCE(sum(expires>?2),0)"
-                      " FROM session_more WHERE requester=?1"));
+                      "SELECT count(*), COALESCE(sum(expires>?2 AND NOT EXISTS"
+                      "(SELECT 1 FROM slot_end e WHERE e.session=m.id"
+                      " AND e.used=1)),0)"
+                      " FROM session_more m WHERE requester=?1"));
     store_bind_text(st, 1, requester);
     sqlite3_bind_int64(st, 2, now_s);
     if (sqlite3_step(st) != SQLITE_ROW)

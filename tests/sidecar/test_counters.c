@@ -335,7 +335,7 @@ static void a_stranger_keeps_no_session_that_nobody_signed(void **state)
     struct policy_session in = sim_session(s, POLICY_S_SIGN, "release");
     in.has_key = in.slot[POLICY_RAW] = true;
     hash256(in.key, key.group_key, 32);
-    snprintf(in.requester, sizeof(in.requester), "uid.0.node1");
+    snprintf(in.requester, sizeof(in.requester), "uid.1000.node1");
     sim_session_wire(s, &wire, &in, "steward", NULL);
     assert_ok(wire_blob_set(&wire.requester, "", 0));
     assert_ok(wire_session_encode(&json, &len, &wire));
