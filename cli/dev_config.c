@@ -16,8 +16,9 @@
 #include "base/file.h"
 #include "base/hash.h"
 
-#define CONF_MAX 16384
-#define DOC_MAX  (256 * 1024)
+#define CONF_MAX    16384
+#define DOC_MAX     (256 * 1024)
+#define CA_SIDECARS 4 /* of which the CA tries one after the other */
 
 /* A file being written: lines, and whether all fitted. */
 struct lines {
@@ -132,11 +133,19 @@ static enum rc sidecar(struct lines *l, const struct dev *d,
 
 static enum rc ca(struct lines *l, const struct dev *d)
 {
+    char list[CA_SIDECARS * DEV_PATH] = "";
     char sock[DEV_PATH];
-    TRY(dev_sock(sock, d, "node1", "sidecar"));
+    char name[16];
+    /* a dead node takes no certificate with it */
+    for (unsigned i = 1; i <= d->n && i <= CA_SIDECARS; i++) {
+        size_t at = strlen(list);
+        snprintf(name, sizeof(name), "node%u", i);
+        TRY(dev_sock(sock, d, name, "sidecar"));
+        snprintf(list + at, sizeof(list) - at, "%s%s", at ? ", " : "", sock);
+    }
     line(l, "key = mpc:ca");
     line(l, "root = %s/ca.pem", d->dir);
-    line(l, "sidecar = %s", sock);
+    line(l, "sidecar = %s", list);
     line(l, "openssl_modules = %s", d->modules);
     line(l, "log_url = https://127.0.0.1:%u", d->log_port);
     return RC_OK;

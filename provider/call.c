@@ -63,7 +63,7 @@ static enum rc connect_failed(const char *path, int why)
     return rc_raise(RC_UNREACHABLE, "sidecar %s: %s", path, strerror(why));
 }
 
-static enum rc reach(int *out, const char *path, int64_t deadline_ms)
+static enum rc reach_one(int *out, const char *path, int64_t deadline_ms)
 {
     struct sockaddr_un sa = { .sun_family = AF_UNIX };
     snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", path);
@@ -78,6 +78,20 @@ static enum rc reach(int *out, const char *path, int64_t deadline_ms)
         }
     } while (errno == EINTR);
     return connect_failed(path, errno);
+}
+
+/* The first of the list that is there. */
+static enum rc reach(int *out, const char *list, int64_t deadline_ms)
+{
+    for (;;) {
+        char path[PROV_PATH_SIZE];
+        int len = (int)strcspn(list, ",");
+        snprintf(path, sizeof(path), "%.*s", len, list);
+        enum rc rc = reach_one(out, path, deadline_ms);
+        if (rc != RC_UNREACHABLE || !list[len])
+            return rc;
+        list += len + 1;
+    }
 }
 
 static enum rc head(char out[HEAD_MAX], size_t *len, const struct prov *p,

@@ -22,6 +22,7 @@
 #define PROV_NAME            "mpc"
 #define PROV_SIDECAR_DEFAULT "/run/mpc/sidecar.sock"
 #define PROV_PATH_SIZE       108 /* sun_path */
+#define PROV_SIDECARS_SIZE   512
 #define PROV_POLICY_SIZE     4096
 #define PROV_DIR_SIZE        1024
 #define PROV_KEY_NAMES       "ED25519:1.3.101.112"
@@ -59,12 +60,12 @@ struct prov {
     const OSSL_CORE_HANDLE *handle;
     const OSSL_DISPATCH *dispatch; /* the host's, for the child libctx */
     struct prov_core core;
-    OSSL_LIB_CTX *host;           /* NULL where it is not of our libcrypto */
-    char sidecar[PROV_PATH_SIZE]; /* socket path */
-    char want[PROV_POLICY_SIZE];  /* TEE_POLICY_HASH, or "" when unset */
-    unsigned timeout_s;           /* for one request, all of it */
-    bool legacy_bridge;           /* PKCS#8 references are the bridge's */
-    bool decode_public;           /* all Ed25519 public keys are ours */
+    OSSL_LIB_CTX *host; /* NULL where it is not of our libcrypto */
+    char sidecar[PROV_SIDECARS_SIZE]; /* socket paths, comma between */
+    char want[PROV_POLICY_SIZE];      /* TEE_POLICY_HASH, or "" when unset */
+    unsigned timeout_s;               /* for one request, all of it */
+    bool legacy_bridge;               /* PKCS#8 references are the bridge's */
+    bool decode_public;               /* all Ed25519 public keys are ours */
     char evidence_dir[PROV_DIR_SIZE]; /* "": evidence is not written */
     uint64_t bridge_id;               /* 0 when it is not on the bridge */
     struct prov *bridge_next;         /* bridge.c's */

@@ -30,6 +30,44 @@ static const char *configured(const struct prov *p, const char *key)
     return value;
 }
 
+/* One of the list's, between commas: " unix:/run/a.sock" */
+static enum rc add_sidecar(struct prov *p, const char *from, const char *at,
+                           size_t len)
+{
+    size_t have = strlen(p->sidecar);
+    for (; len > 0 && *at == ' '; len--)
+        at++;
+    while (len > 0 && at[len - 1] == ' ')
+        len--;
+    if (len > 5 && memcmp(at, "unix:", 5) == 0) {
+        at += 5;
+        len -= 5;
+    }
+    if (len == 0 || len >= PROV_PATH_SIZE)
+        return rc_raise(RC_PARSE, "%s: socket path of %zu bytes, want 1..%d",
+                        from, len, PROV_PATH_SIZE - 1);
+    if (have + len + 2 > sizeof(p->sidecar))
+        return rc_raise(RC_PARSE, "%s: over %zu bytes of socket paths", from,
+                        sizeof(p->sidecar) - 1);
+    if (have)
+        p->sidecar[have++] = ',';
+    memcpy(p->sidecar + have, at, len);
+    p->sidecar[have + len] = '\0';
+    return RC_OK;
+}
+
+static enum rc add_sidecars(struct prov *p, const char *from, const char *list)
+{
+    p->sidecar[0] = '\0';
+    for (;;) {
+        size_t len = strcspn(list, ",");
+        TRY(add_sidecar(p, from, list, len));
+        if (!list[len])
+            return RC_OK;
+        list += len + 1;
+    }
+}
+
 static enum rc set_sidecar(struct prov *p)
 {
     const char *from = "MPC_SIDECAR";
@@ -40,14 +78,7 @@ static enum rc set_sidecar(struct prov *p)
     }
     if (!path)
         path = PROV_SIDECAR_DEFAULT;
-    if (strncmp(path, "unix:", 5) == 0)
-        path += 5;
-    size_t len = strlen(path);
-    if (len == 0 || len >= sizeof(p->sidecar))
-        return rc_raise(RC_PARSE, "%s: socket path of %zu bytes, want 1..%zu",
-                        from, len, sizeof(p->sidecar) - 1);
-    memcpy(p->sidecar, path, len + 1);
-    return RC_OK;
+    return add_sidecars(p, from, path);
 }
 
 static enum rc set_timeout(struct prov *p)

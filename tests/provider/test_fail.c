@@ -164,6 +164,19 @@ static void a_dead_sidecar_is_another_error_with_another_remedy(void **state)
                          "/dead.sock: Connection refused; it has ended");
 }
 
+static void the_next_of_several_sidecars_answers_for_a_dead_one(void **state)
+{
+    (void)state;
+    char extra[400];
+    snprintf(extra, sizeof(extra), "sidecar = %s/nobody.sock , unix:%s",
+             rig_fake.dir, rig_fake.path);
+    unsetenv("MPC_SIDECAR");
+    OWNED(OSSL_LIB_CTX) *ctx = rig_context(DEFAULT_FIRST, extra);
+    setenv("MPC_SIDECAR", rig_fake.path, 1);
+    OWNED(EVP_PKEY) *key = rig_key(ctx, "mpc:release");
+    assert_non_null(key);
+}
+
 /* Root may do all, so a child who is nobody tries. */
 static void a_forbidden_socket_says_who_may_sign(void **state)
 {
@@ -284,6 +297,7 @@ int main(void)
         RIG(a_bad_uri_is_one_error),
         RIG(an_absent_sidecar_is_one_error_with_a_remedy),
         RIG(a_dead_sidecar_is_another_error_with_another_remedy),
+        RIG(the_next_of_several_sidecars_answers_for_a_dead_one),
         RIG(a_forbidden_socket_says_who_may_sign),
         RIG(a_silent_sidecar_meets_the_deadline),
         RIG(a_full_backlog_meets_the_deadline),
