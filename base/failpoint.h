@@ -32,6 +32,18 @@
     ROW(follow_judged)   /* all is approved, nothing marked yet */             \
     ROW(follow_marked)   /* marks are durable, the vault not asked yet */      \
     ROW(follow_shared)   /* the share is made, not sent yet */                 \
+    /* sidecar, as lead of a session's key */                                  \
+    ROW(once_chosen)     /* its members are fixed, none of them told */        \
+    ROW(once_due)        /* all endorsements are here, nothing logged yet */   \
+    ROW(once_born)       /* its birth is in the log, nobody told */            \
+    ROW(once_opened)     /* it may sign, who waits for it not told */          \
+    ROW(once_closed)     /* it ends, its members not told */                   \
+    /* sidecar, as a member of it */                                           \
+    ROW(once_begun)      /* our package is made, not sent */                   \
+    ROW(once_dealt)      /* our sub-shares are boxed, not sent */              \
+    ROW(once_shared)     /* our share is made, not endorsed */                 \
+    ROW(once_endorsed)   /* it is, and that not sent */                        \
+    ROW(once_active)     /* it may sign, its lead not told */                  \
     /* CA */                                                                   \
     ROW(ca_judged)       /* birth and policy hold, nothing is signed yet */    \
     ROW(ca_signed)       /* the certificate is signed, not sent yet */         \

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/enc.h"
+#include "base/failpoint.h"
 #include "base/hash.h"
 #include "sidecar/follow.h"
 
@@ -143,6 +144,7 @@ static enum rc on_start(struct node *n, struct request *q, char **reply,
     if (o)
         return start_again(reply, reply_len, n, o, q);
     TRY(begin(reply, reply_len, n, &terms));
+    FAILPOINT(once_begun);
     return keep_begun(n, &terms, q, in.requester.len > 0, *reply, *reply_len);
 }
 
@@ -224,6 +226,7 @@ static enum rc on_deal(struct node *n, struct request *q, char **reply,
     TRY(expect(&o, n, in.session, q, ONCE_BEGUN));
     TRY(deal(&out, n, &in));
     TRY(wire_boxes_encode(reply, reply_len, &out));
+    FAILPOINT(once_dealt);
     step_on(n, o, ONCE_DEALT);
     remember(o, ONCE_DEAL, q, *reply, *reply_len);
     return RC_OK;
@@ -249,6 +252,7 @@ static enum rc prepare(struct wire_epoch_vote *out, struct node *n,
         return rc_raise(RC_PARSE, "boxes: none dealt by node%u itself", n->id);
     TRY(vault_dkg_finish(n->w.vault, made, in->session, boxes,
                          (unsigned)members));
+    FAILPOINT(once_shared);
     TRY(vault_vote(n->w.vault, out->vote.sig, in->session, NULL, 0));
     memcpy(out->group_key, made->group_key, 32);
     memcpy(out->transcript, made->transcript, 32);
@@ -279,6 +283,7 @@ static enum rc on_finish(struct node *n, struct request *q, char **reply,
         once_end(n, o, "it could not be made");
         return rc_raise(rc, "%s", why);
     }
+    FAILPOINT(once_endorsed);
     step_on(n, o, ONCE_VOTED);
     remember(o, ONCE_FINISH, q, *reply, *reply_len);
     return RC_OK;
@@ -358,6 +363,7 @@ static enum rc on_birth(struct node *n, struct request *q, char **reply,
                      ONCE_BIRTH, q))
         return RC_OK;
     TRY(take_birth(&o, n, &in.birth));
+    FAILPOINT(once_active);
     TRY(answer_birth(&out, n, o, q, in.want_next));
     TRY(wire_once_born_encode(reply, reply_len, &out));
     if (out.share)

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/failpoint.h"
 #include "base/hash.h"
 
 /* ---- what the entry says ------------------------------------------------------------ */
@@ -131,6 +132,7 @@ void once_making_log(struct node *n, struct once_run *run)
 {
     OWNED_MEM char *json = NULL;
     size_t len;
+    FAILPOINT(once_due);
     enum rc rc = log_birth(&json, &len, n, run);
     if (rc != RC_OK) {
         once_making_fail(n, run, rc, rc_text());
@@ -201,6 +203,7 @@ static void tell_birth(struct node *n, struct once_run *run)
     struct making *m = run->making;
     OWNED_MEM char *json = NULL;
     size_t len;
+    FAILPOINT(once_born);
     const uint64_t next = run->anonymous ? ONCE_NEXT
                                          : run->judged.s.n_slots + 1u;
     enum rc rc = say_birth(&json, &len, &m->birth, next);
@@ -266,6 +269,7 @@ void once_making_born_check(struct node *n, struct once_run *run)
     }
     run->step++;
     once_making_free(TAKE(run->making));
+    FAILPOINT(once_opened);
     once_made(n, run);
 }
 

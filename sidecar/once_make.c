@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/failpoint.h"
 #include "base/hash.h"
 
 static const char *const paths[] = { [MAKING_START] = "/v1/once/start",
@@ -71,6 +72,7 @@ void once_close(struct node *n, const struct once_run *run)
 {
     const struct making *m = run->making;
     const struct key *k = run->once ? &run->once->key : NULL;
+    FAILPOINT(once_closed);
     for (unsigned i = 0; m && i < m->n_cand; i++)
         if (m->cand[i].asked)
             close_at(n, run->judged.s.id, m->cand[i].id);
@@ -445,6 +447,7 @@ static void start_check(struct node *n, struct once_run *run)
     if (m->want > m->answered)
         m->want = m->answered;
     choose(n, run);
+    FAILPOINT(once_chosen);
     once_making_phase(run, MAKING_DEAL);
     tell_all(n, run);
 }
