@@ -7,6 +7,8 @@
 #
 #     tests/bench/run.sh [BUILD]        BUILD: default build-bench
 #
+# Times are not judged, but for the ratios of bench_once: exit 1.
+#
 # BENCH_CALLS   calls of each line of bench_sign (default 2000)
 # BENCH_DIR     where the cluster keeps its state (default: BUILD), because a
 #               sync costs what that disk costs
@@ -18,6 +20,7 @@ mkdir -p "$build"
 build=$(cd "$build" && pwd)
 dir=$(mktemp -d "${BENCH_DIR:-$build}/bench.XXXXXX")
 cluster=$dir/dev
+failed=0
 
 # Daemons by the pid files of our own cluster, nobody else's.
 down() {
@@ -41,7 +44,7 @@ build() {
     cmake --preset bench -S "$top" -B "$build"
     cmake --build "$build" --target mpcsign mpc-sidecar mpc-ca mpc-log \
         mpc-snpsim mpc_module bench_frost bench_sign bench_stages \
-        bench_approval bench_attest
+        bench_approval bench_attest bench_once
 }
 
 machine() {
@@ -62,4 +65,9 @@ machine
 env=$("$build/bin/mpcsign" dev up --dir "$cluster")
 eval "$env"
 "$build/tests/bench_sign" -n "$calls"
+"$build/tests/bench_once" || {
+    echo "bench_once: a key for one session costs more than it may" >&2
+    failed=1
+}
 "$build/tests/bench_stages" -d "$dir"
+exit $failed
