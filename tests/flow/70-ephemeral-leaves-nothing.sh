@@ -56,10 +56,10 @@ points_of() { jq -r '.birth.cert.votes[].y' "$1" | paste -sd,; }
 unusable() { # ID
     refuse . openssl pkeyutl -sign -provider mpc -provider default -rawin \
         -inkey "mpc:once?session=$1" -in app -out x
+    refuse . openssl cms -sign -binary -in app -signer "mpc:once?session=$1" \
+        -inkey "mpc:once?session=$1" -outform DER -out x
+    refuse . "$mpcsign" sign app --profile once --session "$1" -s x
     refuse . "$mpcsign" sign app --profile once --session "$1" --cms x
-    refuse . "$mpcsign" cert once --session "$1" x
-    refuse "" curl -sf --unix-socket "$MPC_SIDECAR" \
-        "http://x/v1/key/once?session=$1"
     [ ! -s x ] || fail "something was written"
 }
 
