@@ -71,10 +71,12 @@ is_none() {
 }
 # Every certificate that the CA made names a birth of the log.
 certificates_have_births() {
-    local births index
+    local births issued index
     births=$("$mpcsign" log search --type birth -o json)
-    for index in $(sed -n 's/.*ca\.issued.* birth=\([0-9]*\).*/\1/p' \
-        "$MPC_DEV/ca/log" | sort -u); do
+    issued=$(sed -n 's/.*ca\.issued.* birth=\([0-9]*\).*/\1/p' \
+        "$MPC_DEV/ca/log" | sort -u)
+    [ -n "$issued" ] || fail "no certificate in the CA's log"
+    for index in $issued; do
         jq -e --argjson i "$index" '[.. | .index? // empty] | index($i)' \
             <<<"$births" >/dev/null ||
             fail "a certificate for index $index, which is no birth"
