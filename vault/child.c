@@ -136,14 +136,17 @@ static enum rc serve_one(const struct child *c)
 
 static enum rc child_start(struct child *c, const struct vault_config *config)
 {
+    int masters = vault_masters_read(config) ? config->master_fd : -1;
     TRY(secret_process());
-    TRY(vault_sandbox_prepare(c->sock, config->seal_fd));
+    TRY(vault_sandbox_prepare(c->sock, config->seal_fd, masters));
     TRY(vault_core_new(&c->core, config));
     c->core->child = true;
     TRY(vault_sandbox_enter(config->seal_fd >= 0 && !config->seal_simulated));
     TRY(vault_core_unlock(c->core, config));
     if (config->seal_fd >= 0)
         close(config->seal_fd); /* asked once */
+    if (masters >= 0)
+        close(masters);
     return RC_OK;
 }
 

@@ -55,6 +55,18 @@ static const struct op_row {
       vault_on_session_end, "session_end" },
     { VAULT_OP_HELD,        ANY_KEYS,    0, false,
       vault_on_held,        "held" },
+    { VAULT_OP_PIECE_SPLIT, VAULT_READY, 512, false,
+      vault_on_piece_split, "piece_split" },
+    { VAULT_OP_PIECE_KEEP, VAULT_READY, 256, false,
+      vault_on_piece_keep, "piece_keep" },
+    { VAULT_OP_PIECE_KEPT, VAULT_READY, 1024, false,
+      vault_on_piece_kept, "piece_kept" },
+    { VAULT_OP_PIECE_ACKED, VAULT_READY, 16384, false,
+      vault_on_piece_acked, "piece_acked" },
+    { VAULT_OP_PIECE_GIVE, VAULT_READY, 1024, false,
+      vault_on_piece_give, "piece_give" },
+    { VAULT_OP_PIECE_JOIN, VAULT_READY, 32768, false,
+      vault_on_piece_join, "piece_join" },
 #ifdef MPC_SIMULATED_TEE
     { VAULT_OP_TRESPASS,   VAULT_NEW | ANY_KEYS, 16, false,
       vault_on_trespass,   "trespass" },
@@ -172,14 +184,7 @@ enum rc vault_core_new(struct vault_core **out,
 enum rc vault_core_unlock(struct vault_core *core,
                           const struct vault_config *config)
 {
-    static const char id[] = "mpc/mek-id/v1";
-    WIPED_BYTES(key, 32);
-    WIPED_BYTES(mek_id, 32);
-    TRY(vault_guest_key(key, config));
-    vault_hkdf_extract(core->secret->root, core->cluster, 32, key, 32);
-    /* one way: the id may be public */
-    vault_hkdf_expand(mek_id, core->secret->root, id, sizeof(id));
-    memcpy(core->mek_id, mek_id, sizeof(core->mek_id));
+    TRY(vault_masters_load(core, config));
     if (sodium_mprotect_noaccess(core->secret) != 0)
         return rc_raise(RC_INTERNAL, "vault: secrets cannot be closed off");
     return RC_OK;

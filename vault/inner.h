@@ -43,6 +43,12 @@ enum vault_op {
     VAULT_OP_DKG_NARROW = 40,
     VAULT_OP_SESSION_END = 41,
     VAULT_OP_HELD = 42,
+    VAULT_OP_PIECE_SPLIT = 13,
+    VAULT_OP_PIECE_KEEP = 14,
+    VAULT_OP_PIECE_KEPT = 15,
+    VAULT_OP_PIECE_ACKED = 16,
+    VAULT_OP_PIECE_GIVE = 17,
+    VAULT_OP_PIECE_JOIN = 18,
 #ifdef MPC_SIMULATED_TEE
     VAULT_OP_TRESPASS = 0xFE /* tests: a call the sandbox must not allow */
 #endif
@@ -114,11 +120,13 @@ void vault_get_sign(struct bytes_reader *r, struct vault_sign_work *out);
 #define VAULT_MAX_BEGUN   8192 /* DKG sessions remembered as begun */
 #define VAULT_MAX_ANSWERS 256
 #define VAULT_MAX_HEADS   64
+#define VAULT_MAX_SPLITS  256 /* shares with a secret that peers hold */
 #define VAULT_ANSWER_MAX  (32 + 32 + 1 + 2 + TLOG_SIG_LINE_MAX)
 
 /* Long-lived: locked, and out of reach (PROT_NONE) between two requests. */
 struct vault_secrets {
-    uint8_t root[32];         /* HKDF extract: sealing keys come from it */
+    uint8_t root[VAULT_MAX_MASTERS][32]; /* sealing keys come from these */
+    struct frost_scalar split[VAULT_MAX_SPLITS]; /* beside core->split */
     uint8_t identity[64];     /* Ed25519, libsodium's secret key */
     uint8_t box[32];          /* X25519 */
     uint8_t nonce_id_key[16]; /* marks the nonce ids we handed out */
@@ -172,6 +180,24 @@ struct vault_nonces {
     uint64_t made; /* counter of this life */
 };
 
+/* A master key, public side; secret->root has it at the same index. */
+struct vault_base {
+    enum vault_master provider; /* VAULT_SNP for snp+peers, too */
+    uint8_t mek_id[16];
+};
+
+/* A share's secret that its peers hold in pieces. Public side. */
+struct vault_split {
+    bool used;
+    bool whole; /* acked by all, or come back from them */
+    uint8_t session[32];
+    uint64_t epoch;
+    uint16_t t, n; /* n 0: came back, the members are not known */
+    uint16_t ids[TLOG_MAX_NODES]; /* [n] */
+    bool acked[TLOG_MAX_NODES];   /* [n] */
+    uint64_t serial;
+};
+
 struct vault_head {
     uint64_t size;
     struct tlog_hash root;
@@ -205,7 +231,9 @@ struct vault_core {
     uint8_t cluster[32];
     uint16_t node;
     uint8_t measurement[48];
-    uint8_t mek_id[16];
+    enum vault_master seals; /* what new shares are sealed under */
+    struct vault_base base[VAULT_MAX_MASTERS]; /* [n_bases]; 0 seals */
+    unsigned n_bases;
     uint8_t boot[16];
     uint8_t identity[32]; /* public halves */
     uint8_t box[32];
@@ -222,6 +250,8 @@ struct vault_core {
 
     struct vault_share share[VAULT_MAX_SHARES]; /* [n_shares] */
     unsigned n_shares;
+    struct vault_split split[VAULT_MAX_SPLITS];
+    uint64_t n_splits;        /* of this life */
     struct frost_ready ready; /* the self test has passed */
     struct frost_cache cache;
     struct vault_nonces nonces;
@@ -249,6 +279,8 @@ vault_handler vault_on_dkg_begin, vault_on_dkg_deal, vault_on_dkg_finish;
 vault_handler vault_on_vote, vault_on_activate, vault_on_forget;
 vault_handler vault_on_commit, vault_on_sign, vault_on_cosign;
 vault_handler vault_on_dkg_narrow, vault_on_session_end, vault_on_held;
+vault_handler vault_on_piece_split, vault_on_piece_keep, vault_on_piece_kept;
+vault_handler vault_on_piece_acked, vault_on_piece_give, vault_on_piece_join;
 #ifdef MPC_SIMULATED_TEE
 vault_handler vault_on_trespass;
 #endif
@@ -280,8 +312,37 @@ MUST_CHECK enum rc vault_aead_open(uint8_t *plain, const uint8_t key[32],
                                    const uint8_t nonce[12], const uint8_t *ct,
                                    size_t ct_len, const uint8_t *aad,
                                    size_t aad_len);
-/* The master key of a purpose: "keys" is epoch 0. Secret. */
-void vault_mek(uint8_t out[32], const struct vault_core *core, uint64_t epoch);
+/* master.c */
+/* Takes all master keys of the configuration; before the first request. */
+MUST_CHECK enum rc vault_masters_load(struct vault_core *core,
+                                      const struct vault_config *config);
+bool vault_masters_read(const struct vault_config *config); /* master_fd is */
+/*
+ * The master key of a purpose: "keys" is epoch 0. with: the secret that peers
+ * hold, or NULL. Secret.
+ */
+void vault_mek(uint8_t out[32], const struct vault_core *core, unsigned base,
+               uint64_t epoch, const struct frost_scalar *with);
+/* Which master key opens it. RC_STORE says why none of ours does. */
+MUST_CHECK enum rc vault_base_find(unsigned *base,
+                                   const struct vault_core *core,
+                                   const char *what, uint16_t provider,
+                                   const uint8_t mek_id[16]);
+/* The one of snp: what is bound to chip and measurement. RC_STORE: none. */
+MUST_CHECK enum rc vault_base_snp(unsigned *base,
+                                  const struct vault_core *core);
+/* H(identity) of this node */
+void vault_node_id(uint8_t out[32], const struct vault_core *core);
+
+/* piece.c: NULL, or index in *at */
+struct vault_split *vault_split_find(struct vault_core *core, unsigned *at,
+                                     const uint8_t session[32]);
+/* The secret that this share is to be sealed under: RC_ORDER until all its
+ * holders have acknowledged, RC_CONFLICT when it was split by other terms. */
+MUST_CHECK enum rc vault_split_for(struct vault_core *core, unsigned *at,
+                                   const struct vault_share *pub);
+void vault_split_drop(struct vault_core *core, const uint8_t session[32]);
+
 MUST_CHECK enum rc vault_share_seal(struct vault_core *core,
                                     uint8_t out[VAULT_SEALED_SHARE_MAX],
                                     size_t *len, const struct vault_share *pub,
@@ -291,7 +352,7 @@ MUST_CHECK enum rc vault_share_seal(struct vault_core *core,
  * must agree with it. Fills pub->members, roster and y, and the share, whose
  * s*B == y was checked.
  */
-MUST_CHECK enum rc vault_share_unseal(const struct vault_core *core,
+MUST_CHECK enum rc vault_share_unseal(struct vault_core *core,
                                       struct vault_share *pub,
                                       struct frost_scalar *share,
                                       const uint8_t *sealed, size_t len);
@@ -350,8 +411,8 @@ void vault_head_accept(struct vault_core *core,
                        const struct tlog_checkpoint *cp);
 
 /* sandbox.c */
-/* Closes all but these, locks, limits; before vault_sandbox_enter. */
-MUST_CHECK enum rc vault_sandbox_prepare(int sock, int seal_fd);
+/* Closes all but these (-1: none), locks, limits; before the next. */
+MUST_CHECK enum rc vault_sandbox_prepare(int sock, int seal_fd, int master_fd);
 /* From here on the allow-list holds. device: sealing asks by ioctl. */
 MUST_CHECK enum rc vault_sandbox_enter(bool device);
 

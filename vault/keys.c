@@ -23,6 +23,7 @@ struct keys_header {
     uint8_t salt[32]; /* a key of its own for every sealing */
     uint8_t nonce[12];
     uint32_t ct_len;
+    unsigned base; /* under which master key */
 };
 
 /* ---- the roster -------------------------------------------------------- */
@@ -112,12 +113,12 @@ static enum rc roster_judge(struct vault_roster *next,
 /* ---- sealing ----------------------------------------------------------- */
 
 static void keys_key(uint8_t key[32], const struct vault_core *core,
-                     const uint8_t salt[32])
+                     unsigned base, const uint8_t salt[32])
 {
     static const char info[] = "mpc/keys/v1";
     WIPED_BYTES(mek, 32);
     WIPED_BYTES(prk, 32);
-    vault_mek(mek, core, 0);
+    vault_mek(mek, core, base, 0, NULL);
     vault_hkdf_extract(prk, salt, 32, mek, 32);
     vault_hkdf_expand(key, prk, info, sizeof(info));
 }
@@ -129,7 +130,7 @@ static enum rc put_header(struct bytes_writer *w, const struct vault_core *core,
     bytes_put_u16(w, VERSION);
     bytes_put_u16(w, core->node);
     bytes_put(w, core->cluster, 32);
-    bytes_put(w, core->mek_id, 16);
+    bytes_put(w, core->base[0].mek_id, 16);
     bytes_put(w, h->salt, 32);
     bytes_put(w, h->nonce, 12);
     bytes_put_u32(w, h->ct_len);
@@ -157,7 +158,7 @@ static enum rc keys_seal(struct bytes_writer *out,
         bytes_put(&w, roster ? roster->text : "", roster ? roster->len : 0);
         struct bytes_writer aad = bytes_writer(blob, HEADER_LEN);
         WIPED_BYTES(key, 32);
-        keys_key(key, core, h.salt);
+        keys_key(key, core, 0, h.salt);
         rc = put_header(&aad, core, &h);
         if (rc == RC_OK)
             rc = vault_aead_seal(blob + HEADER_LEN, key, h.nonce, plain,
@@ -195,10 +196,8 @@ static enum rc header_read(struct keys_header *out,
                         "sealed keys: of another node (%u) or "
                         "cluster",
                         node);
-    if (memcmp(mek_id, core->mek_id, 16) != 0)
-        return rc_raise(RC_STORE, "sealed keys: sealed under another chip, "
-                                  "firmware level or measurement");
-    return RC_OK;
+    /* the header does not say which provider: any of ours */
+    return vault_base_find(&out->base, core, "sealed keys", 0, mek_id);
 }
 
 /* The public halves of what the secret arena holds. */
@@ -232,8 +231,8 @@ static enum rc keys_load(struct vault_core *core, const uint8_t *plain,
     return RC_OK;
 }
 
-static enum rc keys_unseal(struct vault_core *core, const uint8_t *sealed,
-                           size_t len)
+static enum rc keys_unseal(struct vault_core *core, unsigned *base,
+                           const uint8_t *sealed, size_t len)
 {
     struct keys_header h;
     TRY(header_read(&h, core, sealed, len));
@@ -242,7 +241,8 @@ static enum rc keys_unseal(struct vault_core *core, const uint8_t *sealed,
     if (!plain)
         return RC_NOMEM;
     WIPED_BYTES(key, 32);
-    keys_key(key, core, h.salt);
+    keys_key(key, core, h.base, h.salt);
+    *base = h.base;
     enum rc rc = vault_aead_open(plain, key, h.nonce, sealed + HEADER_LEN,
                                  h.ct_len, sealed, HEADER_LEN);
     if (rc == RC_OK)
@@ -266,20 +266,21 @@ enum rc vault_on_open(struct vault_core *core, struct bytes_writer *out,
 {
     (void)req;
     size_t len;
+    unsigned base = 0;
     const uint8_t *sealed = bytes_take_lp32(in, &len);
     TRY(bytes_end(in, "open"));
     if (len == 0)
         TRY(keys_make(core));
     else
-        TRY(keys_unseal(core, sealed, len));
+        TRY(keys_unseal(core, &base, sealed, len));
     bytes_put(out, core->identity, 32);
     bytes_put(out, core->box, 32);
     bytes_put(out, core->boot, 16);
     bytes_put_u8(out, core->roster != NULL);
     if (core->roster)
         bytes_put(out, core->roster->hash, 32);
-    if (len == 0)
-        TRY(keys_seal(out, core, NULL));
+    if (len == 0 || base != 0) /* new, or under a master key that goes */
+        TRY(keys_seal(out, core, core->roster));
     else
         bytes_put_u32(out, 0); /* nothing new to keep */
     core->state = core->roster ? VAULT_READY : VAULT_OPEN;

@@ -104,15 +104,28 @@ static enum rc close_range_checked(unsigned from, unsigned to)
     return rc_raise(RC_INTERNAL, "sandbox: close descriptors: errno %d", errno);
 }
 
-/* Standard streams lead nowhere; sanitizers keep stderr for their report. */
-static enum rc close_others(int sock, int seal_fd)
+static void sort3(int fd[3])
 {
-    int low = sock < seal_fd ? sock : seal_fd;
-    int high = sock < seal_fd ? seal_fd : sock;
-    if (low < 0)
-        low = high;
-    if (low < 3)
-        return rc_raise(RC_INTERNAL, "sandbox: a standard stream is closed");
+    for (unsigned i = 0; i < 2; i++)
+        for (unsigned j = 0; j < 2 - i; j++)
+            if (fd[j] > fd[j + 1]) {
+                int swap = fd[j];
+                fd[j] = fd[j + 1];
+                fd[j + 1] = swap;
+            }
+}
+
+/*
+ * Standard streams lead nowhere; sanitizers keep stderr for their report.
+ * keep: [3], -1 where there is none.
+ */
+static enum rc close_others(int keep[3])
+{
+    sort3(keep);
+    for (unsigned i = 0; i < 3; i++)
+        if (keep[i] >= 0 && keep[i] < 3)
+            return rc_raise(RC_INTERNAL,
+                            "sandbox: a standard stream is closed");
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0)
         return rc_raise(RC_INTERNAL, "sandbox: /dev/null: errno %d", errno);
@@ -120,10 +133,15 @@ static enum rc close_others(int sock, int seal_fd)
     if (dup2(null, 2) < 0)
         return rc_raise(RC_INTERNAL, "sandbox: /dev/null: errno %d", errno);
 #endif
-    TRY(close_range_checked(3, (unsigned)low - 1));
-    if (high > low)
-        TRY(close_range_checked((unsigned)low + 1, (unsigned)high - 1));
-    return close_range_checked((unsigned)high + 1, UINT32_MAX);
+    unsigned from = 3;
+    for (unsigned i = 0; i < 3; i++) {
+        if (keep[i] < 0)
+            continue;
+        if ((unsigned)keep[i] > from)
+            TRY(close_range_checked(from, (unsigned)keep[i] - 1));
+        from = (unsigned)keep[i] + 1;
+    }
+    return close_range_checked(from, UINT32_MAX);
 }
 
 /*
@@ -176,9 +194,10 @@ static void lock_memory(void)
     (void)mlockall(MCL_CURRENT);
 }
 
-enum rc vault_sandbox_prepare(int sock, int seal_fd)
+enum rc vault_sandbox_prepare(int sock, int seal_fd, int master_fd)
 {
-    TRY(close_others(sock, seal_fd));
+    int keep[3] = { sock, seal_fd, master_fd };
+    TRY(close_others(keep));
     TRY(signals());
     TRY(limits());
     (void)prctl(PR_SET_NAME, "mpc-vault", 0, 0, 0);

@@ -24,15 +24,86 @@
 #define VAULT_BOX_LEN          104 /* nonce 24, MAC 16, run 32, sub-share 32 */
 #define VAULT_NONCE_ID_LEN     16
 #define VAULT_MAX_MESSAGE      (16u * 1024 * 1024)
-#define VAULT_MAX_COMMIT       64 /* commitments in one call */
+#define VAULT_MAX_COMMIT       64  /* commitments in one call */
+#define VAULT_PIECE_BOX_LEN    136 /* nonce 24, MAC 16, run 32, piece, tag */
+#define VAULT_SEALED_PIECE_MAX VAULT_SEALED_SHARE_MAX
 
 struct vault;
+
+/* ---- master keys: docs/SEALING.md ------------------------------------- */
+
+/* Under what a thing is sealed; the number stands in its MSH1 header. */
+enum vault_master {
+    VAULT_SNP = 1, /* the guest's derived key: chip and measurement */
+    VAULT_SNP_PEERS =
+            2,        /* shares: and a secret that the peers hold pieces of */
+    VAULT_PKCS11 = 3, /* a key wrapped by a token's */
+    VAULT_PASSPHRASE = 4 /* simulation only */
+};
+#define VAULT_MAX_MASTERS   8
+/* One record of master_fd: u16be provider, key. Secret. */
+#define VAULT_MASTER_RECORD (2 + 32)
+
+/* "snp+peers"; "unknown" for a number that is none. */
+const char *vault_master_name(enum vault_master m);
+/*
+ * A list as `master_key` has it: names, comma separated, each once; the first
+ * seals, the others only open what was sealed under them. RC_ARG names the
+ * word that is none.
+ */
+MUST_CHECK enum rc vault_master_parse(enum vault_master out[VAULT_MAX_MASTERS],
+                                      unsigned *n, const char *text);
+
+/* What a sealed thing says of itself, before anyone can open it. */
+enum vault_kind {
+    VAULT_KIND_SHARE = 1,
+    VAULT_KIND_BACKUP = 2,
+    VAULT_KIND_PIECE = 3,
+    VAULT_KIND_WRAP = 4
+};
+#define VAULT_MSH1_HEADER 260
+/* The header of MSH1, notes/custody.md section 3.2; docs/SEALING.md says what
+ * each kind has in it. Public. */
+struct vault_msh1 {
+    uint16_t kind;
+    uint8_t key[32]; /* H(group key); piece: the session's id */
+    uint64_t epoch;
+    uint16_t node; /* whose share; piece: whose secret it is of */
+    uint16_t t, n;
+    uint16_t provider;   /* enum vault_master */
+    uint8_t node_id[32]; /* H(identity) of who sealed it */
+    uint8_t roster[32];
+    uint8_t transcript[32];
+    uint8_t group_key[32];
+    uint8_t y[32]; /* piece: the owner's identity key */
+    uint8_t mek_id[16];
+    uint8_t nonce[12];
+    uint64_t created_ms;
+    uint32_t ct_len;
+};
+void vault_msh1_encode(uint8_t out[VAULT_MSH1_HEADER],
+                       const struct vault_msh1 *h);
+/*
+ * Strict: what decodes encodes to the same bytes. len is that of header and
+ * ciphertext. RC_STORE, with what to do about another version.
+ */
+MUST_CHECK enum rc vault_msh1_decode(struct vault_msh1 *out, const uint8_t *in,
+                                     size_t len);
 
 /* ---- life ------------------------------------------------------------- */
 
 struct vault_config {
     uint8_t cluster[32]; /* H(genesis policy bytes) */
     uint16_t node;       /* our id, 1..65535 */
+    /* [n_masters]; the first seals. None: snp alone */
+    enum vault_master master[VAULT_MAX_MASTERS];
+    unsigned n_masters;
+    /*
+     * Where the helper left the keys of pkcs11 and passphrase: records, then
+     * its end. Read only where one of the two is in the list; the caller's to
+     * close.
+     */
+    int master_fd;
     /*
      * Connected to the simulator (guest device protocol, attest/guest.h), or
      * an open /dev/sev-guest: where the vault asks for its sealing key by
@@ -211,6 +282,67 @@ struct vault_holds {
     unsigned nonces;
 };
 MUST_CHECK enum rc vault_held(struct vault *v, struct vault_holds *out);
+
+/* ---- pieces: docs/SEALING.md ------------------------------------------- */
+/*
+ * Under snp+peers a share is sealed under a secret of its own as well, made
+ * fresh for it and shared (t-1)-of-(n-1) among the other members. In a key's
+ * making: split at the owner, keep and kept at each holder, acked at the
+ * owner; without all acks its share is not sealed (RC_ORDER). After a restart:
+ * give at the holders, join at the owner, then vault_activate() as ever.
+ */
+struct vault_piece {
+    uint16_t node; /* holder's; in keep the owner's */
+    uint8_t box[VAULT_PIECE_BOX_LEN];
+};
+struct vault_piece_ack {
+    uint16_t node;
+    uint8_t sig[64];
+};
+
+/*
+ * Our secret of this session in pieces, each boxed to its holder. Asked again
+ * it is the same pieces. *n is 0 when we seal without peers.
+ *
+ * out    [TLOG_MAX_NODES]
+ * Fails  RC_CONFLICT split before by other terms
+ */
+MUST_CHECK enum rc vault_piece_split(struct vault *v, struct vault_piece *out,
+                                     unsigned *n,
+                                     const struct vault_dkg_terms *terms);
+/* Another's piece, sealed here to be kept. RC_VERIFY: the box is not that. */
+MUST_CHECK enum rc vault_piece_keep(struct vault *v,
+                                    uint8_t sealed[VAULT_SEALED_PIECE_MAX],
+                                    size_t *len, const uint8_t session[32],
+                                    uint64_t epoch, uint16_t t,
+                                    const struct vault_piece *piece);
+/* What was read back from disk is the piece: our word on it to its owner. */
+MUST_CHECK enum rc vault_piece_kept(struct vault *v, uint8_t ack[64],
+                                    const uint8_t *sealed, size_t len);
+/*
+ * Holders' words, under their identities. *missing: how many are still to
+ * come. RC_VERIFY names whose is no such word.
+ */
+MUST_CHECK enum rc vault_piece_acked(struct vault *v, unsigned *missing,
+                                     const uint8_t session[32],
+                                     const struct vault_piece_ack *acks,
+                                     unsigned n);
+/* Its owner wants it back: boxed to its roster key, for this life of it. */
+MUST_CHECK enum rc vault_piece_give(struct vault *v,
+                                    uint8_t box[VAULT_PIECE_BOX_LEN],
+                                    uint16_t owner, const uint8_t boot[16],
+                                    const uint8_t *sealed, size_t len);
+/*
+ * Our own pieces back: t-1 good ones make the secret. bad: holders whose box
+ * is not what they were given; then, or with too few, *whole is false.
+ *
+ * bad    out [n]
+ */
+MUST_CHECK enum rc vault_piece_join(struct vault *v, bool *whole, uint16_t *bad,
+                                    unsigned *n_bad, const uint8_t session[32],
+                                    uint64_t epoch, uint16_t t,
+                                    const struct vault_piece *pieces,
+                                    unsigned n);
 
 /* ---- signing ----------------------------------------------------------- */
 
