@@ -119,6 +119,7 @@ static enum rc sidecar(struct lines *l, const struct dev *d,
     line(l, "node = %u", w->id);
     line(l, "socket = %s", sock);
     line(l, "socket_mode = 0600");
+    line(l, "master_key = snp+peers");
     line(l, "callers = %u=dev", (unsigned)getuid());
     line(l, "session_users = dev, root");
     line(l, "peers = %s", peers);

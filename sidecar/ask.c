@@ -244,6 +244,7 @@ static json_t *problems_json(const struct node *n)
         json_array_append_new(list, json_string(n->log_problem));
     for (unsigned i = 0; i < n->n_problems; i++)
         json_array_append_new(list, json_string(n->problem[i]));
+    pieces_problems(n, list);
     return list;
 }
 
@@ -300,6 +301,9 @@ enum rc node_status(struct node *n, char **out, size_t *len)
             keys_json(n), "peers", peers_json(n), "problems", problems_json(n),
             "required", required_json(n), "audit", audit, "break_glass", glass,
             "once", once_json(n));
+    if (o)
+        json_object_set_new(o, "master_key",
+                            json_string(vault_master_name(n->master)));
     node_unlock(n);
     char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
     json_decref(o);

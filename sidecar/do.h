@@ -46,6 +46,7 @@ struct sidecar {
     struct daemon *daemon; /* first: daemon_on_hello() looks here */
     struct daemon d;
     uint16_t id;
+    enum vault_master master; /* the vault's */
     struct vault *vault;
     struct store *store;
     struct node *node;

@@ -28,6 +28,7 @@ struct drive {
     int64_t deadline_ms;
     unsigned waiting;
     unsigned acks;
+    bool pieces_dealt;
     enum rc rc; /* first failure of the phase */
     char why[960];
     struct wire_package package[TLOG_MAX_NODES]; /* owned */
@@ -358,6 +359,33 @@ static void tell_others(struct node *n)
                   heard, NULL, to[i]);
 }
 
+/* After START, before the dealing: what sealed shares need from each other. */
+static void pieces_came(struct node *n, void *arg, enum rc rc, const char *why)
+{
+    struct drive *d = arg;
+    char words[960];
+    if (n->drive != d)
+        return;
+    if (rc == RC_OK) {
+        d->pieces_dealt = true;
+        next_phase(n);
+        return;
+    }
+    snprintf(words, sizeof(words), "%s", why);
+    fail(n, rc, words);
+}
+
+static void deal_pieces(struct node *n)
+{
+    struct drive *d = n->drive;
+    struct vault_dkg_terms terms = {
+        .epoch = d->epoch, .t = d->t, .n = (uint16_t)d->n, .persistent = true
+    };
+    memcpy(terms.session, d->judged.s.id, 32);
+    memcpy(terms.ids, d->node, d->n * sizeof(*d->node));
+    pieces_deal(n, &terms, d->deadline_ms, pieces_came, d);
+}
+
 static void next_phase(struct node *n)
 {
     static const char *const paths[] = { [P_START] = "/v1/epoch/start",
@@ -366,6 +394,10 @@ static void next_phase(struct node *n)
                                          [P_ACTIVATE] = "/v1/epoch/activate" };
     if (n->drive->phase == P_ACTIVATE) {
         done(n);
+        return;
+    }
+    if (n->drive->phase == P_START && !n->drive->pieces_dealt) {
+        deal_pieces(n);
         return;
     }
     n->drive->phase++;

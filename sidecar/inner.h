@@ -19,6 +19,7 @@
 #include "sidecar/epochs.h"
 #include "sidecar/keys.h"
 #include "sidecar/once.h"
+#include "sidecar/pieces.h"
 #include "sidecar/sessions.h"
 
 #define MAX_ATTEMPTS_MIN 5
@@ -163,6 +164,7 @@ struct node {
     int required_stewards;
     char page_origin[POLICY_ORIGIN_MAX];
     char rp_id[POLICY_RP_ID_MAX];
+    enum vault_master master; /* what new shares are sealed under */
     struct vault_keys keys;
     /* shared, under lock */
     struct policy_chain *chain;
@@ -213,6 +215,8 @@ struct node {
     unsigned once_turn;         /* spreads the choice of nodes */
     struct govern *govern;      /* the policy being put in force */
     struct certs *certs;        /* what the CA said lately (certs.c) */
+    struct deal *deals;         /* of pieces, under way; owned */
+    struct pieces *pieces;      /* shares that wait for theirs; owned */
     bool asking_log;
     bool flushing;
     bool greeted; /* the peers were asked for their heads, since the start */

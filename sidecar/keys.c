@@ -110,6 +110,29 @@ static enum rc load_share(struct node *n, const struct wire_cert *cert,
                           sealed_len);
 }
 
+enum rc keys_share_back(struct node *n, const char *name,
+                        const uint8_t session[32])
+{
+    WIRE(birth) birth = { 0 };
+    OWNED_MEM uint8_t *sealed = NULL;
+    size_t len;
+    node_lock(n);
+    struct key *k = node_key_by_name(n, name);
+    enum rc rc = k && memcmp(k->evidence.cert.session, session, 32) == 0
+                         ? birth_copy(&birth, &k->evidence)
+                         : rc_raise(RC_EPOCH_MOVED,
+                                    "key %s: another epoch is live", name);
+    node_unlock(n);
+    TRY(rc);
+    TRY(store_epoch_sealed(n->w.store, session, &sealed, &len));
+    TRY(load_share(n, &birth.cert, sealed, len));
+    node_lock(n);
+    k->have_share = k->have_share || k->epoch == birth.cert.epoch;
+    node_unlock(n);
+    lead_pump(n);
+    return RC_OK;
+}
+
 /* Whatever is wrong with one key, the others go on; status shows it. */
 static void note_problem(struct node *n, const char *name, uint64_t epoch)
 {
@@ -146,8 +169,11 @@ enum rc keys_load_epoch(void *ctx, const char *name, uint64_t number,
         if (rc != RC_OK) {
             if (is_ours(rc))
                 return rc_prefix(rc, "share of %s: ", name);
-            note_problem(n, name, number);
-            have = false; /* it can still lead */
+            /* it can still lead */
+            have = false;
+            if (rc != RC_ORDER || pieces_wait(n, name, birth.cert.session,
+                                              sealed, sealed_len) != RC_OK)
+                note_problem(n, name, number);
         }
         rc = node_key_take(n, name, &birth, have, &k);
     }

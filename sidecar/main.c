@@ -18,6 +18,7 @@
 #include "base/rand.h"
 #include "ca/ca.h"
 #include "sidecar/audit_line.h"
+#include "sidecar/master.h"
 
 #define PEER_THREADS      4
 #define TICK_MS           200
@@ -45,6 +46,13 @@ static const struct conf_option options[] = {
     { "callers", NULL, NULL, "UID=NAME of local callers, comma separated" },
     { "session_users", NULL, NULL,
       "callers who may use sessions that others requested" },
+    { "master_key", NULL, "snp+peers",
+      "snp, snp+peers, pkcs11 or passphrase; the first of a list seals" },
+    { "pkcs11_module", NULL, NULL, "the token's PKCS#11 module, a file" },
+    { "pkcs11_token", NULL, NULL, "the token's label" },
+    { "pkcs11_key", NULL, NULL, "labels of AES-256 keys; the first seals" },
+    { "pkcs11_pin_file", NULL, NULL, "holds the user PIN" },
+    { "passphrase_file", NULL, NULL, "simulation only; default: asked for" },
     { "authoriser", NULL, NULL,
       "unix:/PATH[:/URI] or http://127.0.0.1:PORT/URI, asked before a share" },
     { "authoriser_timeout_ms", NULL, "1000", "no answer by then is a no" },
@@ -203,6 +211,30 @@ static void peer_head(void *ctx, const char *uri,
 
 /* ---- steps of the start ------------------------------------------------------------------------ */
 
+/* Master keys from outside: by a helper that ends here. */
+static enum rc ask_masters(int *fd, struct vault_config *out,
+                           const struct sidecar *sc)
+{
+    const char *list;
+    const struct conf *conf = sc->d.conf;
+    struct master_config c = { .module = conf_get(conf, "pkcs11_module"),
+                               .token = conf_get(conf, "pkcs11_token"),
+                               .keys = conf_get(conf, "pkcs11_key"),
+                               .pin_file = conf_get(conf, "pkcs11_pin_file"),
+                               .passphrase = conf_get(conf, "passphrase_file"),
+                               .state_dir = sc->d.state_dir,
+                               .node = sc->id };
+    memcpy(c.cluster, sc->d.genesis_sha256, 32);
+    TRY(conf_need(&list, conf, "master_key"));
+    TRY(vault_master_parse(out->master, &out->n_masters, list));
+    for (unsigned i = 0; i < out->n_masters; i++)
+        if (out->master[i] == VAULT_PASSPHRASE && !sc->d.guest_simulated)
+            return rc_raise(RC_ARG, "master_key: passphrase is for simulated "
+                                    "hardware only: whoever knows it opens a "
+                                    "copied disk anywhere");
+    return master_run(fd, out->master, out->n_masters, &c);
+}
+
 static enum rc fork_vault(struct sidecar *sc)
 {
     const char *device;
@@ -218,6 +250,10 @@ static enum rc fork_vault(struct sidecar *sc)
     TRY(attest_measure_file(c.measurement, "/proc/self/exe"));
     memcpy(c.cluster, sc->d.genesis_sha256, 32);
     c.seal_simulated = attest_guest_simulated(guest);
+    OWNED_FD masters = -1;
+    TRY(ask_masters(&masters, &c, sc));
+    c.master_fd = masters;
+    sc->master = c.master[0];
     TRY(attest_guest_lend(&c.seal_fd, guest));
     return vault_spawn(&sc->vault, &c);
 }
@@ -270,6 +306,7 @@ static enum rc open_node(struct sidecar *sc)
                              .required_stewards = (int)stewards,
                              .audit_keep_s = keep_days * 86400,
                              .simulated = sc->d.guest_simulated,
+                             .master = sc->master,
                              .page_origin = conf_get(sc->d.conf, "page_origin"),
                              .rp_id = rp_id };
     memcpy(c.genesis_sha256, sc->d.genesis_sha256, 32);

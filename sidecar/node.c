@@ -170,7 +170,8 @@ static enum rc load_all(struct node *n)
     TRY(gossip_load(n));
     TRY(abort_load(n));
     TRY(spread_load(n));
-    return store_epochs(n->w.store, keys_load_epoch, n);
+    TRY(store_epochs(n->w.store, keys_load_epoch, n));
+    return pieces_load(n);
 }
 
 /* Who takes something back is not kept waiting by those who sign. */
@@ -202,6 +203,7 @@ enum rc node_new(struct node **out, const struct node_config *c,
     n->required_stewards = c->required_stewards;
     n->audit_keep_s = c->audit_keep_s;
     n->simulated = c->simulated;
+    n->master = c->master ? c->master : VAULT_SNP;
     snprintf(n->page_origin, sizeof(n->page_origin), "%s",
              c->page_origin ? c->page_origin : "");
     snprintf(n->rp_id, sizeof(n->rp_id), "%s",
@@ -239,6 +241,7 @@ void node_free(struct node *n)
     }
     drive_free(n);
     cert_free(n);
+    pieces_free(n);
     govern_free(n);
     policy_chain_free(n->chain);
     epoch_answers_free(n);
@@ -268,6 +271,7 @@ void node_tick(struct node *n)
     drive_tick(n);
     once_tick(n);
     standing_tick(n);
+    pieces_tick(n);
     lead_tick(n);
     bundle_tick(n);
     int64_t now = n->w.now_ms(n->w.ctx);
@@ -408,6 +412,8 @@ static enum rc on_peer(struct node *n, const struct node_from *from,
         return bundle_on_cosign(n, body, len, reply, reply_len);
     if (strcmp(path, "/v1/session/put") == 0)
         return session_on_put(n, id, body, len, reply, reply_len);
+    if (strncmp(path, "/v1/piece/", 10) == 0)
+        return pieces_on_peer(n, id, path + 10, body, len, reply, reply_len);
     if (strncmp(path, "/v1/epoch/", 10) == 0)
         return epoch_on_peer(n, path + 10, body, len, reply, reply_len);
     if (strncmp(path, "/v1/once/", 9) == 0)

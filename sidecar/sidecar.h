@@ -90,6 +90,28 @@ MUST_CHECK enum rc store_epoch_newest(struct store *s, const char *key,
                                       uint64_t *epoch);
 
 /*
+ * Others' pieces (store_pieces.c), by session and owner; the key's name is
+ * the epoch's that was started here (RC_UNKNOWN: none was).
+ */
+MUST_CHECK enum rc store_piece_started(struct store *s,
+                                       const uint8_t session[32],
+                                       uint64_t epoch);
+MUST_CHECK enum rc store_piece_put(struct store *s, const uint8_t session[32],
+                                   uint64_t epoch, uint16_t owner,
+                                   const uint8_t *sealed, size_t len);
+/* name and epoch may be NULL. RC_UNKNOWN: none is kept. */
+MUST_CHECK enum rc store_piece_get(struct store *s, const uint8_t session[32],
+                                   uint16_t owner, char name[POLICY_NAME_MAX],
+                                   uint64_t *epoch, uint8_t **sealed,
+                                   size_t *len);
+/* Those of this key's epochs up to and including this one. */
+MUST_CHECK enum rc store_pieces_drop(struct store *s, const char *key,
+                                     uint64_t epoch);
+/* Rows of PREPARED epochs: name, epoch, session, sealed share. */
+MUST_CHECK enum rc store_pieces_prepared(struct store *s, store_row *row,
+                                         void *ctx);
+
+/*
  * The largest signature counter seen of a credential and the record it came
  * from: one row each, kept for good, never smaller again.
  */
@@ -345,10 +367,11 @@ struct node_config {
     uint8_t genesis_sha256[32]; /* pinned */
     int required_engineers;     /* environment; raises, never lowers; -1 */
     int required_stewards;
-    int64_t audit_keep_s;    /* 0: for ever */
-    bool simulated;          /* the authoriser is told */
-    const char *page_origin; /* of our approval page; NULL: none */
-    const char *rp_id;       /* what passkeys are made for; NULL: localhost */
+    int64_t audit_keep_s;     /* 0: for ever */
+    bool simulated;           /* the authoriser is told */
+    enum vault_master master; /* the vault's; for status */
+    const char *page_origin;  /* of our approval page; NULL: none */
+    const char *rp_id;        /* what passkeys are made for; NULL: localhost */
 };
 
 /* Opens the vault's keys, reads state back, activates shares. */

@@ -175,6 +175,7 @@ static enum rc set_up(struct store *s)
         return rc;
     }
     TRY(store_exec(s, schema));
+    TRY(store_pieces_open(s));
     char sql[128];
     snprintf(sql, sizeof(sql),
              "PRAGMA application_id=%d; PRAGMA user_version=%d;",

@@ -65,6 +65,7 @@ MUST_CHECK enum rc store_copy_blob(uint8_t **out, size_t *len, sqlite3_stmt *st,
 /* One blob of one row; RC_UNKNOWN when there is none. */
 MUST_CHECK enum rc store_one_blob(struct store *s, sqlite3_stmt *st,
                                   uint8_t **out, size_t *len, const char *what);
+MUST_CHECK enum rc store_pieces_open(struct store *s);
 MUST_CHECK enum rc store_exec(struct store *s, const char *sql);
 /* Each row of "name, number, a, b", outside the lock. */
 MUST_CHECK enum rc store_each(struct store *s, const char *sql, store_row *row,

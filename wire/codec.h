@@ -149,7 +149,8 @@ struct wire_any_list {
 /* What only other messages contain has a table and no functions. */
 #define WIRE_PARTS(X) \
     X(vote) X(commitment) X(signer) X(box) X(bundle_signer) X(audit_row) \
-    X(bundle_cosigner) X(session_known) X(artifact) X(places) X(said) X(slot_state) X(acks) \
+    X(bundle_cosigner) X(piece) X(piece_ack) \
+    X(session_known) X(artifact) X(places) X(said) X(slot_state) X(acks) \
     X(session_row)
 #define WIRE_MESSAGES(X) \
     X(proof) X(growth) X(cert) X(birth) \
@@ -161,6 +162,8 @@ struct wire_any_list {
     X(round2_item) X(round2) X(round2_result) X(round2_reply) \
     X(epoch_start) X(package) X(epoch_deal) X(boxes) X(epoch_finish) \
     X(epoch_vote) X(ack) \
+    X(piece_split) X(pieces) X(piece_keep) X(piece_acks) X(piece_acked) \
+    X(piece_missing) X(piece_ask) X(piece_given) \
     X(append) X(appended) X(head) X(fork) X(vkey) \
     X(issue) X(chain) X(bundle) \
     X(decided) X(session_put) X(session_held) X(session_state) X(sessions) \

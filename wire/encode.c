@@ -12,7 +12,7 @@
 #include "base/enc.h"
 #include "base/own.h"
 
-#define HEX_MAX 128 /* bytes of the longest WIRE_HEX member: a box has 72 */
+#define HEX_MAX 160 /* bytes of the longest WIRE_HEX member: a piece has 136 */
 
 OWNED_BY(json_t, json_decref);
 

@@ -478,5 +478,6 @@ WIRE_MESSAGE(vkey);
 #include "wire/epoch.h"
 #include "wire/sigstore.h"
 #include "wire/once.h"
+#include "wire/piece.h"
 
 #endif

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Others' pieces at rest, sealed: one row for each (session, owner). The key's
+ * name is that of the epoch that was started here under this session.
+ */
+#include "sidecar/store.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum rc store_pieces_open(struct store *s)
+{
+    return store_exec(s, "CREATE TABLE IF NOT EXISTS piece("
+                         "session BLOB NOT NULL, owner INTEGER NOT NULL,"
+                         " key TEXT NOT NULL, epoch INTEGER NOT NULL,"
+                         " sealed BLOB NOT NULL, PRIMARY KEY(session, owner))"
+                         " WITHOUT ROWID;");
+}
+
+enum rc store_piece_started(struct store *s, const uint8_t session[32],
+                            uint64_t epoch)
+{
+    LOCKED(s);
+    STATEMENT *st = NULL;
+    TRY(store_prepare(&st, s,
+                      "SELECT 1 FROM epoch WHERE session=?1 AND epoch=?2"));
+    store_bind_blob(st, 1, session, 32);
+    store_bind_u64(st, 2, epoch);
+    int step = sqlite3_step(st);
+    if (step == SQLITE_ROW)
+        return RC_OK;
+    return step == SQLITE_DONE
+                   ? rc_raise(RC_UNKNOWN, "pieces: no such epoch was started")
+                   : store_broken(s, "read");
+}
+
+enum rc store_piece_put(struct store *s, const uint8_t session[32],
+                        uint64_t epoch, uint16_t owner, const uint8_t *sealed,
+                        size_t len)
+{
+    LOCKED(s);
+    STATEMENT *st = NULL;
+    int changed;
+    TRY(store_prepare(&st, s,
+                      "INSERT OR REPLACE INTO piece SELECT session, ?3, key,"
+                      " epoch, ?4 FROM epoch WHERE session=?1 AND epoch=?2"));
+    store_bind_blob(st, 1, session, 32);
+    store_bind_u64(st, 2, epoch);
+    store_bind_u64(st, 3, owner);
+    store_bind_blob(st, 4, sealed, len);
+    TRY(store_run(s, st, &changed));
+    return changed == 1
+                   ? RC_OK
+                   : rc_raise(RC_UNKNOWN, "pieces: no such epoch was started");
+}
+
+enum rc store_piece_get(struct store *s, const uint8_t session[32],
+                        uint16_t owner, char name[POLICY_NAME_MAX],
+                        uint64_t *epoch, uint8_t **sealed, size_t *len)
+{
+    LOCKED(s);
+    STATEMENT *st = NULL;
+    TRY(store_prepare(&st, s,
+                      "SELECT sealed, key, epoch FROM piece"
+                      " WHERE session=?1 AND owner=?2"));
+    store_bind_blob(st, 1, session, 32);
+    store_bind_u64(st, 2, owner);
+    enum rc rc = store_one_blob(s, st, sealed, len, "piece of that node");
+    TRY(rc);
+    if (name)
+        snprintf(name, POLICY_NAME_MAX, "%s",
+                 (const char *)sqlite3_column_text(st, 1));
+    if (epoch)
+        *epoch = (uint64_t)sqlite3_column_int64(st, 2);
+    return RC_OK;
+}
+
+enum rc store_pieces_drop(struct store *s, const char *key, uint64_t epoch)
+{
+    LOCKED(s);
+    STATEMENT *st = NULL;
+    TRY(store_prepare(&st, s, "DELETE FROM piece WHERE key=?1 AND epoch<=?2"));
+    store_bind_text(st, 1, key);
+    store_bind_u64(st, 2, epoch);
+    return store_run(s, st, NULL);
+}
+
+enum rc store_pieces_prepared(struct store *s, store_row *row, void *ctx)
+{
+    return store_each(s,
+                      "SELECT key, epoch, session, sealed FROM epoch"
+                      " WHERE state='PREPARED' AND sealed IS NOT NULL"
+                      " ORDER BY key, epoch",
+                      row, ctx);
+}
