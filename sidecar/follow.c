@@ -17,6 +17,27 @@
 
 /* ---- commitments ------------------------------------------------------------ */
 
+/* The vault does not know a share that is still to open; we do. */
+static enum rc commit(struct node *n, struct vault_commitment *made,
+                      unsigned count, const uint8_t key[32], uint64_t epoch,
+                      uint16_t lead)
+{
+    char name[POLICY_NAME_MAX] = "";
+    enum rc rc = vault_commit(n->w.vault, made, count, key, epoch, lead);
+    if (rc != RC_UNKNOWN)
+        return rc;
+    node_lock(n);
+    const struct key *k = node_key_by_id(n, key);
+    if (k && !k->have_share)
+        snprintf(name, sizeof(name), "%s", k->name);
+    node_unlock(n);
+    return name[0] ? rc_raise(RC_UNKNOWN,
+                              "key %s: node%u has no open share of it, its "
+                              "status says why",
+                              name, n->id)
+                   : rc;
+}
+
 enum rc follow_next_commitments(struct node *n, uint16_t lead,
                                 const uint8_t key[32], uint64_t epoch,
                                 uint64_t count, struct wire_commitment **at,
@@ -27,7 +48,7 @@ enum rc follow_next_commitments(struct node *n, uint16_t lead,
         return rc_raise(RC_PARSE, "commit: %llu wanted, at most %d",
                         (unsigned long long)count, VAULT_MAX_COMMIT);
     if (count)
-        TRY(vault_commit(n->w.vault, made, (unsigned)count, key, epoch, lead));
+        TRY(commit(n, made, (unsigned)count, key, epoch, lead));
     TRY(wire_list_alloc((void **)at, n_at, sizeof(**at), count));
     for (size_t i = 0; i < count; i++) {
         memcpy((*at)[i].nonce, made[i].nonce_id, 16);

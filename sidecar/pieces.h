@@ -51,8 +51,6 @@ MUST_CHECK enum rc pieces_wait(struct node *n, const char *name,
                                const uint8_t session[32], const uint8_t *sealed,
                                size_t len);
 void pieces_tick(struct node *n);
-/* NULL, or "waits for peers (has k of t-1)" of this key's share. */
-const char *pieces_why(const struct node *n, const char *name);
 /* Appends a line for each share that waits. Under lock. */
 void pieces_problems(const struct node *n, json_t *list);
 void pieces_free(struct node *n);

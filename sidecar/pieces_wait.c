@@ -12,6 +12,7 @@
 
 #define ASK_MS      3000  /* for an answer */
 #define AGAIN_MS    500   /* after none */
+#define REFUSED_MS  5000  /* after a no */
 #define CHEATER_MS  60000 /* after a piece that is none */
 #define WAITING_MAX 256
 
@@ -21,6 +22,7 @@ struct asked {
     bool in_flight;
     bool has; /* its piece is here */
     int64_t after_ms;
+    char why[160]; /* it did not give it */
     uint8_t box[VAULT_PIECE_BOX_LEN];
 };
 
@@ -33,8 +35,8 @@ struct waiting {
     bool done;
     unsigned n_asked;
     struct asked asked[POLICY_MAX_NODES];
-    char why[200]; /* what the last one said who did not give it */
-    char line[320];
+    char why[160]; /* of ours */
+    char line[600];
 };
 struct pieces {
     struct waiting *at[WAITING_MAX]; /* owned; live until the node ends */
@@ -53,8 +55,14 @@ static unsigned has(const struct waiting *w)
 
 static void say_line(struct waiting *w)
 {
-    snprintf(w->line, sizeof(w->line), "waits for peers (has %u of %u)%s%s",
-             has(w), w->t - 1u, w->why[0] ? ": " : "", w->why);
+    char *line = w->line;
+    size_t size = sizeof(w->line);
+    int at = snprintf(line, size, "waits for peers (has %u of %u)%s%s", has(w),
+                      w->t - 1u, w->why[0] ? ": " : "", w->why);
+    for (unsigned i = 0; i < w->n_asked; i++)
+        if (w->asked[i].why[0] && (size_t)at < size)
+            at += snprintf(line + at, size - (size_t)at, "; node%u: %s",
+                           w->asked[i].id, w->asked[i].why);
 }
 
 static enum rc wait_add(struct node *n, const char *name, bool active,
@@ -128,7 +136,7 @@ static void share_back(struct node *n, struct waiting *w)
     enum rc rc = keys_share_back(n, w->name, w->session);
     if (rc != RC_OK) {
         w->done = rc == RC_EPOCH_MOVED; /* not needed any more */
-        snprintf(w->why, sizeof(w->why), "%.190s", rc_text());
+        snprintf(w->why, sizeof(w->why), "%.150s", rc_text());
         for (unsigned i = 0; i < w->n_asked; i++)
             w->asked[i].after_ms = n->w.now_ms(n->w.ctx) + CHEATER_MS;
     }
@@ -143,8 +151,8 @@ static void blame(struct node *n, struct waiting *w, const uint16_t *bad,
                 continue;
             w->asked[i].has = false;
             w->asked[i].after_ms = n->w.now_ms(n->w.ctx) + CHEATER_MS;
-            snprintf(w->why, sizeof(w->why),
-                     "node%u gave another piece than it was given", bad[j]);
+            snprintf(w->asked[i].why, sizeof(w->asked[i].why),
+                     "gave another piece than it was given");
         }
 }
 
@@ -166,7 +174,7 @@ static void try_join(struct node *n, struct waiting *w)
     enum rc rc = vault_piece_join(n->w.vault, &whole, bad, &n_bad, w->session,
                                   w->epoch, w->t, p, n_p);
     if (rc != RC_OK)
-        snprintf(w->why, sizeof(w->why), "%.190s", rc_text());
+        snprintf(w->why, sizeof(w->why), "%.150s", rc_text());
     blame(n, w, bad, n_bad);
     if (whole)
         share_back(n, w);
@@ -194,9 +202,12 @@ static void given(struct node *n, void *arg, uint32_t from, enum rc rc,
     if (rc == RC_OK) {
         memcpy(a->box, in.box, sizeof(a->box));
         a->has = true;
+        a->why[0] = '\0';
         try_join(n, w);
     } else {
-        snprintf(w->why, sizeof(w->why), "node%u: %.170s", from, rc_text());
+        snprintf(a->why, sizeof(a->why), "%.150s", rc_text());
+        if (rc != RC_UNREACHABLE && rc != RC_TIMEOUT)
+            a->after_ms += REFUSED_MS;
     }
     say_line(w);
 }
@@ -247,16 +258,6 @@ void pieces_tick(struct node *n)
 }
 
 /* ---- looking in ------------------------------------------------------------------ */
-
-const char *pieces_why(const struct node *n, const char *name)
-{
-    for (unsigned i = 0; n->pieces && i < n->pieces->n; i++) {
-        const struct waiting *w = n->pieces->at[i];
-        if (w->active && !w->done && strcmp(w->name, name) == 0)
-            return w->line;
-    }
-    return NULL;
-}
 
 void pieces_problems(const struct node *n, json_t *list)
 {

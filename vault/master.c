@@ -197,9 +197,9 @@ enum rc vault_base_snp(unsigned *base, const struct vault_core *core)
     return rc_raise(RC_STORE, "master key snp: not in this node's master_key");
 }
 
-/* No base of ours has that id: what is it then? */
+/* No base of ours has that id. sure: its provider is known. */
 static enum rc no_base(const struct vault_core *core, const char *what,
-                       enum vault_master m)
+                       enum vault_master m, bool sure)
 {
     const char *bound = masters[0].bound;
     bool have = false;
@@ -212,8 +212,9 @@ static enum rc no_base(const struct vault_core *core, const char *what,
             bound = masters[i].bound;
     enum rc rc;
     if (have) {
-        rc = rc_raise(RC_STORE, "%s: sealed under %s (master key %s)", what,
-                      bound, vault_master_name(m));
+        rc = rc_raise(RC_STORE, "%s: sealed under %s%s (master key %s)", what,
+                      bound, sure ? "" : ", or another master key",
+                      vault_master_name(m));
         rc_hint("bring back what it was sealed under, or let this node start "
                 "empty and be repaired");
     } else {
@@ -239,7 +240,8 @@ enum rc vault_base_find(unsigned *base, const struct vault_core *core,
         }
     return no_base(core, what,
                    provider ? (enum vault_master)provider
-                            : core->base[0].provider);
+                            : core->base[0].provider,
+                   provider != 0);
 }
 
 void vault_mek(uint8_t out[32], const struct vault_core *core, unsigned base,

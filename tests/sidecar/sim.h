@@ -111,6 +111,7 @@ struct sim {
     uint64_t serial;
     struct sim_event *events; /* ascending by time */
     struct sim_faults faults;
+    enum vault_master master; /* of vaults that start from now on; 0: snp */
     sim_tamper *tamper;
     void *tamper_ctx;
     sim_authoriser *authoriser; /* of nodes that start from now on */

@@ -121,7 +121,9 @@ struct vault_config node_config(const struct cluster *c, unsigned i)
 {
     struct vault_config config = { .node = (uint16_t)(i + 1),
                                    .seal_fd = -1,
-                                   .test_seal_key = c->seal_key[i] };
+                                   .test_seal_key = c->seal_key[i],
+                                   .master = { c->master },
+                                   .n_masters = c->master != 0 };
     memset(config.cluster, 0xC1, sizeof(config.cluster));
     memset(config.measurement, 0x3E, sizeof(config.measurement));
     return config;

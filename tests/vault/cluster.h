@@ -40,7 +40,8 @@ void log_prove(const struct test_log *log, struct tlog_proof *out,
 
 struct cluster {
     enum mode mode;
-    struct vault *v[NODES]; /* node i + 1 */
+    enum vault_master master; /* 0: snp */
+    struct vault *v[NODES];   /* node i + 1 */
     struct vault_keys keys[NODES];
     uint8_t sealed[NODES][VAULT_SEALED_KEYS_MAX];
     size_t sealed_len[NODES];
