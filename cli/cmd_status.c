@@ -28,6 +28,7 @@ static enum rc say_self(const json_t *o)
     TRY(cli_say("node         %lld of %s\n", int_of(o, "node"),
                 text_of(o, "deployment")));
     TRY(cli_say("attested as  %s\n", text_of(o, "policy_hash")));
+    TRY(cli_say("sealed under %s\n", text_of(o, "master_key")));
     TRY(cli_say("policy       version %lld, %s\n", int_of(policy, "version"),
                 text_of(policy, "sha256")));
     if (!json_is_object(log))

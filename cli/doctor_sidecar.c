@@ -50,6 +50,13 @@ static void say_mismatch(struct doctor *d)
     doctor_fail(d, "policy-hash", kept ? fix : NULL, "%s", why);
 }
 
+static const char *fix_of(const char *problem)
+{
+    if (strstr(problem, "waits for peers"))
+        return "start other nodes of that key; they give their pieces unasked";
+    return "see the sidecar's log";
+}
+
 static void say_status(struct doctor *d, const json_t *o)
 {
     size_t i;
@@ -60,7 +67,7 @@ static void say_status(struct doctor *d, const json_t *o)
               json_is_true(json_object_get(o, "simulated")) ? ", SIMULATED"
                                                             : "");
     json_array_foreach (json_object_get(o, "problems"), i, p)
-        doctor_warn(d, "sidecar", "see the sidecar's log", "it says: %s",
+        doctor_warn(d, "sidecar", fix_of(json_string_value(p)), "it says: %s",
                     json_string_value(p));
     json_array_foreach (json_object_get(o, "break_glass"), i, p)
         doctor_warn(d, "break-glass",

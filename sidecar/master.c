@@ -163,6 +163,20 @@ static enum rc wait_for(pid_t pid, int words)
     return status == 0 ? RC_OK : its_words(buf, len);
 }
 
+static enum rc passphrase_check(const enum vault_master *list, unsigned n,
+                                const struct master_config *c)
+{
+    for (unsigned i = 0; i < n && !c->simulated; i++)
+        if (list[i] == VAULT_PASSPHRASE) {
+            enum rc rc = rc_raise(RC_ARG, "master_key: passphrase is for "
+                                          "simulated hardware only");
+            rc_hint("whoever knows it opens a copied disk anywhere: want "
+                    "snp+peers or pkcs11");
+            return rc;
+        }
+    return RC_OK;
+}
+
 enum rc master_run(int *fd, const enum vault_master *list, unsigned n,
                    const struct master_config *c)
 {
@@ -172,6 +186,7 @@ enum rc master_run(int *fd, const enum vault_master *list, unsigned n,
     *fd = -1;
     if (!any)
         return RC_OK;
+    TRY(passphrase_check(list, n, c));
     int keys[2];
     int words[2];
     if (pipe2(keys, O_CLOEXEC) != 0)

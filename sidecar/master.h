@@ -18,6 +18,7 @@ struct master_config {
     const char *pin_file;   /* pkcs11_pin_file */
     const char *passphrase; /* passphrase_file; none: asked on the terminal */
     const char *state_dir;
+    bool simulated; /* this node's hardware */
     uint8_t cluster[32];
     uint16_t node;
 };
@@ -27,7 +28,7 @@ struct master_config {
  * *fd is the pipe to vault_config.master_fd, the caller's to close; -1 when
  * none of them does. No thread may run yet.
  *
- * Fails  RC_ARG a setting is missing; RC_AUTH the PIN; RC_STORE the key is
+ * Fails  RC_ARG a setting is missing, or a passphrase on real hardware; RC_AUTH the PIN; RC_STORE the key is
  *        gone, or what it wrapped is damaged; RC_TIMEOUT
  */
 MUST_CHECK enum rc master_run(int *fd, const enum vault_master *list,

@@ -54,6 +54,11 @@ waits() { problems node3 | grep -q \
 wait_for 5 waits
 curl -sf --unix-socket "$(conf node3 socket)" http://x/v1/status |
     jq -e '[.keys[].share] | any | not' >"$tmp/out" || fail "it has a share"
+MPC_SIDECAR=$(conf node3 socket) "$mpcsign" doctor >"$tmp/out" 2>&1 || true
+grep -q 'fix: start other nodes of that key' "$tmp/out" || {
+    cat "$tmp/out"
+    fail "doctor does not say what to do"
+}
 # any second one brings both back, though neither had a share to begin with
 must "$mpcsign" dev start node1
 wait_for 10 whole node3

@@ -137,6 +137,7 @@ static int setup(void **state)
                                         .keys = "k1",
                                         .pin_file = f->pin_file,
                                         .state_dir = f->dir,
+                                        .simulated = true,
                                         .node = v.node };
     memcpy(f->config.cluster, v.cluster, 32);
     for (size_t i = 0; i < sizeof(modules) / sizeof(*modules); i++)
@@ -351,6 +352,17 @@ static void a_passphrase_opens_what_it_sealed(void **state)
     says("is empty");
 }
 
+static void a_passphrase_is_for_simulation_only(void **state)
+{
+    struct fixture *f = *state;
+    f->config.passphrase = f->pin_file;
+    f->config.simulated = false;
+    assert_rc(start(f, "passphrase"), RC_ARG);
+    says("simulated hardware only");
+    assert_rc(start(f, "snp+peers, passphrase"), RC_ARG);
+    assert_ok(start(f, "pkcs11"));
+}
+
 /* Where nothing needs it, nothing runs. */
 static void snp_needs_no_helper(void **state)
 {
@@ -371,6 +383,7 @@ int main(void)
         T(what_is_wrong_with_a_token_is_said_in_one_line),
         T(a_wrapped_key_is_this_nodes_alone),
         T(a_passphrase_opens_what_it_sealed),
+        T(a_passphrase_is_for_simulation_only),
         cmocka_unit_test(snp_needs_no_helper),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
