@@ -49,12 +49,8 @@ MUST_CHECK enum rc node_key_fill(struct key *k, const char *name,
 MUST_CHECK enum rc node_key_take(struct node *n, const char *name,
                                  const struct wire_birth *birth,
                                  bool have_share, struct key **out);
-/*
- * A share that waited for its pieces opens now: into the vault, and in use.
- * Loop thread. RC_EPOCH_MOVED: another epoch of the key is live by now.
- */
-MUST_CHECK enum rc keys_share_back(struct node *n, const char *name,
-                                   const uint8_t session[32]);
+/* A share that waited for its pieces is open in the vault. Loop thread. */
+void keys_share_back(struct node *n, const char *name, uint64_t epoch);
 /* One stored ACTIVE epoch, a store_row of store_epochs(); ctx is the node. */
 MUST_CHECK enum rc keys_load_epoch(void *ctx, const char *name, uint64_t number,
                                    const uint8_t *json, size_t json_len,

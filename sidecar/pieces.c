@@ -63,7 +63,7 @@ static enum rc keep_one(struct wire_piece_ack *out, struct node *n,
                          (uint16_t)in->threshold, &p));
     TRY(store_piece_put(n->w.store, in->session, in->epoch, p.node, sealed,
                         len));
-    TRY(store_piece_get(n->w.store, in->session, p.node, NULL, NULL, &back,
+    TRY(store_piece_get(n->w.store, in->session, in->epoch, p.node, NULL, &back,
                         &len));
     out->node = p.node;
     return vault_piece_kept(n->w.vault, out->sig, back, len);
@@ -97,7 +97,7 @@ static enum rc on_acked(struct node *n, uint16_t from, const uint8_t *body,
         acks[i].node = (uint16_t)in.acks.at[i].node;
         memcpy(acks[i].sig, in.acks.at[i].sig, 64);
     }
-    TRY(vault_piece_acked(n->w.vault, &missing, in.session, acks,
+    TRY(vault_piece_acked(n->w.vault, &missing, in.session, in.epoch, acks,
                           (unsigned)in.acks.n));
     out.missing = missing;
     return wire_piece_missing_encode(reply, reply_len, &out);
@@ -127,12 +127,11 @@ static enum rc on_ask(struct node *n, uint16_t from, const uint8_t *body,
     OWNED_MEM uint8_t *sealed = NULL;
     size_t sealed_len;
     char name[POLICY_NAME_MAX];
-    uint64_t epoch;
     TRY(wire_piece_ask_decode(&in, (const char *)body, len));
-    TRY(store_piece_get(n->w.store, in.session, from, name, &epoch, &sealed,
+    TRY(store_piece_get(n->w.store, in.session, in.epoch, from, name, &sealed,
                         &sealed_len));
     node_lock(n);
-    enum rc rc = may_have(n, from, name, epoch);
+    enum rc rc = may_have(n, from, name, in.epoch);
     node_unlock(n);
     TRY(rc);
     TRY(vault_piece_give(n->w.vault, out.box, from, in.boot, sealed,

@@ -48,8 +48,8 @@ MUST_CHECK enum rc pieces_forget(struct node *n, const char *name,
 MUST_CHECK enum rc pieces_load(struct node *n);
 /* This sealed share opens when t-1 pieces are here: ask for them. */
 MUST_CHECK enum rc pieces_wait(struct node *n, const char *name,
-                               const uint8_t session[32], const uint8_t *sealed,
-                               size_t len);
+                               const struct wire_cert *cert,
+                               const uint8_t *sealed, size_t len);
 void pieces_tick(struct node *n);
 /* Appends a line for each share that waits. Under lock. */
 void pieces_problems(const struct node *n, json_t *list);

@@ -99,7 +99,8 @@ static enum rc say_acked(char **json, size_t *len, const struct deal *d,
                          unsigned to)
 {
     struct wire_piece_ack at[TLOG_MAX_NODES];
-    struct wire_piece_acked m = { .acks = { .at = at } };
+    struct wire_piece_acked m = { .epoch = d->terms.epoch,
+                                  .acks = { .at = at } };
     memcpy(m.session, d->terms.session, 32);
     for (unsigned i = 0; i < d->terms.n; i++)
         for (size_t j = 0; j < d->acked[i].acks.n; j++) {

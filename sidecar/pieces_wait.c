@@ -31,8 +31,13 @@ struct waiting {
     uint8_t session[32];
     uint64_t epoch;
     uint16_t t;
-    bool active; /* certified: status says so */
     bool done;
+    /* certified: it signs when it is back, and status speaks of it */
+    struct tlog_vote *votes; /* [n_votes], owned; NULL: not certified */
+    unsigned n_votes;
+    struct tlog_epoch_terms terms;
+    uint8_t sealed[VAULT_SEALED_SHARE_MAX];
+    size_t sealed_len;
     unsigned n_asked;
     struct asked asked[POLICY_MAX_NODES];
     char why[160]; /* of ours */
@@ -65,7 +70,7 @@ static void say_line(struct waiting *w)
                            w->asked[i].id, w->asked[i].why);
 }
 
-static enum rc wait_add(struct node *n, const char *name, bool active,
+static enum rc wait_add(struct waiting **out, struct node *n, const char *name,
                         const uint8_t session[32], const struct vault_msh1 *h)
 {
     if (!n->pieces)
@@ -80,21 +85,38 @@ static enum rc wait_add(struct node *n, const char *name, bool active,
     memcpy(w->session, session, 32);
     w->epoch = h->epoch;
     w->t = h->t;
-    w->active = active;
     say_line(w);
     n->pieces->at[n->pieces->n++] = w;
+    *out = w;
     return RC_OK;
 }
 
-enum rc pieces_wait(struct node *n, const char *name, const uint8_t session[32],
-                    const uint8_t *sealed, size_t len)
+enum rc pieces_wait(struct node *n, const char *name,
+                    const struct wire_cert *cert, const uint8_t *sealed,
+                    size_t len)
 {
     struct vault_msh1 h;
+    struct waiting *w;
+    struct tlog_vote *votes = calloc(TLOG_MAX_NODES, sizeof(*votes));
+    if (!votes)
+        return rc_raise(RC_NOMEM, "pieces: out of memory");
+    OWNED_MEM struct tlog_vote *freed = votes;
+    struct tlog_epoch_terms terms;
+    unsigned n_votes;
+    TRY(cert_terms(&terms, votes, &n_votes, cert));
     TRY(vault_msh1_decode(&h, sealed, len));
+    if (len > sizeof(w->sealed))
+        return rc_raise(RC_STORE, "sealed share: %zu bytes", len);
     for (unsigned i = 0; n->pieces && i < n->pieces->n; i++)
         if (strcmp(n->pieces->at[i]->name, name) == 0)
             n->pieces->at[i]->done = true; /* an older epoch of it */
-    return wait_add(n, name, true, session, &h);
+    TRY(wait_add(&w, n, name, cert->session, &h));
+    w->terms = terms;
+    w->votes = TAKE(freed);
+    w->n_votes = n_votes;
+    memcpy(w->sealed, sealed, len);
+    w->sealed_len = len;
+    return RC_OK;
 }
 
 static enum rc prepared(void *ctx, const char *name, uint64_t number,
@@ -103,12 +125,13 @@ static enum rc prepared(void *ctx, const char *name, uint64_t number,
 {
     struct node *n = ctx;
     struct vault_msh1 h;
+    struct waiting *w;
     const struct key *k = node_key_by_name(n, name);
     if (session_len != 32 || (k && k->epoch >= number) ||
         vault_msh1_decode(&h, sealed, sealed_len) != RC_OK ||
         h.provider != VAULT_SNP_PEERS)
         return RC_OK;
-    return wait_add(n, name, false, session, &h);
+    return wait_add(&w, n, name, session, &h);
 }
 
 enum rc pieces_load(struct node *n)
@@ -118,8 +141,10 @@ enum rc pieces_load(struct node *n)
 
 void pieces_free(struct node *n)
 {
-    for (unsigned i = 0; n->pieces && i < n->pieces->n; i++)
+    for (unsigned i = 0; n->pieces && i < n->pieces->n; i++) {
+        free(n->pieces->at[i]->votes);
         free(n->pieces->at[i]);
+    }
     free(n->pieces);
     n->pieces = NULL;
     pieces_deal_free(n);
@@ -130,11 +155,15 @@ void pieces_free(struct node *n)
 /* Its secret is in the vault; a certified one signs from now on. */
 static void share_back(struct node *n, struct waiting *w)
 {
+    uint8_t ack[64];
     w->done = true;
-    if (!w->active)
+    if (!w->votes)
         return;
-    enum rc rc = keys_share_back(n, w->name, w->session);
-    if (rc != RC_OK) {
+    enum rc rc = vault_activate(n->w.vault, ack, &w->terms, w->votes,
+                                w->n_votes, w->sealed, w->sealed_len);
+    if (rc == RC_OK) {
+        keys_share_back(n, w->name, w->epoch);
+    } else {
         w->done = rc == RC_EPOCH_MOVED; /* not needed any more */
         snprintf(w->why, sizeof(w->why), "%.150s", rc_text());
         for (unsigned i = 0; i < w->n_asked; i++)
@@ -233,6 +262,7 @@ static void ask(struct node *n, struct waiting *w, uint16_t id)
     if (!a || a->in_flight || a->has || now < a->after_ms)
         return;
     memcpy(m.session, w->session, 32);
+    m.epoch = w->epoch;
     memcpy(m.boot, n->keys.boot, 16);
     if (wire_piece_ask_encode(&json, &len, &m) != RC_OK)
         return;
@@ -251,6 +281,11 @@ void pieces_tick(struct node *n)
     for (unsigned i = 0; i < p->n_nodes; i++)
         if (p->node[i].id != n->id)
             id[n_ids++] = p->node[i].id;
+    for (unsigned i = 0; i < n->pieces->n; i++) {
+        struct waiting *w = n->pieces->at[i];
+        const struct key *k = node_key_by_name(n, w->name);
+        w->done = w->done || (k && k->epoch > w->epoch); /* not needed */
+    }
     node_unlock(n);
     for (unsigned i = 0; i < n->pieces->n; i++)
         for (unsigned j = 0; j < n_ids && !n->pieces->at[i]->done; j++)
@@ -263,7 +298,7 @@ void pieces_problems(const struct node *n, json_t *list)
 {
     for (unsigned i = 0; n->pieces && i < n->pieces->n; i++) {
         const struct waiting *w = n->pieces->at[i];
-        if (w->active && !w->done)
+        if (w->votes && !w->done)
             json_array_append_new(
                     list, json_sprintf("key %s, epoch %llu: share %s", w->name,
                                        (unsigned long long)w->epoch, w->line));

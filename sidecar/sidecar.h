@@ -90,8 +90,8 @@ MUST_CHECK enum rc store_epoch_newest(struct store *s, const char *key,
                                       uint64_t *epoch);
 
 /*
- * Others' pieces (store_pieces.c), by session and owner; the key's name is
- * the epoch's that was started here (RC_UNKNOWN: none was).
+ * Others' pieces (store_pieces.c), by run (session and epoch) and owner; the
+ * key's name is that of the run that was started here (RC_UNKNOWN: none was).
  */
 MUST_CHECK enum rc store_piece_started(struct store *s,
                                        const uint8_t session[32],
@@ -99,10 +99,10 @@ MUST_CHECK enum rc store_piece_started(struct store *s,
 MUST_CHECK enum rc store_piece_put(struct store *s, const uint8_t session[32],
                                    uint64_t epoch, uint16_t owner,
                                    const uint8_t *sealed, size_t len);
-/* name and epoch may be NULL. RC_UNKNOWN: none is kept. */
+/* name may be NULL. RC_UNKNOWN: none is kept. */
 MUST_CHECK enum rc store_piece_get(struct store *s, const uint8_t session[32],
-                                   uint16_t owner, char name[POLICY_NAME_MAX],
-                                   uint64_t *epoch, uint8_t **sealed,
+                                   uint64_t epoch, uint16_t owner,
+                                   char name[POLICY_NAME_MAX], uint8_t **sealed,
                                    size_t *len);
 /* Those of this key's epochs up to and including this one. */
 MUST_CHECK enum rc store_pieces_drop(struct store *s, const char *key,

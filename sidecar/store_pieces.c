@@ -1,20 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Others' pieces at rest, sealed: one row for each (session, owner). The key's
- * name is that of the epoch that was started here under this session.
+ * Others' pieces at rest, sealed: one row for each run and owner. A run is a
+ * session with the number it was tried under; its key's name is that which it
+ * was started under here, by birth (table epoch) or by move (key_move).
  */
 #include "sidecar/store.h"
 
 #include <stdio.h>
 #include <string.h>
 
+static enum rc has_moves(struct store *s, bool *out)
+{
+    LOCKED(s);
+    STATEMENT *st = NULL;
+    TRY(store_prepare(&st, s,
+                      "SELECT COUNT(*) FROM sqlite_master WHERE type='table'"
+                      " AND name='key_move'"));
+    if (sqlite3_step(st) != SQLITE_ROW)
+        return store_broken(s, "read");
+    *out = sqlite3_column_int(st, 0) == 1;
+    return RC_OK;
+}
+
 enum rc store_pieces_open(struct store *s)
 {
-    return store_exec(s, "CREATE TABLE IF NOT EXISTS piece("
-                         "session BLOB NOT NULL, owner INTEGER NOT NULL,"
-                         " key TEXT NOT NULL, epoch INTEGER NOT NULL,"
-                         " sealed BLOB NOT NULL, PRIMARY KEY(session, owner))"
-                         " WITHOUT ROWID;");
+    bool moves = false;
+    TRY(store_exec(s, "CREATE TABLE IF NOT EXISTS piece("
+                      "session BLOB NOT NULL, epoch INTEGER NOT NULL,"
+                      " owner INTEGER NOT NULL, key TEXT NOT NULL,"
+                      " sealed BLOB NOT NULL,"
+                      " PRIMARY KEY(session, epoch, owner)) WITHOUT ROWID;"));
+    TRY(has_moves(s, &moves));
+    return store_exec(
+            s, moves ? "CREATE TEMP VIEW run AS SELECT key, epoch, session,"
+                       " state, sealed FROM epoch UNION ALL SELECT key, epoch,"
+                       " session, state, sealed FROM key_move"
+                     : "CREATE TEMP VIEW run AS SELECT key, epoch, session,"
+                       " state, sealed FROM epoch");
 }
 
 enum rc store_piece_started(struct store *s, const uint8_t session[32],
@@ -23,7 +45,7 @@ enum rc store_piece_started(struct store *s, const uint8_t session[32],
     LOCKED(s);
     STATEMENT *st = NULL;
     TRY(store_prepare(&st, s,
-                      "SELECT 1 FROM epoch WHERE session=?1 AND epoch=?2"));
+                      "SELECT 1 FROM run WHERE session=?1 AND epoch=?2"));
     store_bind_blob(st, 1, session, 32);
     store_bind_u64(st, 2, epoch);
     int step = sqlite3_step(st);
@@ -42,8 +64,8 @@ enum rc store_piece_put(struct store *s, const uint8_t session[32],
     STATEMENT *st = NULL;
     int changed;
     TRY(store_prepare(&st, s,
-                      "INSERT OR REPLACE INTO piece SELECT session, ?3, key,"
-                      " epoch, ?4 FROM epoch WHERE session=?1 AND epoch=?2"));
+                      "INSERT OR REPLACE INTO piece SELECT session, epoch, ?3,"
+                      " key, ?4 FROM run WHERE session=?1 AND epoch=?2"));
     store_bind_blob(st, 1, session, 32);
     store_bind_u64(st, 2, epoch);
     store_bind_u64(st, 3, owner);
@@ -55,24 +77,23 @@ enum rc store_piece_put(struct store *s, const uint8_t session[32],
 }
 
 enum rc store_piece_get(struct store *s, const uint8_t session[32],
-                        uint16_t owner, char name[POLICY_NAME_MAX],
-                        uint64_t *epoch, uint8_t **sealed, size_t *len)
+                        uint64_t epoch, uint16_t owner,
+                        char name[POLICY_NAME_MAX], uint8_t **sealed,
+                        size_t *len)
 {
     LOCKED(s);
     STATEMENT *st = NULL;
     TRY(store_prepare(&st, s,
-                      "SELECT sealed, key, epoch FROM piece"
-                      " WHERE session=?1 AND owner=?2"));
+                      "SELECT sealed, key FROM piece"
+                      " WHERE session=?1 AND epoch=?2 AND owner=?3"));
     store_bind_blob(st, 1, session, 32);
-    store_bind_u64(st, 2, owner);
+    store_bind_u64(st, 2, epoch);
+    store_bind_u64(st, 3, owner);
     enum rc rc = store_one_blob(s, st, sealed, len, "piece of that node");
-    TRY(rc);
-    if (name)
+    if (rc == RC_OK && name)
         snprintf(name, POLICY_NAME_MAX, "%s",
                  (const char *)sqlite3_column_text(st, 1));
-    if (epoch)
-        *epoch = (uint64_t)sqlite3_column_int64(st, 2);
-    return RC_OK;
+    return rc;
 }
 
 enum rc store_pieces_drop(struct store *s, const char *key, uint64_t epoch)
@@ -88,7 +109,7 @@ enum rc store_pieces_drop(struct store *s, const char *key, uint64_t epoch)
 enum rc store_pieces_prepared(struct store *s, store_row *row, void *ctx)
 {
     return store_each(s,
-                      "SELECT key, epoch, session, sealed FROM epoch"
+                      "SELECT key, epoch, session, sealed FROM run"
                       " WHERE state='PREPARED' AND sealed IS NOT NULL"
                       " ORDER BY key, epoch",
                       row, ctx);

@@ -336,12 +336,13 @@ void vault_node_id(uint8_t out[32], const struct vault_core *core);
 
 /* piece.c: NULL, or index in *at */
 struct vault_split *vault_split_find(struct vault_core *core, unsigned *at,
-                                     const uint8_t session[32]);
+                                     const uint8_t session[32], uint64_t epoch);
 /* The secret that this share is to be sealed under: RC_ORDER until all its
  * holders have acknowledged, RC_CONFLICT when it was split by other terms. */
 MUST_CHECK enum rc vault_split_for(struct vault_core *core, unsigned *at,
                                    const struct vault_share *pub);
-void vault_split_drop(struct vault_core *core, const uint8_t session[32]);
+void vault_split_drop(struct vault_core *core, const uint8_t session[32],
+                      uint64_t epoch);
 
 MUST_CHECK enum rc vault_share_seal(struct vault_core *core,
                                     uint8_t out[VAULT_SEALED_SHARE_MAX],

@@ -11,11 +11,12 @@
 /* ---- the table --------------------------------------------------------- */
 
 struct vault_split *vault_split_find(struct vault_core *core, unsigned *at,
-                                     const uint8_t session[32])
+                                     const uint8_t session[32], uint64_t epoch)
 {
     for (unsigned i = 0; i < VAULT_MAX_SPLITS; i++) {
         struct vault_split *s = &core->split[i];
-        if (s->used && memcmp(s->session, session, 32) == 0) {
+        if (s->used && s->epoch == epoch &&
+            memcmp(s->session, session, 32) == 0) {
             *at = i;
             return s;
         }
@@ -23,20 +24,23 @@ struct vault_split *vault_split_find(struct vault_core *core, unsigned *at,
     return NULL;
 }
 
-void vault_split_drop(struct vault_core *core, const uint8_t session[32])
+void vault_split_drop(struct vault_core *core, const uint8_t session[32],
+                      uint64_t epoch)
 {
     unsigned at;
-    struct vault_split *s = vault_split_find(core, &at, session);
+    struct vault_split *s = vault_split_find(core, &at, session, epoch);
     if (!s)
         return;
     memset(s, 0, sizeof(*s));
     sodium_memzero(&core->secret->split[at], sizeof(struct frost_scalar));
 }
 
-static bool has_share(const struct vault_core *core, const uint8_t session[32])
+static bool has_share(const struct vault_core *core,
+                      const struct vault_split *s)
 {
     for (unsigned i = 0; i < core->n_shares; i++)
-        if (memcmp(core->share[i].terms.session, session, 32) == 0)
+        if (core->share[i].terms.epoch == s->epoch &&
+            memcmp(core->share[i].terms.session, s->session, 32) == 0)
             return true;
     return false;
 }
@@ -51,8 +55,7 @@ static enum rc split_place(unsigned *at, struct vault_core *core)
             *at = i;
             return RC_OK;
         }
-        if ((!oldest || s->serial < oldest->serial) &&
-            !has_share(core, s->session)) {
+        if ((!oldest || s->serial < oldest->serial) && !has_share(core, s)) {
             oldest = s;
             *at = i;
         }
@@ -60,15 +63,15 @@ static enum rc split_place(unsigned *at, struct vault_core *core)
     if (!oldest)
         return rc_raise(RC_NOMEM, "pieces: secrets of %d shares are held",
                         VAULT_MAX_SPLITS);
-    vault_split_drop(core, core->split[*at].session);
+    vault_split_drop(core, core->split[*at].session, core->split[*at].epoch);
     return RC_OK;
 }
 
 enum rc vault_split_for(struct vault_core *core, unsigned *at,
                         const struct vault_share *pub)
 {
-    const struct vault_split *s = vault_split_find(core, at,
-                                                   pub->terms.session);
+    const struct vault_split *s = vault_split_find(core, at, pub->terms.session,
+                                                   pub->terms.epoch);
     if (!s)
         return rc_raise(RC_ORDER, "share: it was not split among its peers "
                                   "before (master key snp+peers)");
@@ -164,7 +167,8 @@ enum rc vault_on_piece_split(struct vault_core *core, struct bytes_writer *out,
         bytes_put_u16(out, 0);
         return RC_OK;
     }
-    const struct vault_split *s = vault_split_find(core, &at, t.session);
+    const struct vault_split *s = vault_split_find(core, &at, t.session,
+                                                   t.epoch);
     if (s && !same_split(s, &t))
         return rc_raise(RC_CONFLICT, "pieces: split before, by other terms");
     if (!s)
@@ -211,10 +215,11 @@ enum rc vault_on_piece_acked(struct vault_core *core, struct bytes_writer *out,
     unsigned at;
     unsigned missing = 0;
     bytes_get(in, session, 32);
+    uint64_t epoch = bytes_get_u64(in);
     unsigned n = bytes_get_u16(in);
     const uint8_t *acks = bytes_take(in, (size_t)n * (2 + 64));
     TRY(bytes_end(in, "piece acked"));
-    struct vault_split *s = vault_split_find(core, &at, session);
+    struct vault_split *s = vault_split_find(core, &at, session, epoch);
     if (!s || s->n == 0)
         return rc_raise(RC_UNKNOWN, "pieces: nothing was split here for it");
     for (unsigned k = 0; k < n; k++, acks += 2 + 64) {
@@ -300,7 +305,8 @@ enum rc vault_on_piece_join(struct vault_core *core, struct bytes_writer *out,
         else if (n_good + 1u < of.t)
             bad[n_bad++] = of.holder;
     }
-    const struct vault_split *s = vault_split_find(core, &at, of.session);
+    const struct vault_split *s = vault_split_find(core, &at, of.session,
+                                                   of.epoch);
     bool whole = s && s->whole;
     if (!s && n_good + 1u == of.t) {
         TRY(join(core, &of, &p, good));

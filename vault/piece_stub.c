@@ -84,7 +84,7 @@ enum rc vault_piece_kept(struct vault *v, uint8_t ack[64],
 }
 
 enum rc vault_piece_acked(struct vault *v, unsigned *missing,
-                          const uint8_t session[32],
+                          const uint8_t session[32], uint64_t epoch,
                           const struct vault_piece_ack *acks, unsigned n)
 {
     uint8_t buf[ASK_MAX];
@@ -94,6 +94,7 @@ enum rc vault_piece_acked(struct vault *v, unsigned *missing,
     if (n > TLOG_MAX_NODES)
         return rc_raise(RC_ARG, "pieces: %u acknowledgements", n);
     bytes_put(&w, session, 32);
+    bytes_put_u64(&w, epoch);
     bytes_put_u16(&w, (uint16_t)n);
     for (unsigned i = 0; i < n; i++) {
         bytes_put_u16(&w, acks[i].node);

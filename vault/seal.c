@@ -175,8 +175,8 @@ static enum rc peers_part(const struct frost_scalar **with,
     *with = NULL;
     if (h->provider != VAULT_SNP_PEERS)
         return RC_OK;
-    const struct vault_split *s = vault_split_find(core, &at,
-                                                   pub->terms.session);
+    const struct vault_split *s = vault_split_find(
+            core, &at, pub->terms.session, pub->terms.epoch);
     if (!s || !s->whole)
         return waits_for_peers();
     *with = &core->secret->split[at];

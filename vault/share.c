@@ -58,7 +58,8 @@ enum rc vault_share_add(struct vault_core *core, const struct vault_share *pub,
 void vault_share_remove(struct vault_core *core, unsigned at)
 {
     unsigned last = --core->n_shares;
-    vault_split_drop(core, core->share[at].terms.session);
+    vault_split_drop(core, core->share[at].terms.session,
+                     core->share[at].terms.epoch);
     core->share[at] = core->share[last];
     core->secret->share[at] = core->secret->share[last];
     memset(&core->share[last], 0, sizeof(core->share[last]));

@@ -301,7 +301,8 @@ struct vault_piece_ack {
 };
 
 /*
- * Our secret of this session in pieces, each boxed to its holder. Asked again
+ * Our secret of this run (session and epoch: a session may be tried again
+ * under another number) in pieces, each boxed to its holder. Asked again
  * it is the same pieces. *n is 0 when we seal without peers.
  *
  * out    [TLOG_MAX_NODES]
@@ -324,7 +325,7 @@ MUST_CHECK enum rc vault_piece_kept(struct vault *v, uint8_t ack[64],
  * come. RC_VERIFY names whose is no such word.
  */
 MUST_CHECK enum rc vault_piece_acked(struct vault *v, unsigned *missing,
-                                     const uint8_t session[32],
+                                     const uint8_t session[32], uint64_t epoch,
                                      const struct vault_piece_ack *acks,
                                      unsigned n);
 /* Its owner wants it back: boxed to its roster key, for this life of it. */

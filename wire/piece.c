@@ -49,6 +49,7 @@ WIRE_CODEC(piece_acks);
 
 static const struct wire_row piece_acked_rows[] = {
     HEX(piece_acked, session),
+    U64(piece_acked, epoch, WIRE_MAX_U64),
     STRUCTS(piece_acked, acks, 0, WIRE_MAX_NODES, piece_ack),
     { 0 },
 };
@@ -62,6 +63,7 @@ WIRE_CODEC(piece_missing);
 
 static const struct wire_row piece_ask_rows[] = {
     HEX(piece_ask, session),
+    U64(piece_ask, epoch, WIRE_MAX_U64),
     HEX(piece_ask, boot),
     { 0 },
 };

@@ -44,6 +44,7 @@ WIRE_MESSAGE(piece_acks);
 /* POST /v1/piece/acked; answer: piece_missing */
 struct wire_piece_acked {
     uint8_t session[32];
+    uint64_t epoch;
     WIRE_LIST(struct wire_piece_ack) acks;
 };
 WIRE_MESSAGE(piece_acked);
@@ -54,6 +55,7 @@ WIRE_MESSAGE(piece_missing);
 /* POST /v1/piece/ask: the caller's own piece, for this life of its vault */
 struct wire_piece_ask {
     uint8_t session[32];
+    uint64_t epoch;
     uint8_t boot[16];
 };
 WIRE_MESSAGE(piece_ask);

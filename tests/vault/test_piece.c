@@ -73,7 +73,7 @@ static void pieces_everywhere(struct fixture *f)
     for (unsigned i = 0; i < NODES; i++) {
         split_and_keep(f, i, acks);
         assert_ok(vault_piece_acked(f->c->v[i], &missing, f->key.terms.session,
-                                    acks, NODES - 1));
+                                    f->key.terms.epoch, acks, NODES - 1));
         assert_int_equal(missing, 0);
     }
 }
@@ -190,11 +190,11 @@ static void a_share_is_sealed_only_when_every_holder_acknowledged(void **state)
     struct vault_piece_ack swapped = { .node = acks[0].node };
     memcpy(swapped.sig, acks[1].sig, 64);
     assert_rc(vault_piece_acked(f->c->v[0], &missing, f->key.terms.session,
-                                &swapped, 1),
+                                f->key.terms.epoch, &swapped, 1),
               RC_VERIFY);
     says("node 2");
     assert_ok(vault_piece_acked(f->c->v[0], &missing, f->key.terms.session,
-                                acks, 1));
+                                f->key.terms.epoch, acks, 1));
     assert_int_equal(missing, 1);
     assert_rc(FINISH(), RC_ORDER);
     says("node 3 has not acknowledged");
@@ -203,7 +203,7 @@ static void a_share_is_sealed_only_when_every_holder_acknowledged(void **state)
     other.t = 3;
     assert_rc(vault_piece_split(f->c->v[0], p, &n, &other), RC_CONFLICT);
     assert_ok(vault_piece_acked(f->c->v[0], &missing, f->key.terms.session,
-                                acks, NODES - 1));
+                                f->key.terms.epoch, acks, NODES - 1));
     assert_int_equal(missing, 0);
     assert_ok(FINISH());
 #undef FINISH
@@ -231,6 +231,35 @@ static void a_restarted_node_opens_its_share_with_any_peer(void **state)
             assert_true(whole);
             assert_ok(activate(f, owner));
         }
+}
+
+static void three_of_three_need_two_pieces(void **state)
+{
+    struct fixture *f = *state;
+    bool whole;
+    dkg_terms(&f->key, 1, true);
+    f->key.terms.t = 3;
+    pieces_everywhere(f);
+    dkg_run(f->c, &f->key);
+    dkg_vote(f->c, &f->key);
+    dkg_activate(f->c, &f->key);
+    restart(f, 1);
+    struct vault_piece p[2] = { given(f, 0, 1), given(f, 2, 1) };
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(join(f, 1, &p[i], 1, &whole), 0);
+        assert_false(whole);
+        assert_rc(activate(f, 1), RC_ORDER);
+    }
+    /* the same one twice is not two */
+    struct vault_piece twice[2] = { p[0], p[0] };
+    uint16_t bad[TLOG_MAX_NODES];
+    unsigned n_bad;
+    assert_rc(vault_piece_join(f->c->v[1], &whole, bad, &n_bad,
+                               f->key.terms.session, 1, 3, twice, 2),
+              RC_ARG);
+    assert_int_equal(join(f, 1, p, 2, &whole), 0);
+    assert_true(whole);
+    assert_ok(activate(f, 1));
 }
 
 /* ---- what is no piece ------------------------------------------------------------ */
@@ -517,6 +546,7 @@ int main(void)
         cmocka_unit_test(any_t_less_one_pieces_make_the_secret_and_no_fewer),
         T(a_share_is_sealed_only_when_every_holder_acknowledged),
         T(a_restarted_node_opens_its_share_with_any_peer),
+        T(three_of_three_need_two_pieces),
         T(a_wrong_piece_is_named_and_makes_nothing),
         T(a_holder_gives_only_the_owner_its_piece),
         T(every_byte_of_what_is_sealed_is_bound),
