@@ -12,7 +12,8 @@
 
 #define ASK_MS      3000  /* for an answer */
 #define AGAIN_MS    500   /* after none */
-#define REFUSED_MS  5000  /* after a no */
+#define REFUSED_MS  2500  /* after a no, twice that after the next, and on */
+#define REFUSED_MAX 7     /* that often: five minutes */
 #define CHEATER_MS  60000 /* after a piece that is none */
 #define WAITING_MAX 256
 
@@ -21,6 +22,7 @@ struct asked {
     uint16_t id;
     bool in_flight;
     bool has; /* its piece is here */
+    unsigned refused;
     int64_t after_ms;
     char why[160]; /* it did not give it */
     uint8_t box[VAULT_PIECE_BOX_LEN];
@@ -235,8 +237,10 @@ static void given(struct node *n, void *arg, uint32_t from, enum rc rc,
         try_join(n, w);
     } else {
         snprintf(a->why, sizeof(a->why), "%.150s", rc_text());
-        if (rc != RC_UNREACHABLE && rc != RC_TIMEOUT)
-            a->after_ms += REFUSED_MS;
+        if (rc != RC_UNREACHABLE && rc != RC_TIMEOUT) {
+            a->after_ms += REFUSED_MS << a->refused;
+            a->refused += a->refused < REFUSED_MAX;
+        }
     }
     say_line(w);
 }
