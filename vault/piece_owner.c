@@ -169,8 +169,14 @@ enum rc vault_on_piece_split(struct vault_core *core, struct bytes_writer *out,
     }
     const struct vault_split *s = vault_split_find(core, &at, t.session,
                                                    t.epoch);
-    if (s && !same_split(s, &t))
-        return rc_raise(RC_CONFLICT, "pieces: split before, by other terms");
+    if (s && !same_split(s, &t)) {
+        if (s->whole)
+            return rc_raise(RC_CONFLICT,
+                            "pieces: split before, by other terms");
+        /* whoever asked for those shall not stand in the way */
+        vault_split_drop(core, t.session, t.epoch);
+        s = NULL;
+    }
     if (!s)
         TRY(split_new(&at, core, &t));
     bytes_put_u16(out, (uint16_t)(t.n - 1));

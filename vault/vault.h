@@ -306,7 +306,7 @@ struct vault_piece_ack {
  * it is the same pieces. *n is 0 when we seal without peers.
  *
  * out    [TLOG_MAX_NODES]
- * Fails  RC_CONFLICT split before by other terms
+ * Fails  RC_CONFLICT split before by other terms, and acknowledged by all
  */
 MUST_CHECK enum rc vault_piece_split(struct vault *v, struct vault_piece *out,
                                      unsigned *n,
