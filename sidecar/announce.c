@@ -93,19 +93,3 @@ enum rc announce_judge(void *ctx, const struct wire_standing *s,
     };
     return attest_verify(v, &e, &sc->d.roots, &want, clock_now_s());
 }
-
-enum rc announce_leaf_end(void *ctx, int64_t *until_s, const uint8_t *der,
-                          size_t len)
-{
-    const unsigned char *at = der;
-    struct tm tm;
-    (void)ctx;
-    OWNED(X509) *x = d2i_X509(NULL, &at, (long)len);
-    bool ok = x && at == der + len &&
-              ASN1_TIME_to_tm(X509_get0_notAfter(x), &tm) == 1;
-    ERR_clear_error();
-    if (!ok)
-        return rc_raise(RC_PARSE, "leaf: not a certificate");
-    *until_s = (int64_t)timegm(&tm);
-    return RC_OK;
-}

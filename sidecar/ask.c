@@ -152,7 +152,7 @@ static void answer_cert(struct node *n, uint64_t call, const char *name,
     if (rc != RC_OK)
         node_answer(n, call, rc, NULL, 0);
     else
-        cert_ask(n, call, name, group_key, json, len);
+        cert_ask(n, call, name, group_key, key != NULL, json, len);
 }
 
 void ask_cert(struct node *n, uint64_t call, const char *name)

@@ -30,12 +30,13 @@ void bundle_chain_heard(struct node *n, const uint8_t group_key[32],
                         const uint8_t *json, size_t len)
 {
     WIRE(chain) in = { 0 };
+    int64_t from;
     int64_t until;
-    if (!n->w.leaf_end ||
+    if (!n->w.leaf_life ||
         wire_chain_decode(&in, (const char *)json, len) != RC_OK ||
         in.chain.n == 0 ||
-        n->w.leaf_end(n->w.ctx, &until, in.chain.at[0].p, in.chain.at[0].len) !=
-                RC_OK)
+        n->w.leaf_life(n->w.ctx, &from, &until, in.chain.at[0].p,
+                       in.chain.at[0].len) != RC_OK)
         return; /* the receipt names none, then */
     struct kept_chain *k = find_chain(n, group_key);
     if (!k)

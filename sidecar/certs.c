@@ -11,10 +11,11 @@
 
 #include "base/clock.h"
 
-#define CERT_MS    8000
-#define LEAVES     32
-#define CHAIN_PATH "/v1/ca/chain"
-#define ROOT_PATH  "/v1/ca/root"
+#define CERT_MS     8000
+#define LEAVES      32 /* of persistent keys, */
+#define LEAVES_ONCE 32 /* and then of ephemeral ones */
+#define CHAIN_PATH  "/v1/ca/chain"
+#define ROOT_PATH   "/v1/ca/root"
 
 /* One answer of the CA; key: what was asked, and under which policy. */
 struct leaf {
@@ -25,9 +26,17 @@ struct leaf {
     size_t len;
 };
 struct certs {
-    struct leaf leaf[LEAVES];
+    struct leaf leaf[LEAVES + LEAVES_ONCE];
     char *root; /* owned; NULL: not known. For when the CA is silent */
     size_t root_len;
+};
+
+struct asked {
+    uint64_t call;
+    bool once; /* for an ephemeral key */
+    uint8_t key[32];
+    uint8_t group_key[32];
+    char name[POLICY_NAME_MAX];
 };
 
 static struct certs *certs_of(struct node *n)
@@ -39,7 +48,7 @@ static struct certs *certs_of(struct node *n)
 
 static void forget_leaves(struct certs *c)
 {
-    for (unsigned i = 0; i < LEAVES; i++)
+    for (unsigned i = 0; i < LEAVES + LEAVES_ONCE; i++)
         free(c->leaf[i].json);
     memset(c->leaf, 0, sizeof(c->leaf));
 }
@@ -78,28 +87,29 @@ static void hand_on(struct node *n, uint64_t call, enum rc rc,
 static struct leaf *find(struct node *n, const uint8_t key[32])
 {
     struct certs *c = certs_of(n);
-    for (unsigned i = 0; c && i < LEAVES; i++)
+    for (unsigned i = 0; c && i < LEAVES + LEAVES_ONCE; i++)
         if (c->leaf[i].fresh_to && memcmp(c->leaf[i].key, key, 32) == 0)
             return &c->leaf[i];
     return NULL;
 }
 
-/* The place of this one, else of the one that ends first. */
-static struct leaf *place(struct certs *c, const uint8_t key[32])
+/* The place of this one, else of the one of its kind that ends first. */
+static struct leaf *place(struct certs *c, const struct asked *a)
 {
-    struct leaf *at = &c->leaf[0];
-    for (unsigned i = 0; i < LEAVES; i++) {
-        struct leaf *l = &c->leaf[i];
-        if (l->fresh_to && memcmp(l->key, key, 32) == 0)
-            return l;
-        if (l->valid_to < at->valid_to)
-            at = l;
+    struct leaf *all = &c->leaf[a->once ? LEAVES : 0];
+    unsigned n = a->once ? LEAVES_ONCE : LEAVES;
+    struct leaf *at = &all[0];
+    for (unsigned i = 0; i < n; i++) {
+        if (all[i].fresh_to && memcmp(all[i].key, a->key, 32) == 0)
+            return &all[i];
+        if (all[i].valid_to < at->valid_to)
+            at = &all[i];
     }
     return at;
 }
 
 /* What cannot be kept is asked for again. */
-static void keep(struct node *n, const uint8_t key[32], const uint8_t *body,
+static void keep(struct node *n, const struct asked *a, const uint8_t *body,
                  size_t len)
 {
     WIRE(chain) chain = { 0 };
@@ -115,22 +125,16 @@ static void keep(struct node *n, const uint8_t key[32], const uint8_t *body,
     char *json = copy_of(body, len);
     if (!json)
         return;
-    struct leaf *l = place(c, key);
+    struct leaf *l = place(c, a);
     free(l->json);
     *l = (struct leaf){ .fresh_to = from + (to - from) * 4 / 5,
                         .valid_to = to,
                         .json = json,
                         .len = len };
-    memcpy(l->key, key, 32);
+    memcpy(l->key, a->key, 32);
 }
 
 /* ---- the CA does not answer ----------------------------------------------- */
-
-struct asked {
-    uint64_t call;
-    uint8_t key[32];
-    char name[POLICY_NAME_MAX];
-};
 
 /* What goes on without it, for whoever must decide whether to wait. */
 static enum rc outage(struct node *n, const struct asked *a, enum rc rc)
@@ -160,10 +164,12 @@ static void leaf_came(struct node *n, void *arg, uint32_t extra, enum rc rc,
 {
     OWNED_MEM struct asked *a = arg;
     (void)extra;
-    if (rc == RC_OK)
-        keep(n, a->key, body, len);
-    else
+    if (rc == RC_OK) {
+        keep(n, a, body, len);
+        bundle_chain_heard(n, a->group_key, body, len);
+    } else {
         rc = outage(n, a, rc);
+    }
     hand_on(n, a->call, rc, body, len);
 }
 
@@ -179,7 +185,8 @@ static void key_of(uint8_t out[32], struct node *n, const char *json,
     crypto_hash_sha256_final(&st, out);
 }
 
-void cert_ask(struct node *n, uint64_t call, const char *name, const char *json,
+void cert_ask(struct node *n, uint64_t call, const char *name,
+              const uint8_t group_key[32], bool once, const char *json,
               size_t len)
 {
     struct asked *a = malloc(sizeof(*a));
@@ -189,11 +196,14 @@ void cert_ask(struct node *n, uint64_t call, const char *name, const char *json,
         return;
     }
     a->call = call;
+    a->once = once;
+    memcpy(a->group_key, group_key, 32);
     snprintf(a->name, sizeof(a->name), "%s", name);
     key_of(a->key, n, json, len);
     const struct leaf *l = find(n, a->key);
     if (l && n->w.now_s(n->w.ctx) < l->fresh_to) {
         free(a);
+        bundle_chain_heard(n, group_key, (const uint8_t *)l->json, l->len);
         hand_on(n, call, RC_OK, (const uint8_t *)l->json, l->len);
         return;
     }

@@ -82,12 +82,10 @@ void peers_close(struct sidecar *sc);
 /* announce.c */
 /* Our standing evidence: for the log, and for the node. */
 MUST_CHECK enum rc announce_standing(struct sidecar *sc);
-/* struct world's standing and leaf_end */
+/* struct world's standing */
 MUST_CHECK enum rc announce_judge(void *ctx, const struct wire_standing *s,
                                   const struct policy *p,
                                   const struct policy_node *node);
-MUST_CHECK enum rc announce_leaf_end(void *ctx, int64_t *until_s,
-                                     const uint8_t *der, size_t len);
 
 /* pages.c */
 /* page_rp_id, else the host of page_origin, else localhost. */

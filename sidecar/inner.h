@@ -563,8 +563,10 @@ void ask_sigstore(struct node *n, uint64_t call, const uint8_t *body,
                   size_t len);
 void ask_sigstore_key(struct node *n, uint64_t call);
 /* certs.c */
-/* Answers the call with the chain for a wire_issue, kept or from the CA. */
-void cert_ask(struct node *n, uint64_t call, const char *name, const char *json,
+/* Answers the call with the chain for a wire_issue, kept or from the CA.
+ * once: for an ephemeral key. */
+void cert_ask(struct node *n, uint64_t call, const char *name,
+              const uint8_t group_key[32], bool once, const char *json,
               size_t len);
 void cert_on_chain(struct node *n, uint64_t call);
 void cert_on_root(struct node *n, uint64_t call, const uint8_t *body,

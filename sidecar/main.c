@@ -278,7 +278,6 @@ static enum rc open_node(struct sidecar *sc)
         .tbs_check = tbs_check,
         .tbs_birth = tbs_birth,
         .leaf_life = leaf_life,
-        .leaf_end = announce_leaf_end,
         .standing = announce_judge,
         .authorise = sc->authoriser ? authorise : NULL,
         .authorise_ms = authorise_ms,

@@ -324,9 +324,6 @@ struct world {
                          const uint8_t issuer_key[32],
                          const struct wire_birth *birth, const uint8_t *tbs,
                          size_t tbs_len);
-    /* Until when a leaf is good, seconds. NULL: nobody looks at them. */
-    enum rc (*leaf_end)(void *ctx, int64_t *until_s, const uint8_t *der,
-                        size_t len);
     /*
      * Is this the report of a boot of that node, as the policy (its hashes
      * for sidecars) wants it? NULL: nodes here have none.
