@@ -11,6 +11,7 @@
 #include "base/enc.h"
 #include "cli/cms.h"
 #include "cli/sign.h"
+#include "cli/sigstore.h"
 
 #define WAIT_MS 15000 /* the nodes try again until then */
 #define KEY_MS  30000 /* to make one */
@@ -117,6 +118,17 @@ static enum rc make_cms(struct sign *g)
     return judge_cms(g, f);
 }
 
+/* A statement about the file, and its entry in the log; verified there. */
+static enum rc make_dsse(struct sign *g)
+{
+    struct sign_file *f = &g->out[SIGN_STORE];
+    char *json = NULL;
+    TRY(sigstore_sign(&g->made[POLICY_DSSE], &json, &f->len, g->file,
+                      &g->content, g->profile, g->id, &g->chain, WAIT_MS));
+    f->bytes = (uint8_t *)json;
+    return RC_OK;
+}
+
 /* One key, one session: anything else was not what we asked for. */
 static enum rc check_made(const struct sign *g, enum policy_kind kind)
 {
@@ -137,7 +149,9 @@ static enum rc make_kind(struct sign *g, enum policy_kind kind)
     if (!g->want[kind])
         return RC_OK;
     struct progress *p = progress_begin("the nodes sign");
-    enum rc rc = kind == POLICY_RAW ? make_raw(g) : make_cms(g);
+    enum rc rc = kind == POLICY_RAW   ? make_raw(g)
+                 : kind == POLICY_CMS ? make_cms(g)
+                                      : make_dsse(g);
     progress_end(p);
     TRY(rc);
     return check_made(g, kind);
@@ -148,5 +162,6 @@ enum rc sign_make(struct sign *g)
     TRY(get_chain(g));
     TRY(put_chain(g));
     TRY(make_kind(g, POLICY_RAW));
-    return make_kind(g, POLICY_CMS);
+    TRY(make_kind(g, POLICY_CMS));
+    return make_kind(g, POLICY_DSSE);
 }
