@@ -12,6 +12,7 @@
 
 #include "base/enc.h"
 #include "base/file.h"
+#include "cli/sigstore.h"
 #include "cli/verify.h"
 
 #define PEM_MAX 65536
@@ -83,19 +84,61 @@ static enum rc export(const char *out, const char *root) {
     return say(&t, json, out);
 }
 
+/* ---- for clients of Sigstore ------------------------------------------------ */
+
+static enum rc say_sigstore(const struct tlog_vkey *log, const char *json,
+                            const char *out)
+{
+    if (!out)
+        return cli_say("%s\n", json);
+    if (cli_json())
+        return cli_say_json(
+                json_pack("{s:s, s:s}", "file", out, "log", log->name));
+    cli_note("%s: the log %s by both its keys, and its CA", out, log->name);
+    return RC_OK;
+}
+
+/* The log's name and key as the policy has them, its other key as it says. */
+static enum rc export_sigstore(const char *out, const char *root)
+{
+    WIRE(trust) t = { 0 };
+    WIRE(spki) spki = { 0 };
+    OWN_S(verify_trust) *judged = NULL;
+    OWNED_MEM char *json = NULL;
+    struct tlog_vkey log;
+    size_t len;
+    TRY(verify_trust_fetch(&t, NULL));
+    TRY(find_root(&t.root, root));
+    if (t.root.len == 0)
+        return rc_raise(RC_ARG, "--sigstore: wants the CA's root, --root FILE");
+    TRY(verify_trust_new(&judged));
+    TRY(verify_trust_take(judged, &t));
+    TRY(tlog_vkey_parse(&log, t.log.p));
+    TRY(sigstore_log_key(&spki));
+    TRY(sigstore_trusted_root(&json, &len, &log, &spki, t.root.p, t.root.len));
+    if (out)
+        TRY(file_write(out, json, len, 0644));
+    return say_sigstore(&log, json, out);
+}
+
 enum rc cmd_trust_export(int argc, char **argv)
 {
     const char *out = NULL;
     const char *root = NULL;
+    bool sigstore = false;
     const struct cli_arg rows[] = {
         { .name = "--out", .text = &out, .help = "file [standard output]" },
         { .name = "--root",
           .text = &root,
           .help = "the CA's root, PEM [ca.pem in MPC_DEV]" },
-        /* --sigstore: sigstore_trusted_root() of cli/sigstore.h goes here */
+        { .name = "--sigstore",
+          .flag = &sigstore,
+          .help = "a trusted root for cosign and its like instead" },
         { 0 },
     };
     bool done;
     TRY(cli_args(&done, rows, argc, argv));
-    return done ? RC_OK : export(out, root);
+    if (done)
+        return RC_OK;
+    return sigstore ? export_sigstore(out, root) : export(out, root);
 }
