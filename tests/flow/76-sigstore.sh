@@ -26,6 +26,18 @@ must judge "$tmp/b.json"
 grep -q '^ok sct: verifies' "$tmp/out" || fail "no SCT was checked"
 must judge "$tmp/b2.json" "$tmp/other"
 
+# a key for one session, and with it all else that a release has
+bundle "$tmp/app" once "$tmp/once.json" -s "$tmp/app.sig" --cms "$tmp/app.p7s" \
+    --cert "$tmp/app.pem" --bundle "$tmp/app.mpc.json"
+must judge "$tmp/once.json" "$tmp/app" "$(identity "$tmp/once.json")"
+jq -r .dsseEnvelope.payload "$tmp/once.json" | base64 -d >"$tmp/statement"
+session=$(jq -r .predicate.session "$tmp/statement")
+jq -r .verificationMaterial.certificate.rawBytes "$tmp/once.json" |
+    base64 -d | grep -aq "urn:mpc:session:$session" ||
+    fail "the leaf is of another session than the statement: $session"
+must "$mpcsign" verify "$tmp/app" --bundle "$tmp/app.mpc.json" \
+    --policy "$MPC_DEV/policy.json" --allow-simulated
+
 # ---- what does not hold is refused, and for its own reason
 refuse 'statement: of this artifact' judge "$tmp/b.json" "$tmp/other"
 refuse 'identity: the one expected' judge "$tmp/b.json" "$tmp/app" \
@@ -57,7 +69,7 @@ must log fsck
 must log watch --once --state "$tmp/watch"
 grep -q ' 0 alarms' "$tmp/out" || fail "alarms: $(cat "$tmp/out")"
 log search --type dsse -o json >"$tmp/found"
-same "$(jq '.entries | length' "$tmp/found")" 2 "entries of that kind"
+same "$(jq '.entries | length' "$tmp/found")" 3 "entries of that kind"
 index=$(jq -r '.verificationMaterial.tlogEntries[0].logIndex' "$tmp/b.json")
 same "$(jq -r '.entries[0].index' "$tmp/found")" "$index" "its index"
 # from the signature to the intent: receipt and entry name the same digest
@@ -107,13 +119,12 @@ if [ -n "$sample" ]; then
     grep -q 'expired' "$tmp/reply" || fail "$(cat "$tmp/reply")"
 fi
 log search --type dsse -o json >"$tmp/found"
-same "$(jq '.entries | length' "$tmp/found")" 2 "entries after all that"
+same "$(jq '.entries | length' "$tmp/found")" 3 "entries after all that"
 
 # ---- the key outlives a restart, and so do bundles
 must "$mpcsign" dev restart log
 again() { curl -sf "$MPC_LOG_URL/v1/sigstore/key" | base64 -w0; }
 must wait_for 20 again
 same "$(again)" "$(cat "$tmp/spki")" "the log's key after a restart"
-wait_for 20 "$tool" sign "$tmp/app" release
-bundle "$tmp/app" release "$tmp/b3.json"
+wait_for 20 bundle "$tmp/app" release "$tmp/b3.json"
 must judge "$tmp/b3.json"

@@ -52,6 +52,7 @@ head -c 5000 /dev/urandom >"$tmp/app"
 head -c 5000 /dev/urandom >"$tmp/other"
 bundle "$tmp/app" release "$tmp/b.json"
 bundle "$tmp/other" release "$tmp/b2.json"
+bundle "$tmp/app" once "$tmp/once.json"
 trusted_root "$tmp/root.json"
 id=$(identity "$tmp/b.json")
 up "$tmp/dev2"
@@ -98,6 +99,11 @@ for suite in "${suites[@]}"; do
     must judge "$tmp/b.json"
     grep -q 'Verified OK' "$tmp/out" || fail "$suite: $(cat "$tmp/out")"
     must judge "$tmp/b2.json" "$tmp/other"
+    # a key of one session has a name of its own
+    must cosign --bundle "$tmp/once.json" --trusted-root "$tmp/root.json" \
+        --certificate-identity-regexp \
+        '^mpc://simulated\.dev/group/[0-9a-f]{8}$' \
+        --certificate-oidc-issuer "$issuer" --type "$type" "$tmp/app"
     wrong 'wrong artifact' "$tmp/b.json" "$tmp/other"
     wrong 'wrong identity' "$tmp/b.json" "$tmp/app" mpc://dev/group/00000000
     wrong 'wrong issuer' "$tmp/b.json" "$tmp/app" "$id" mpc://other/ca
@@ -108,5 +114,5 @@ for suite in "${suites[@]}"; do
     wrong 'another cluster' "$tmp/b.json" "$tmp/app" "$id" "$issuer" \
         "$tmp/root2.json"
     each_wrong wrong
-    echo "cosign $version ($suite): 2 accepted, $n refused"
+    echo "cosign $version ($suite): 3 accepted, $n refused"
 done

@@ -1,24 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # What 76-sigstore.sh and cosign.sh share: a bundle, the trusted root, and the
 # ways in which a bundle may be wrong. Sourced after lib.sh, never run.
-tool=$build/tests/sigstore_tool
-[ -x "$tool" ] || fail "sigstore_tool is not built"
 
-# bundle FILE KEY OUT
+# bundle FILE KEY OUT [more]
 bundle() {
-    "$tool" sign "$1" "$2" >"$3" 2>"$tmp/out" || {
-        cat "$tmp/out"
-        fail "no bundle of $1"
-    }
+    must "$mpcsign" sign "$1" --profile "$2" --sigstore "$3" "${@:4}"
 }
 # trusted_root OUT
-trusted_root() {
-    stock x509 -in "$MPC_DEV/ca.pem" -outform DER -out "$tmp/ca.der"
-    "$tool" root "$MPC_LOG_VKEY" "$tmp/ca.der" >"$1" 2>"$tmp/out" || {
-        cat "$tmp/out"
-        fail "no trusted root"
-    }
-}
+trusted_root() { must "$mpcsign" trust export --sigstore --out "$1"; }
 # identity BUNDLE: the leaf's name
 identity() {
     jq -r .verificationMaterial.certificate.rawBytes "$1" | base64 -d |
