@@ -476,8 +476,8 @@ WIRE_MESSAGE(vkey);
 #include "wire/bundle.h"
 #include "wire/enrol.h"
 #include "wire/epoch.h"
-#include "wire/sigstore.h"
 #include "wire/once.h"
 #include "wire/piece.h"
+#include "wire/sigstore.h"
 
 #endif
