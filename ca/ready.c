@@ -25,7 +25,7 @@ static bool is_fresh(const struct ca_ready *r, int64_t now_s)
 static enum rc find(struct wire_chain *out, const struct ca_server *ca,
                     const uint8_t policy[32], uint64_t birth, int64_t now_s)
 {
-    for (size_t i = 0; i < CA_LEAVES; i++) {
+    for (size_t i = 0; i < CA_LEAVES + CA_LEAVES_ONCE; i++) {
         const struct ca_ready *r = &ca->ready[i];
         if (r->birth == birth && memcmp(r->policy, policy, 32) == 0 &&
             is_fresh(r, now_s))
@@ -43,17 +43,19 @@ enum rc ca_ready_get(struct wire_chain *out, struct ca_server *ca,
     return rc;
 }
 
-static struct ca_ready *oldest(struct ca_server *ca)
+static struct ca_ready *oldest(struct ca_server *ca, bool once)
 {
-    struct ca_ready *r = &ca->ready[0];
-    for (size_t i = 1; i < CA_LEAVES; i++)
-        if (ca->ready[i].issued < r->issued)
-            r = &ca->ready[i];
-    return r;
+    struct ca_ready *r = &ca->ready[once ? CA_LEAVES : 0];
+    size_t n = once ? CA_LEAVES_ONCE : CA_LEAVES;
+    struct ca_ready *found = r;
+    for (size_t i = 1; i < n; i++)
+        if (r[i].issued < found->issued)
+            found = &r[i];
+    return found;
 }
 
 enum rc ca_ready_put(struct ca_server *ca, const uint8_t policy[32],
-                     uint64_t birth, int64_t issued, int64_t ttl_s,
+                     uint64_t birth, int64_t issued, int64_t ttl_s, bool once,
                      const struct wire_chain *chain)
 {
     struct ca_ready made = { .birth = birth,
@@ -62,7 +64,7 @@ enum rc ca_ready_put(struct ca_server *ca, const uint8_t policy[32],
     TRY(copy_chain(&made.chain, chain));
     memcpy(made.policy, policy, 32);
     pthread_mutex_lock(&ca->lock);
-    struct ca_ready *place = oldest(ca);
+    struct ca_ready *place = oldest(ca, once);
     wire_chain_free(&place->chain);
     *place = made;
     pthread_mutex_unlock(&ca->lock);
@@ -71,6 +73,6 @@ enum rc ca_ready_put(struct ca_server *ca, const uint8_t policy[32],
 
 void ca_ready_wipe(struct ca_server *ca)
 {
-    for (size_t i = 0; i < CA_LEAVES; i++)
+    for (size_t i = 0; i < CA_LEAVES + CA_LEAVES_ONCE; i++)
         wire_chain_free(&ca->ready[i].chain);
 }

@@ -25,6 +25,7 @@ OWNED_BY(BIO, BIO_free_all);
 struct asked {
     uint8_t policy[32]; /* in force */
     uint64_t birth;
+    bool once; /* an ephemeral key */
     int64_t ttl_s;
     int64_t now_s;
     uint8_t root[CA_DER_MAX];
@@ -46,6 +47,7 @@ static enum rc judge(struct asked *a, const struct policy_chain *chain,
                         in->profile, profile->name);
     memcpy(a->policy, policy_chain_head(chain)->sha256, 32);
     a->birth = in->birth.proof.index;
+    a->once = profile->ephemeral;
     a->ttl_s = profile->cert_ttl_s;
     return RC_OK;
 }
@@ -120,7 +122,8 @@ static enum rc issue(struct wire_chain *out, struct ca_server *ca,
                        &log_down));
     TRY(sign(out, ca, a, log_down));
     FAILPOINT(ca_signed);
-    return ca_ready_put(ca, a->policy, a->birth, a->now_s, a->ttl_s, out);
+    return ca_ready_put(ca, a->policy, a->birth, a->now_s, a->ttl_s, a->once,
+                        out);
 }
 
 enum rc ca_serve_leaf(struct wire_chain *out, bool *fresh, struct ca_server *ca,

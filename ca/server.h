@@ -13,7 +13,10 @@
 #include "daemon/chain.h"
 #include "daemon/daemon.h"
 
-#define CA_LEAVES 64 /* kept ready */
+/* Kept ready: of persistent keys, then of ephemeral ones, so that many
+ * sessions cost no profile its leaf. */
+#define CA_LEAVES      64
+#define CA_LEAVES_ONCE 64
 
 /* A leaf that was issued, for whoever asks for the same again. */
 struct ca_ready {
@@ -32,7 +35,7 @@ struct ca_server {
     struct http_server *public; /* NULL: public_listen is not set */
     pthread_mutex_t lock;       /* what follows */
     EVP_PKEY *key;              /* NULL until it was opened */
-    struct ca_ready ready[CA_LEAVES];
+    struct ca_ready ready[CA_LEAVES + CA_LEAVES_ONCE];
     enum rc sct_last;       /* what came of asking for the last SCT */
     pthread_mutex_t asking; /* the line to the log: what follows */
     struct http_client *client;
@@ -91,10 +94,10 @@ MUST_CHECK enum rc ca_server_root(uint8_t out[CA_DER_MAX], size_t *len,
 MUST_CHECK enum rc ca_ready_get(struct wire_chain *out, struct ca_server *ca,
                                 const uint8_t policy[32], uint64_t birth,
                                 int64_t now_s);
-/* Keeps a copy; where all places are taken, the oldest goes. */
+/* Keeps a copy; where all places of its kind are taken, the oldest goes. */
 MUST_CHECK enum rc ca_ready_put(struct ca_server *ca, const uint8_t policy[32],
                                 uint64_t birth, int64_t issued, int64_t ttl_s,
-                                const struct wire_chain *chain);
+                                bool once, const struct wire_chain *chain);
 void ca_ready_wipe(struct ca_server *ca);
 
 #endif
