@@ -14,16 +14,20 @@ seq_of() { # node
 declare -A since
 for n in node1 node2 node3; do since[$n]=$(seq_of $n); done
 
-"$build/tests/broken_ca" "$tmp/leaf.pem" dev "$(jq .birth <<<"$web")" \
-    "$(jq -r .group_key <<<"$web")" >"$tmp/lies" 2>"$tmp/err" || {
-    grep -v '^ok' "$tmp/lies" || true
-    cat "$tmp/err"
-    fail "a lie was signed, or refused for another reason"
+tell() { # leaf [birth key]: all lies about it, into lies
+    "$build/tests/broken_ca" "$1" dev "${@:2}" >>"$tmp/lies" 2>"$tmp/err" || {
+        grep -v '^ok' "$tmp/lies" || true
+        cat "$tmp/err"
+        fail "a lie was signed, or refused for another reason"
+    }
 }
-grep -c . "$tmp/lies" >"$tmp/count"
+tell "$tmp/leaf.pem" "$(jq .birth <<<"$web")" "$(jq -r .group_key <<<"$web")"
+# the same of a key that lives for one session
+must "$mpcsign" cert once "$tmp/once.pem"
+tell "$tmp/once.pem"
 lies=$(grep -c $'\trefused\t' "$tmp/lies")
-same "$(grep -c $'\tsigned\t' "$tmp/lies")" 3 "honest leaves that were signed"
-[ "$lies" -ge 49 ] || fail "only $lies lies were told"
+same "$(grep -c $'\tsigned\t' "$tmp/lies")" 6 "honest leaves that were signed"
+[ "$lies" -ge 100 ] || fail "only $lies lies were told"
 
 # ---- on record: what the lead could not even lead, it refused as its caller's
 # request; all others were judged, and refused, by t signers
@@ -39,10 +43,10 @@ for n in node1 node2 node3; do
             .method == "POST /v1/frost/round2" and .result != "ok") |
             .detail' >"$tmp/refused.$n"
     total=$((total + $(wc -l <"$tmp/refused.$n")))
-    must "$mpcsign" audit --verify
+    MPC_SIDECAR=$(conf $n socket) must "$mpcsign" audit --verify
 done
 cat "$tmp"/refused.node* >"$tmp/refused"
-[ "$total" -ge $((2 * (lies - 8))) ] ||
+[ "$total" -ge $((2 * (lies - 16))) ] ||
     fail "$total refusals of signers on record, for $lies lies"
 for why in basicConstraints subjectPublicKey notAfter notBefore keyUsage \
     extendedKeyUsage subjectAltName context.policy context.session \
@@ -52,9 +56,6 @@ for why in basicConstraints subjectPublicKey notAfter notBefore keyUsage \
     grep -q "$why" "$tmp/refused" || fail "no signer has on record: $why"
 done
 
-# ---- no share left for any of it: intents are in the log, and were aborted
-log_entries >"$tmp/log"
-[ "$(grep -ac 'mpc-intent/1' "$tmp/log")" -ge "$lies" ] ||
-    echo "note: the lead refused some before their intent"
+# ---- and the CA's own way is as open as before
 must "$mpcsign" cert release "$tmp/again.pem"
-must stock verify -purpose any -CAfile "$MPC_DEV/ca.pem" "$tmp/again.pem"
+must stock verify -CAfile "$MPC_DEV/ca.pem" "$tmp/again.pem"
