@@ -55,9 +55,11 @@ costs 0 1 0 openssl x509 -req -in w.csr -CA x.crt -CAkey mpc:web \
     -CAcreateserial -days 1 -out w.crt
 costs 0 1 0 openssl x509 -in web.crt -signkey mpc:web -days 1 -out w.crt
 
-# a certificate is made where none is fresh (the CA, started anew, knows of
-# none), and found by those who ask next
+# a certificate is made where none is fresh (CA and sidecar, started anew, know
+# of none), and found by those who ask next: also without the CA
 costs 0 0 0 "$mpcsign" dev restart ca
+costs 0 0 0 openssl x509 -in mpc:release -noout -subject
+costs 0 0 0 "$mpcsign" dev restart node1
 costs 0 0 1 openssl x509 -in mpc:release -noout -subject
 costs 0 0 0 openssl x509 -in mpc:release -noout -subject
 costs 0 0 0 openssl storeutl -noout -certs mpc:release
