@@ -177,6 +177,20 @@ static enum rc watch(const char *id)
     return wait_for(&w);
 }
 
+/* Keys that live for one session, where this node takes part. */
+static enum rc say_once(const json_t *list)
+{
+    size_t i;
+    json_t *o;
+    char left[STATE_WORDS];
+    json_array_foreach (list, i, o)
+        TRY(cli_say("session key  %.8s %s: %s, made by node%lld, ends %s\n",
+                    text_of(o, "session"), text_of(o, "state"),
+                    text_of(o, "profile"), int_of(o, "lead"),
+                    state_left(left, int_of(o, "expires"), clock_now_s())));
+    return RC_OK;
+}
+
 /* ---- the node ----------------------------------------------------------- */
 
 static enum rc node(void)
@@ -196,6 +210,7 @@ static enum rc node(void)
     TRY(say_problems(o));
     TRY(say_broken_glass(json_object_get(o, "break_glass")));
     TRY(say_keys(json_object_get(o, "keys")));
+    TRY(say_once(json_object_get(o, "once")));
     TRY(say_peers(json_object_get(o, "peers")));
     TRY(say_attested(json_object_get(o, "attested")));
     return say_sessions();

@@ -111,6 +111,13 @@ static bool have_own(struct node *n, const struct key *k)
     return have;
 }
 
+/* A session's key is not repaired: it does without this one. */
+static bool has_lost(const struct peer *p, const struct key *k)
+{
+    const struct pool *pool = k->once ? own_pool(p, k) : NULL;
+    return pool && pool->lost;
+}
+
 static bool usable(struct node *n, const struct key *k, unsigned i, int64_t now)
 {
     if (node_is_leaving(n, k->node[i]))
@@ -118,7 +125,7 @@ static bool usable(struct node *n, const struct key *k, unsigned i, int64_t now)
     if (k->node[i] == n->id)
         return have_own(n, k);
     const struct peer *p = node_peer(n, k->node[i]);
-    return p && p->down_until_ms <= now;
+    return p && p->down_until_ms <= now && !has_lost(p, k);
 }
 
 static void sort_ids(uint16_t *id, unsigned n)
@@ -186,6 +193,8 @@ static void say_nobody(struct node *n, struct key *k, struct job *job,
         at += snprintf(why + at, cap - (size_t)at, "; node%u: %s", k->node[i],
                        node_is_leaving(n, k->node[i])
                                ? "leaving: it signs no more"
+                       : has_lost(node_peer(n, k->node[i]), k)
+                               ? "its share of this key is gone"
                                : node_peer(n, k->node[i])->why);
     }
     job->last_rc = RC_NODES;
@@ -289,6 +298,25 @@ static enum rc fill_pool(struct node *n, struct round *r, uint16_t id,
                               r->n_shots);
 }
 
+/* Who does not know the key is told its birth. */
+static void no_commitments(struct node *n, const struct key *k, uint16_t from,
+                           enum rc rc)
+{
+    struct peer *p = node_peer(n, from);
+    struct pool *pool = p && k->once ? peer_pool(p, k) : NULL;
+    char why[960];
+    snprintf(why, sizeof(why), "%s", rc_text());
+    if (pool && rc == RC_UNKNOWN) {
+        pool->lost = true; /* until it says otherwise */
+        once_tell(n, from, k);
+    } else {
+        peer_down(n, from, rc == RC_CHEATER ? CHEATER_DOWN_MS : DOWN_MS, rc);
+        if (rc == RC_UNKNOWN)
+            epoch_tell(n, from, k);
+    }
+    (void)rc_raise(rc, "%s", why);
+}
+
 static void gathered(struct node *n, void *arg, uint32_t from, enum rc rc,
                      const uint8_t *body, size_t len)
 {
@@ -296,13 +324,9 @@ static void gathered(struct node *n, void *arg, uint32_t from, enum rc rc,
     if (rc == RC_OK)
         rc = fill_pool(n, r, (uint16_t)from, body, len);
     if (rc != RC_OK) {
-        peer_down(n, from, rc == RC_CHEATER ? CHEATER_DOWN_MS : DOWN_MS, rc);
+        no_commitments(n, r->key, (uint16_t)from, rc);
         (void)rc_prefix(rc, "node%u: ", from);
         round_fail_by_peer(r, rc);
-        if (rc == RC_UNKNOWN && r->key->once)
-            once_tell(n, (uint16_t)from, r->key);
-        else if (rc == RC_UNKNOWN)
-            epoch_tell(n, (uint16_t)from, r->key);
     }
     if (--r->waiting > 0)
         return;

@@ -45,6 +45,7 @@ struct pool {
     uint64_t epoch;
     struct wire_commitment at[POOL_CAP];
     unsigned n;
+    bool lost; /* this peer holds no share of it, as it says */
 };
 struct peer {
     uint16_t id;

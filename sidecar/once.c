@@ -69,6 +69,8 @@ static enum rc start_again(char **reply, size_t *reply_len, struct node *n,
         return rc_raise(RC_SLOT_BURNT, "key is gone: %s",
                         o->gone ? o->gone : "it was made without this node");
     const struct epoch_answer *a = &o->answer[ONCE_START];
+    if (!o->named && o->lead != q->from)
+        return rc_raise(RC_AUTH, "once: this session is node%u's", o->lead);
     if (o->state != ONCE_BEGUN || !a->json)
         return rc_raise(RC_ORDER,
                         "once: the key of this session is node%u's "
@@ -81,6 +83,7 @@ static enum rc start_again(char **reply, size_t *reply_len, struct node *n,
     *reply_len = a->len;
     node_lock(n);
     o->lead = q->from;
+    o->kept_ms = n->w.now_ms(n->w.ctx);
     node_unlock(n);
     return RC_OK;
 }
@@ -110,9 +113,12 @@ static enum rc keep_begun(struct node *n, const struct once_terms *terms,
     node_lock(n);
     struct once *o = once_add(n, &terms->s);
     if (o) {
+        int64_t latest = n->w.now_s(n->w.ctx) + ONCE_LIFE_S;
         o->state = ONCE_BEGUN;
         o->lead = q->from;
         o->named = named;
+        if (!named && o->expires > latest)
+            o->expires = latest;
         o->step_until_ms = named ? INT64_MAX
                                  : n->w.now_ms(n->w.ctx) + ONCE_STEP_MS;
         remember(o, ONCE_START, q, json, len);
@@ -135,10 +141,10 @@ static enum rc on_start(struct node *n, struct request *q, char **reply,
     node_lock(n);
     enum rc rc = once_judge_start(&terms, n, &in);
     struct once *o = rc == RC_OK ? once_find(n, terms.s.id) : NULL;
-    if (rc == RC_OK && !o)
-        rc = once_room(n, q->from);
     node_unlock(n);
     TRY(rc);
+    if (!o)
+        TRY(once_room(n, q->from));
     if (given_before(reply, reply_len, o, ONCE_START, q))
         return RC_OK;
     if (o)

@@ -2,8 +2,8 @@
 /*
  * Keys of one session. A member's part: the steps (once.c), what it judges
  * (once_judge.c), what it holds and for how long (once_keep.c). The lead's:
- * making the key (once_make.c, once_birth.c) and whoever waits for it
- * (once_call.c). Part of sidecar/inner.h.
+ * which session is meant (once_open.c), making its key (once_make.c,
+ * once_deal.c, once_birth.c) and whoever waits for it (once_call.c). Part of sidecar/inner.h.
  */
 #ifndef SIDECAR_ONCE_H
 #define SIDECAR_ONCE_H
@@ -16,19 +16,21 @@
 struct job;
 struct making;
 
-#define ONCE_LIVE_MAX   128   /* keys of sessions that a node takes part in */
-#define ONCE_LEAD_MAX   64    /* of these, made by one lead */
-#define ONCE_DKG_MAX    48    /* and not made yet: the vault has 64 places */
-#define ONCE_CALLER_MAX 32    /* at its lead, of one uid */
-#define ONCE_KEPT_MAX   256   /* births kept when their share is gone */
-#define ONCE_FIND_MS    60000 /* a caller's key is found again this long */
-#define ONCE_LIFE_S     120   /* of a session opened for a socket peer */
-#define ONCE_STEP_MS    10000 /* a member waits this long for the next step */
-#define ONCE_MAKE_MS    8000  /* all steps, at the lead */
-#define ONCE_HEDGE_MS   250   /* for one more than t */
-#define ONCE_CALL_MS    10000 /* for whoever asks for the key */
-#define ONCE_TRIES      3     /* fresh sessions for one caller */
-#define ONCE_NEXT       2     /* commitments that come with a birth's answer */
+#define ONCE_LIVE_MAX    256   /* keys of sessions that a node takes part in */
+#define ONCE_LEAD_MAX    64    /* of these, made by one lead */
+#define ONCE_DKG_MAX     48    /* and not made yet: the vault has 64 places */
+#define ONCE_CALLER_MAX  32    /* at its lead, of one uid */
+#define ONCE_KEPT_MAX    256   /* births kept when their share is gone */
+#define ONCE_FIND_MS     60000 /* a caller's key is found again this long */
+#define ONCE_LIFE_S      120   /* of a session opened for a socket peer */
+#define ONCE_IDLE_MS     60000 /* begun for a session, and not led since */
+#define ONCE_STEP_MS     10000 /* a member waits this long for the next step */
+#define ONCE_MAKE_MS     8000  /* all steps, at the lead */
+#define ONCE_HEDGE_MS    250   /* for one more than t */
+#define ONCE_CALL_MS     10000 /* for whoever asks for the key */
+#define ONCE_RUN_KEEP_MS ONCE_FIND_MS /* an ended one: why it has ended */
+#define ONCE_TRIES       3            /* fresh sessions for one caller */
+#define ONCE_NEXT        2 /* commitments that come with a birth's answer */
 
 /* ---- a member's view: under node->lock ------------------------------------- */
 
@@ -53,7 +55,7 @@ struct once {
     char bound[8]; /* no artifact: its first use closes the rest */
     int64_t expires;
     int64_t step_until_ms; /* before it lives */
-    int64_t kept_ms;       /* since when it is only kept */
+    int64_t kept_ms;       /* since when it is only kept, or was begun */
     const char *gone;      /* static: why; NULL: it is not */
     bool has_key;
     struct key key;
@@ -96,9 +98,10 @@ struct once *once_find(const struct node *n, const uint8_t session[32]);
 struct key *once_key_by_id(const struct node *n, const uint8_t id[32]);
 struct key *once_key_by_birth(const struct node *n, uint64_t index);
 struct once *once_add(struct node *n, const struct policy_session *s);
-MUST_CHECK enum rc once_room(const struct node *n, uint16_t lead);
 struct json_t *once_json(const struct node *n);
-/* Not under lock, under once_lock: nothing of the share is left. */
+/* Not under lock, under once_lock. A place for one more; RC_BUSY. */
+MUST_CHECK enum rc once_room(struct node *n, uint16_t lead);
+/* The same. Nothing of the share is left. */
 void once_end(struct node *n, struct once *o, const char *why);
 /* Durable, before anything is made: RC_SLOT_BURNT when it was begun before. */
 MUST_CHECK enum rc once_begin_only(struct node *n,
@@ -128,6 +131,7 @@ struct once_run {
     struct wire_session session; /* owned */
     struct judged judged;
     unsigned tries;
+    uint16_t left_out; /* of the next try: somebody's word is wrong; 0: none */
     struct making *making;   /* owned, until it lives */
     struct once *once;       /* held, since it lives */
     struct once_call *calls; /* waiting for the key */
@@ -151,6 +155,21 @@ void once_make_tick(struct node *n, struct once_run *run);
 void once_make_waits(char *out, size_t cap, const struct once_run *run);
 /* Hands a birth to a node that missed it. */
 void once_tell(struct node *n, uint16_t to, const struct key *key);
+
+/* once_open.c */
+/*
+ * The session a caller means, opened if need be; hex "": one of its own.
+ * RC_SLOT_BURNT: its key is gone. signing: the caller may hold the public key
+ * of its last one, and another is no answer.
+ */
+MUST_CHECK enum rc once_want(struct once_run **out, struct node *n,
+                             uint64_t call, const struct node_caller *who,
+                             const struct policy_profile *f, const char *hex,
+                             bool signing);
+/* A fresh session for the same caller. */
+MUST_CHECK enum rc once_open_again(struct once_run *run, struct node *n);
+MUST_CHECK enum rc once_gone(const struct once_run *run); /* says so */
+void once_run_free(struct once_run *run);
 
 /* once_call.c */
 /* key: "NAME" or "NAME?session=HEX" of an ephemeral profile. */

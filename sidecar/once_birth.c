@@ -15,22 +15,28 @@
 
 /* ---- what the entry says ------------------------------------------------------------ */
 
-static enum rc fill_cert(struct making *m, const struct judged *j)
+/* What we saw ourselves, where we took part, is what the others must have. */
+static enum rc fill_cert(struct making *m, const struct node *n,
+                         const struct judged *j)
 {
     struct wire_cert *c = &m->birth.cert;
+    unsigned own = once_making_index(m, n->id);
+    const struct wire_epoch_vote *first = &m->vote[own < m->n ? own : 0];
     memcpy(c->session, j->s.id, 32);
-    memcpy(c->group_key, m->vote[0].group_key, 32);
-    memcpy(c->transcript, m->vote[0].transcript, 32);
+    memcpy(c->group_key, first->group_key, 32);
+    memcpy(c->transcript, first->transcript, 32);
     c->epoch = 1;
     c->threshold = m->t;
     TRY(wire_list_new(&c->votes, m->n));
     for (unsigned i = 0; i < m->n; i++) {
         if (memcmp(m->vote[i].transcript, c->transcript, 32) != 0 ||
-            memcmp(m->vote[i].group_key, c->group_key, 32) != 0)
+            memcmp(m->vote[i].group_key, c->group_key, 32) != 0) {
+            m->by = m->node[i];
             return rc_raise(RC_CHEATER,
                             "node%u saw another transcript than node%u: "
                             "somebody equivocated",
-                            m->node[i], m->node[0]);
+                            m->node[i], m->node[own < m->n ? own : 0]);
+        }
         c->votes.at[i] = m->vote[i].vote;
     }
     return RC_OK;
@@ -59,7 +65,6 @@ static enum rc birth_entry(char *text, size_t *len, struct node *n,
     if (f)
         snprintf(b.class, sizeof(b.class), "%s", policy_class_name(f->class));
     node_unlock(n);
-    TRY(tlog_votes_check(&terms, TLOG_VOTE_PREPARED, votes, n_votes));
     return tlog_birth_encode(text, len, &b);
 }
 
@@ -119,7 +124,7 @@ static enum rc log_birth(char **json, size_t *len, struct node *n,
     char text[TLOG_ENTRY_MAX + 1];
     size_t text_len;
     WIRE(append) ask = { 0 };
-    TRY(fill_cert(m, &run->judged));
+    TRY(fill_cert(m, n, &run->judged));
     TRY(birth_entry(text, &text_len, n, run));
     TRY(fill_session(&m->birth, &run->session));
     TRY(wire_text_set(&m->birth.proof.entry, text, text_len));
@@ -149,14 +154,12 @@ void once_making_log(struct node *n, struct once_run *run)
 static void heard(struct node *n, void *arg, uint32_t to, enum rc rc,
                   const uint8_t *body, size_t len)
 {
+    (void)n;
     (void)arg;
+    (void)to;
+    (void)rc; /* it is told again when it is asked to sign */
     (void)body;
     (void)len;
-    struct peer *p = rc == RC_OK ? node_peer(n, (uint16_t)to) : NULL;
-    if (!p)
-        return; /* it is told again when it is asked to sign */
-    p->down_until_ms = 0;
-    lead_pump(n);
 }
 
 static enum rc say_birth(char **json, size_t *len,
@@ -167,13 +170,32 @@ static enum rc say_birth(char **json, size_t *len,
     return wire_once_birth_encode(json, len, &m);
 }
 
+static void told_again(struct node *n, void *arg, uint32_t to, enum rc rc,
+                       const uint8_t *body, size_t len)
+{
+    const struct key *key = arg;
+    WIRE(once_born) born = { 0 };
+    struct peer *p = node_peer(n, (uint16_t)to);
+    struct pool *pool = p ? peer_pool(p, key) : NULL;
+    if (rc == RC_OK)
+        rc = wire_once_born_decode(&born, (const char *)body, len);
+    if (rc == RC_OK && born.share && pool) {
+        pool->lost = false;
+        lead_pump(n);
+    }
+    once_release(key);
+}
+
 void once_tell(struct node *n, uint16_t to, const struct key *key)
 {
     OWNED_MEM char *json = NULL;
     size_t len;
-    if (say_birth(&json, &len, &key->evidence, 0) == RC_OK)
-        node_send(n, to, "/v1/once/birth", json, len,
-                  n->w.now_ms(n->w.ctx) + ROUND_MS, heard, NULL, to);
+    if (say_birth(&json, &len, &key->evidence, 0) != RC_OK)
+        return;
+    once_hold(key);
+    node_send(n, to, "/v1/once/birth", json, len,
+              n->w.now_ms(n->w.ctx) + ROUND_MS, told_again,
+              key->once ? &key->once->key : NULL, to);
 }
 
 /* Nodes that hold no share keep it too. */

@@ -48,7 +48,19 @@ struct key *once_key_by_birth(const struct node *n, uint64_t index)
 
 /* ---- adding them ---------------------------------------------------------------- */
 
-enum rc once_room(const struct node *n, uint16_t lead)
+/* Begun for a session that nobody came back to, as the oldest: it gives way. */
+static struct once *idle(const struct node *n)
+{
+    int64_t before = n->w.now_ms(n->w.ctx) - ONCE_IDLE_MS;
+    struct once *found = NULL;
+    for (struct once *o = n->once; o; o = o->next)
+        if (o->state == ONCE_BEGUN && o->named && o->kept_ms < before)
+            found = o;
+    return found;
+}
+
+/* Under lock. */
+static enum rc check_room(const struct node *n, uint16_t lead)
 {
     unsigned live = 0;
     unsigned led = 0;
@@ -76,6 +88,23 @@ enum rc once_room(const struct node *n, uint16_t lead)
                       n->id, making, ONCE_DKG_MAX);
     if (rc != RC_OK)
         rc_hint("try again in %d s", ONCE_STEP_MS / 1000);
+    return rc;
+}
+
+enum rc once_room(struct node *n, uint16_t lead)
+{
+    node_lock(n);
+    struct once *o = NULL;
+    enum rc rc = check_room(n, lead);
+    if (rc != RC_OK)
+        o = idle(n);
+    node_unlock(n);
+    if (!o)
+        return rc;
+    once_end(n, o, "others needed its place");
+    node_lock(n);
+    rc = check_room(n, lead);
+    node_unlock(n);
     return rc;
 }
 

@@ -2,8 +2,8 @@
 /*
  * Leading the making of a session's key: START to those who sign for its
  * profile and seem well; the first t + 1 that answer take part, or t when that
- * is all there are; DEAL; FINISH. The lead only carries messages and is
- * trusted with nothing: the members' endorsements are over what they saw.
+ * is all there are. The lead only carries messages and is trusted with
+ * nothing: the members' endorsements are over what they saw.
  *
  * A session's key is begun once in a vault's life, but its package is the same
  * until it is dealt: too few at START lose nothing.
@@ -14,7 +14,6 @@
 #include <string.h>
 
 #include "base/failpoint.h"
-#include "base/hash.h"
 
 static const char *const paths[] = { [MAKING_START] = "/v1/once/start",
                                      [MAKING_DEAL] = "/v1/once/deal",
@@ -51,7 +50,7 @@ static void ignored(struct node *n, void *arg, uint32_t extra, enum rc rc,
 }
 
 /* Who does not hear of it wipes by its own clock. */
-static void close_at(struct node *n, const uint8_t session[32], uint16_t to)
+void once_making_close(struct node *n, const uint8_t session[32], uint16_t to)
 {
     struct wire_once_close m;
     OWNED_MEM char *json = NULL;
@@ -75,9 +74,25 @@ void once_close(struct node *n, const struct once_run *run)
     FAILPOINT(once_closed);
     for (unsigned i = 0; m && i < m->n_cand; i++)
         if (m->cand[i].asked)
-            close_at(n, run->judged.s.id, m->cand[i].id);
+            once_making_close(n, run->judged.s.id, m->cand[i].id);
     for (unsigned i = 0; k && i < k->n; i++)
-        close_at(n, run->judged.s.id, k->node[i]);
+        once_making_close(n, run->judged.s.id, k->node[i]);
+}
+
+/*
+ * It or another of them lies. Nobody can tell; so the next try goes without
+ * the one, and one more without another.
+ */
+static void leave_out(const struct node *n, struct once_run *run)
+{
+    const struct making *m = run->making;
+    uint16_t before = run->left_out;
+    run->left_out = m->by == n->id ? 0 : m->by;
+    for (unsigned i = 0; i < m->n && (before || !run->left_out); i++)
+        if (m->node[i] != n->id && m->node[i] != before) {
+            run->left_out = m->node[i];
+            return;
+        }
 }
 
 void once_making_fail(struct node *n, struct once_run *run, enum rc rc,
@@ -89,6 +104,8 @@ void once_making_fail(struct node *n, struct once_run *run, enum rc rc,
     if (run->anonymous || run->making->phase > MAKING_START)
         once_close(n, run);
     bool dealt = run->making->phase > MAKING_START;
+    if (run->making->by)
+        leave_out(n, run);
     run->step++;
     once_making_free(TAKE(run->making));
     once_failed(n, run, rc, text, dealt);
@@ -151,6 +168,8 @@ static void replied(struct node *n, void *arg, uint32_t extra, enum rc rc,
     run->refs--;
     if (run->making && extra >> 16 == run->step)
         took(n, run, (uint16_t)extra, rc, body, len);
+    else if (rc != RC_OK) /* nobody waited for it */
+        once_making_blame(n, (uint16_t)extra, rc);
 }
 
 static void own_turn(struct node *n, void *arg, uint32_t extra, enum rc rc,
@@ -200,18 +219,23 @@ void once_making_ask(struct node *n, struct once_run *run, uint16_t to,
 
 /* Ourselves, then those that seem well, around the ring; then the others. */
 static unsigned list_candidates(struct making *m, struct node *n,
-                                const struct policy_profile *f)
+                                const struct policy_profile *f,
+                                uint16_t left_out)
 {
     int64_t now = n->w.now_ms(n->w.ctx);
     unsigned well = 0;
     unsigned turn = n->once_turn++;
+    if (f->n_signers <= f->threshold)
+        left_out = 0;
     for (unsigned i = 0; i < f->n_signers; i++)
         if (f->signers[i] == n->id)
             m->cand[m->n_cand++].id = n->id;
     for (unsigned pass = 0; pass < 2; pass++) {
         for (unsigned i = 0; i < f->n_signers; i++) {
             uint16_t id = f->signers[(turn + i) % f->n_signers];
-            const struct peer *p = id == n->id ? NULL : node_peer(n, id);
+            const struct peer *p = id == n->id || id == left_out
+                                           ? NULL
+                                           : node_peer(n, id);
             if (p && (p->down_until_ms <= now) == (pass == 0))
                 m->cand[m->n_cand++].id = id;
         }
@@ -236,7 +260,7 @@ static enum rc plan(unsigned *first, struct node *n, struct once_run *run)
                         "one in force",
                         run->profile);
     m->t = f->threshold;
-    unsigned well = list_candidates(m, n, f);
+    unsigned well = list_candidates(m, n, f, run->left_out);
     m->want = well > m->t ? m->t + 1u : m->t;
     *first = well < m->t ? m->n_cand : well > m->want + 1 ? m->want + 1 : well;
     m->hedge_ms = n->w.now_ms(n->w.ctx) + ONCE_HEDGE_MS;
@@ -347,89 +371,6 @@ static void say_few(char *why, size_t cap, const struct once_run *run)
                            m->cand[i].why[0] ? m->cand[i].why : "no answer");
 }
 
-/* ---- who takes part --------------------------------------------------------------------- */
-
-static void take_part(struct making *m, unsigned at)
-{
-    struct candidate *c = &m->cand[at];
-    unsigned i = m->n++;
-    for (; i > 0 && m->node[i - 1] > c->id; i--) {
-        m->node[i] = m->node[i - 1];
-        m->package[i] = m->package[i - 1];
-    }
-    m->node[i] = c->id;
-    m->package[i] = c->package; /* moved */
-    memset(&c->package, 0, sizeof(c->package));
-}
-
-/* The first that answered; ourselves in any case. */
-static void choose(struct node *n, struct once_run *run)
-{
-    struct making *m = run->making;
-    for (unsigned order = 0; order <= m->answered && m->n < m->want; order++)
-        for (unsigned i = 0; i < m->n_cand && m->n < m->want; i++) {
-            const struct candidate *c = &m->cand[i];
-            if (c->answered && c->order == order)
-                take_part(m, i);
-        }
-    for (unsigned i = 0; i < m->n_cand; i++)
-        if (m->cand[i].asked && once_making_index(m, m->cand[i].id) == m->n) {
-            close_at(n, run->judged.s.id, m->cand[i].id);
-            m->cand[i].asked = false;
-        }
-}
-
-static enum rc say_deal(char **json, size_t *len, const struct once_run *run)
-{
-    struct wire_epoch_deal m = { 0 };
-    memcpy(m.session, run->judged.s.id, 32);
-    m.packages.at = run->making->package; /* lent */
-    m.packages.n = run->making->n;
-    return wire_epoch_deal_encode(json, len, &m);
-}
-
-/* The boxes that all dealers made for member `to`. */
-static enum rc say_finish(char **json, size_t *len, const struct once_run *run,
-                          unsigned to)
-{
-    const struct making *m = run->making;
-    struct wire_box boxes[TLOG_MAX_NODES];
-    struct wire_epoch_finish out = { 0 };
-    memcpy(out.session, run->judged.s.id, 32);
-    for (unsigned i = 0; i < m->n; i++) {
-        boxes[i].node = m->node[i];
-        memcpy(boxes[i].box, m->boxes[i].boxes.at[to].box,
-               sizeof(boxes[i].box));
-    }
-    out.boxes.at = boxes;
-    out.boxes.n = m->n;
-    return wire_epoch_finish_encode(json, len, &out);
-}
-
-/* The same step of all who take part, ourselves last. */
-static void tell_all(struct node *n, struct once_run *run)
-{
-    struct making *m = run->making;
-    unsigned members = m->n;
-    unsigned own = once_making_index(m, n->id);
-    uint16_t step = run->step;
-    unsigned first = own == members ? 0 : own + 1;
-    for (unsigned k = 0; k < members; k++) {
-        unsigned i = (first + k) % members;
-        OWNED_MEM char *json = NULL;
-        size_t len;
-        enum rc rc = m->phase == MAKING_DEAL ? say_deal(&json, &len, run)
-                                             : say_finish(&json, &len, run, i);
-        if (rc != RC_OK) {
-            once_making_fail(n, run, rc, rc_text());
-            return;
-        }
-        once_making_ask(n, run, m->node[i], json, len);
-        if (run->making != m || run->step != step)
-            return;
-    }
-}
-
 static void start_check(struct node *n, struct once_run *run)
 {
     struct making *m = run->making;
@@ -444,58 +385,7 @@ static void start_check(struct node *n, struct once_run *run)
         once_making_fail(n, run, m->rc == RC_BUSY ? RC_BUSY : RC_NODES, why);
         return;
     }
-    if (m->want > m->answered)
-        m->want = m->answered;
-    choose(n, run);
-    FAILPOINT(once_chosen);
-    once_making_phase(run, MAKING_DEAL);
-    tell_all(n, run);
-}
-
-/* ---- deal and finish ------------------------------------------------------------------------ */
-
-static enum rc take_reply(struct making *m, unsigned i, const uint8_t *body,
-                          size_t len)
-{
-    const char *json = (const char *)body;
-    if (m->phase == MAKING_DEAL) {
-        TRY(wire_boxes_decode(&m->boxes[i], json, len));
-        return m->boxes[i].boxes.n == m->n
-                       ? RC_OK
-                       : rc_raise(RC_PARSE, "%zu boxes for %u members",
-                                  m->boxes[i].boxes.n, m->n);
-    }
-    TRY(wire_epoch_vote_decode(&m->vote[i], json, len));
-    return m->vote[i].vote.node == m->node[i]
-                   ? RC_OK
-                   : rc_raise(RC_PARSE, "vote of another node");
-}
-
-static void stepped(struct node *n, struct once_run *run, uint16_t from,
-                    enum rc rc, const uint8_t *body, size_t len)
-{
-    struct making *m = run->making;
-    unsigned i = once_making_index(m, from);
-    if (rc == RC_OK)
-        rc = take_reply(m, i, body, len);
-    if (rc != RC_OK && m->rc == RC_OK) {
-        m->rc = rc;
-        snprintf(m->why, sizeof(m->why), "node%u: %.900s", from, rc_text());
-    }
-    if (rc != RC_OK && from != n->id && rc != RC_CHEATER)
-        once_making_blame(n, from, rc);
-    if (--m->waiting > 0)
-        return;
-    if (m->rc != RC_OK) {
-        once_making_fail(n, run, m->rc, m->why);
-        return;
-    }
-    if (m->phase == MAKING_FINISH) {
-        once_making_log(n, run);
-        return;
-    }
-    once_making_phase(run, MAKING_FINISH);
-    tell_all(n, run);
+    once_making_deal(n, run);
 }
 
 static void took(struct node *n, struct once_run *run, uint16_t from,
@@ -509,7 +399,7 @@ static void took(struct node *n, struct once_run *run, uint16_t from,
         once_making_born(n, run, from, rc, body, len);
         return;
     default:
-        stepped(n, run, from, rc, body, len);
+        once_making_stepped(n, run, from, rc, body, len);
         return;
     }
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A session's key in the making, at its lead: once_make.c and once_birth.c. */
+/* A session's key in the making, at its lead: once_make.c, once_deal.c and
+ * once_birth.c. */
 #ifndef SIDECAR_ONCE_MAKE_H
 #define SIDECAR_ONCE_MAKE_H
 
@@ -44,6 +45,7 @@ struct making {
     char *own;                                  /* our own request, owned */
     size_t own_len;
     enum rc rc; /* first failure of the phase */
+    uint16_t by;
     char why[960];
 };
 
@@ -59,6 +61,15 @@ void once_making_fail(struct node *n, struct once_run *run, enum rc rc,
 unsigned once_making_index(const struct making *m, uint16_t node);
 /* Who did not answer as a node should rests a little. */
 void once_making_blame(struct node *n, uint16_t node, enum rc rc);
+
+/* This node ends what it has of it, if it hears of it. */
+void once_making_close(struct node *n, const uint8_t session[32], uint16_t to);
+
+/* once_deal.c */
+/* Of those who answered, who takes part; then on. */
+void once_making_deal(struct node *n, struct once_run *run);
+void once_making_stepped(struct node *n, struct once_run *run, uint16_t from,
+                         enum rc rc, const uint8_t *body, size_t len);
 
 /* once_birth.c */
 void once_making_log(struct node *n, struct once_run *run);

@@ -16,13 +16,14 @@
 
 static const char *const keys[] = { "release", "second", NULL };
 
-/* Round-two requests to node2 that were seen on the wire. */
+/* Requests to node2 that were seen on the wire: round two, sessions' keys. */
 struct peer {
     struct sim *sim;
     struct node *node;
     uint8_t key[32];
     pthread_mutex_t lock;
     bool stop; /* under lock, as is what was kept */
+    char path[KEPT][32];
     uint8_t *body[KEPT];
     size_t len[KEPT];
     unsigned n;
@@ -31,13 +32,14 @@ struct peer {
     size_t put_len;
 };
 
-static void keep_round2(struct sim *s, uint32_t from, uint32_t to,
-                        const char *path, bool reply, uint8_t **body,
-                        size_t *len)
+static void keep_it(struct sim *s, uint32_t from, uint32_t to, const char *path,
+                    bool reply, uint8_t **body, size_t *len)
 {
     struct peer *p = s->tamper_ctx;
     (void)from;
-    if (reply || to != 2 || strcmp(path, "/v1/frost/round2") != 0)
+    if (reply || to != 2 ||
+        (strcmp(path, "/v1/frost/round2") != 0 &&
+         strncmp(path, "/v1/once/", 9) != 0))
         return;
     uint8_t *copy = malloc(*len);
     assert_non_null(copy);
@@ -46,6 +48,7 @@ static void keep_round2(struct sim *s, uint32_t from, uint32_t to,
     unsigned at = p->n++ % KEPT;
     free(p->body[at]);
     p->body[at] = copy;
+    snprintf(p->path[at], sizeof(p->path[at]), "%s", path);
     p->len[at] = *len;
     pthread_mutex_unlock(&p->lock);
 }
@@ -66,6 +69,7 @@ static void call(struct peer *p, uint32_t from, const char *path,
 static bool repeat_one(struct peer *p)
 {
     uint8_t *copy = NULL;
+    char path[32];
     size_t len = 0;
     pthread_mutex_lock(&p->lock);
     bool stop = p->stop;
@@ -75,10 +79,11 @@ static bool repeat_one(struct peer *p)
         copy = malloc(len);
         if (copy)
             memcpy(copy, p->body[at], len);
+        snprintf(path, sizeof(path), "%s", p->path[at]);
     }
     pthread_mutex_unlock(&p->lock);
     if (copy)
-        call(p, 1, "/v1/frost/round2", copy, len);
+        call(p, 1, path, copy, len);
     free(copy);
     return !stop;
 }
@@ -186,7 +191,7 @@ static void leading_and_following_at_once(void **state)
     uint8_t id[32];
     find_key(s, p.key);
     make_session(s, &p, id);
-    s->tamper = keep_round2;
+    s->tamper = keep_it;
     s->tamper_ctx = &p;
     assert_int_equal(pthread_create(&thread, NULL, peer_thread, &p), 0);
     unsigned change = 0;
@@ -195,6 +200,9 @@ static void leading_and_following_at_once(void **state)
         snprintf(msg, sizeof(msg), "at once %u", i);
         unsigned c = sim_sign(s, i % 2 + 1, keys[i % 3 == 0], "", msg,
                               strlen(msg), 10000);
+        if (i % 4 == 0) /* and a key of its own */
+            sim_want_ok(s, sim_sign(s, i % 2 + 1, "once", "", msg, strlen(msg),
+                                    10000));
         sim_run(s, 20);
         if (i == 5)
             (void)decide(s, id, POLICY_D_APPROVE, "engineer", "alice");

@@ -299,7 +299,10 @@ void attempt_make(struct cluster *c, struct attempt *a,
     snprintf(a->intent.class, sizeof(a->intent.class), "artifact");
     snprintf(a->intent.mode, sizeof(a->intent.mode), "ed25519");
     snprintf(a->intent.slot, sizeof(a->intent.slot), "raw");
+    /* a key of one session signs in that */
     memset(a->intent.session, 0x77, 32);
+    if (!k->terms.persistent)
+        memcpy(a->intent.session, k->terms.session, 32);
     a->intent.attempt = 1;
     a->intent.epoch = k->terms.epoch;
     a->intent.birth = TLOG_NO_INDEX;

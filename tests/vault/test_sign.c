@@ -133,7 +133,7 @@ static void refuses_an_intent_of_another_key(void **state)
 {
     struct fixture *f = *state;
     struct made_key *other = calloc(1, sizeof(*other));
-    key_make(f->c, other, 2, false);
+    key_make(f->c, other, 2, true);
     memcpy(f->a.intent.key, other->key, 32);
     attempt_publish(f->c, &f->a);
     assert_rc(attempt_sign(f->c, &f->reply, &f->a, &f->key, 0), RC_VERIFY);
