@@ -67,6 +67,16 @@ static const struct op_row {
       vault_on_piece_give, "piece_give" },
     { VAULT_OP_PIECE_JOIN, VAULT_READY, 32768, false,
       vault_on_piece_join, "piece_join" },
+    { VAULT_OP_EPOCH_BEGIN,  VAULT_READY, 32768, false,
+      vault_on_epoch_begin,  "epoch_begin" },
+    { VAULT_OP_EPOCH_DEAL,   VAULT_READY, VAULT_BODY_MAX, false,
+      vault_on_epoch_deal,   "epoch_deal" },
+    { VAULT_OP_EPOCH_FINISH, VAULT_READY, 16384, false,
+      vault_on_epoch_finish, "epoch_finish" },
+    { VAULT_OP_EPOCH_MOVED,  VAULT_READY, 32768, false,
+      vault_on_epoch_moved,  "epoch_moved" },
+    { VAULT_OP_EPOCH_RETIRE, VAULT_READY, 65536, false,
+      vault_on_epoch_retire, "epoch_retire" },
 #ifdef MPC_SIMULATED_TEE
     { VAULT_OP_TRESPASS,   VAULT_NEW | ANY_KEYS, 16, false,
       vault_on_trespass,   "trespass" },
@@ -195,6 +205,7 @@ void vault_core_free(struct vault_core *core)
     if (!core)
         return;
     vault_dkg_drop_all(core);
+    vault_reshare_drop_all(core);
     secret_free(core->secret);
     secret_free(core->pool);
     free(core->roster);

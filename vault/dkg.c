@@ -14,25 +14,6 @@
 #include "base/rand.h"
 #include "base/secret.h"
 
-#define BOX_NONCE crypto_box_NONCEBYTES
-
-/* what is in a box: which run it is of, from whom, to whom; the sub-share */
-struct boxed {
-    uint8_t run[32];
-    struct frost_scalar sub;
-};
-WIPED_TYPE(boxed);
-
-_Static_assert(VAULT_BOX_LEN ==
-                       BOX_NONCE + crypto_box_MACBYTES + sizeof(struct boxed),
-               "a box is nonce, MAC, run and scalar");
-
-/* A DKG's sub-shares, all secret. */
-struct sub_shares {
-    struct frost_scalar of[TLOG_MAX_NODES];
-};
-WIPED_TYPE(sub_shares);
-
 /* ---- sessions under way ------------------------------------------------ */
 
 static void dkg_free(struct vault_dkg *d)
@@ -99,20 +80,6 @@ static struct vault_dkg **dkg_place(struct vault_core *core)
     return oldest;
 }
 
-/*
- * Begun twice, one session could show two of our packages to two peers.
- */
-static enum rc begun_once(const struct vault_core *core,
-                          const uint8_t session[32])
-{
-    uint64_t n = core->n_begun < VAULT_MAX_BEGUN ? core->n_begun
-                                                 : VAULT_MAX_BEGUN;
-    for (uint64_t i = 0; i < n; i++)
-        if (memcmp(core->begun[i], session, 32) == 0)
-            return rc_raise(RC_EXISTS, "dkg: this session was begun before");
-    return RC_OK;
-}
-
 /* ---- begin ------------------------------------------------------------- */
 
 static enum rc terms_check(const struct vault_core *core,
@@ -159,7 +126,7 @@ enum rc vault_on_dkg_begin(struct vault_core *core, struct bytes_writer *out,
     vault_get_dkg_terms(in, &terms);
     TRY(bytes_end(in, "dkg begin"));
     TRY(terms_check(core, &terms));
-    TRY(begun_once(core, terms.session));
+    TRY(vault_begun_once(core, terms.session));
     struct vault_dkg *d = secret_new(sizeof(*d));
     if (!d)
         return RC_NOMEM;
@@ -168,8 +135,7 @@ enum rc vault_on_dkg_begin(struct vault_core *core, struct bytes_writer *out,
         dkg_free(d);
         return rc;
     }
-    memcpy(core->begun[core->n_begun % VAULT_MAX_BEGUN], terms.session, 32);
-    d->serial = ++core->n_begun;
+    d->serial = vault_begun(core, terms.session);
     *dkg_place(core) = d;
     vault_put_package(out, &d->mine);
     return RC_OK;
@@ -196,41 +162,11 @@ static enum rc packages_check(const struct vault_dkg *d, uint16_t us,
     return RC_OK;
 }
 
-/*
- * A box opens with the two parties' keys in either direction and in every
- * run; so it says what it is, or its carrier could frame a dealer with one.
- */
-static void box_run(uint8_t out[32], const struct vault_core *core,
-                    const struct vault_dkg *d, uint16_t from, uint16_t to)
-{
-    static const char tag[] = "mpc/sub-share/v1";
-    uint8_t numbers[8 + 2 + 2];
-    struct bytes_writer w = bytes_writer(numbers, sizeof(numbers));
-    bytes_put_u64(&w, d->terms.epoch);
-    bytes_put_u16(&w, from);
-    bytes_put_u16(&w, to);
-    const struct hash_part parts[] = { { tag, sizeof(tag) },
-                                       { core->roster->hash, 32 },
-                                       { d->terms.session, 32 },
-                                       { numbers, sizeof(numbers) } };
-    hash256_parts(out, parts, 4);
-}
-
 static enum rc box_to(uint8_t box[VAULT_BOX_LEN], const struct vault_core *core,
                       const struct vault_dkg *d, uint16_t node)
 {
-    const struct tlog_roster_node *to;
-    struct frost_id id;
-    WIPED(boxed) in;
-    TRY(vault_roster_node(&to, core, node));
-    TRY(frost_id_from_u16(&id, node));
-    box_run(in.run, core, d, core->node, node);
-    TRY(frost_sub_share(&in.sub, &d->secret, &id));
-    TRY(rand_bytes(box, BOX_NONCE));
-    if (crypto_box_easy(box + BOX_NONCE, (const uint8_t *)&in, sizeof(in), box,
-                        to->box, core->secret->box) != 0)
-        return rc_raise(RC_POLICY, "dkg: node %u has no usable box key", node);
-    return RC_OK;
+    const struct vault_run_id run = { d->terms.session, d->terms.epoch };
+    return vault_box_make(box, core, &run, node, &d->secret);
 }
 
 enum rc vault_on_dkg_deal(struct vault_core *core, struct bytes_writer *out,
@@ -267,32 +203,6 @@ enum rc vault_on_dkg_deal(struct vault_core *core, struct bytes_writer *out,
 
 /* ---- finish ------------------------------------------------------------ */
 
-static enum rc unbox(struct frost_scalar *sub, const struct vault_core *core,
-                     const struct vault_dkg *d, unsigned i,
-                     const uint8_t box[VAULT_BOX_LEN])
-{
-    const struct tlog_roster_node *from;
-    uint16_t node = d->terms.ids[i];
-    WIPED(boxed) out;
-    uint8_t run[32];
-    TRY(vault_roster_node(&from, core, node));
-    if (crypto_box_open_easy((uint8_t *)&out, box + BOX_NONCE,
-                             VAULT_BOX_LEN - BOX_NONCE, box, from->box,
-                             core->secret->box) != 0)
-        return rc_raise(RC_VERIFY,
-                        "dkg: the box of node %u does not open: garbled by "
-                        "it or on the way",
-                        node);
-    box_run(run, core, d, node, core->node);
-    if (memcmp(run, out.run, sizeof(run)) != 0)
-        return rc_raise(RC_VERIFY,
-                        "dkg: what came as the box of node %u is of another "
-                        "run, or to or from another",
-                        node);
-    *sub = out.sub;
-    return RC_OK;
-}
-
 /* T of FORMATS section 2. Public data. */
 static enum rc transcript_hash(uint8_t out[32], const struct vault_core *core,
                                const struct vault_dkg *d,
@@ -313,24 +223,11 @@ static enum rc transcript_hash(uint8_t out[32], const struct vault_core *core,
     return frost_transcript_hash(out, &t);
 }
 
-/* Names all whose sub-share is off its polynomial. */
-static enum rc blame_dealers(const struct frost_culprits *culprits)
-{
-    char who[160] = "";
-    for (unsigned i = 0; i < culprits->n; i++) {
-        size_t at = strlen(who);
-        snprintf(who + at, sizeof(who) - at, "%snode %u", at ? ", " : "",
-                 frost_id_to_u16(&culprits->id[i]));
-    }
-    return rc_raise(RC_CHEATER, "%s: sub-share not on its dealer's polynomial",
-                    who);
-}
-
 /* The share and everything public about it; ys out [n]. */
 static enum rc share_make(struct vault_share *pub, struct frost_scalar *share,
                           uint8_t (*ys)[32], const struct vault_core *core,
                           const struct vault_dkg *d,
-                          const struct sub_shares *subs)
+                          const struct vault_subs *subs)
 {
     const struct vault_dkg_terms *terms = &d->terms;
     struct frost_id ids[TLOG_MAX_NODES];
@@ -347,7 +244,7 @@ static enum rc share_make(struct vault_share *pub, struct frost_scalar *share,
     enum rc rc = frost_dkg_finish(share, &group, points, &dealt, &d->mine, me,
                                   &culprits);
     if (rc == RC_CHEATER)
-        return blame_dealers(&culprits);
+        return vault_blame_dealers(&culprits);
     TRY(rc);
     for (unsigned i = 0; i < terms->n; i++)
         memcpy(ys[i], points[i].b, 32);
@@ -370,7 +267,7 @@ static enum rc share_make(struct vault_share *pub, struct frost_scalar *share,
 
 static enum rc dkg_conclude(struct vault_core *core, struct bytes_writer *out,
                             const struct vault_dkg *d,
-                            const struct sub_shares *subs)
+                            const struct vault_subs *subs)
 {
     struct vault_share pub;
     WIPED(frost_scalar) share;
@@ -397,7 +294,7 @@ enum rc vault_on_dkg_finish(struct vault_core *core, struct bytes_writer *out,
     (void)req;
     struct vault_dkg **at;
     uint8_t session[32];
-    WIPED(sub_shares) subs;
+    WIPED(vault_subs) subs;
     bytes_get(in, session, 32);
     unsigned n = bytes_get_u16(in);
     TRY(dkg_find(&at, core, session));
@@ -406,10 +303,12 @@ enum rc vault_on_dkg_finish(struct vault_core *core, struct bytes_writer *out,
         return rc_raise(RC_ORDER, "dkg: finish before deal");
     if (n != d->terms.n)
         return rc_raise(RC_ARG, "dkg: %u boxes, want %u", n, d->terms.n);
+    const struct vault_run_id run = { d->terms.session, d->terms.epoch };
     const uint8_t *boxes = bytes_take(in, (size_t)n * VAULT_BOX_LEN);
     TRY(bytes_end(in, "dkg finish"));
     for (unsigned i = 0; i < n; i++)
-        TRY(unbox(&subs.of[i], core, d, i, boxes + (size_t)i * VAULT_BOX_LEN));
+        TRY(vault_box_open(&subs.of[i], core, &run, d->terms.ids[i],
+                           boxes + (size_t)i * VAULT_BOX_LEN));
     TRY(dkg_conclude(core, out, d, &subs));
     dkg_free(*at);
     *at = NULL;

@@ -40,6 +40,11 @@ enum vault_op {
     VAULT_OP_COMMIT = 10,
     VAULT_OP_SIGN = 11,
     VAULT_OP_COSIGN = 12,
+    VAULT_OP_EPOCH_BEGIN = 20,
+    VAULT_OP_EPOCH_DEAL = 21,
+    VAULT_OP_EPOCH_FINISH = 22,
+    VAULT_OP_EPOCH_MOVED = 23,
+    VAULT_OP_EPOCH_RETIRE = 24,
     VAULT_OP_DKG_NARROW = 40,
     VAULT_OP_SESSION_END = 41,
     VAULT_OP_HELD = 42,
@@ -100,6 +105,15 @@ void vault_put_votes(struct bytes_writer *w, const struct tlog_vote *votes,
                      unsigned n);
 /* votes has TLOG_MAX_NODES; returns how many, 0 on failure. */
 unsigned vault_get_votes(struct bytes_reader *r, struct tlog_vote *votes);
+/* votes points into its own array after a get */
+struct vault_epoch_asked {
+    struct vault_epoch_terms terms;
+    struct tlog_vote votes[TLOG_MAX_NODES];
+};
+void vault_put_epoch_asked(struct bytes_writer *w,
+                           const struct vault_epoch_terms *t);
+void vault_get_epoch_asked(struct bytes_reader *r,
+                           struct vault_epoch_asked *out);
 
 /* A sign request as the core reads it; pointers of req lead into itself. */
 struct vault_sign_work {
@@ -122,6 +136,14 @@ void vault_get_sign(struct bytes_reader *r, struct vault_sign_work *out);
 #define VAULT_MAX_HEADS   64
 #define VAULT_MAX_SPLITS  256 /* shares with a secret that peers hold */
 #define VAULT_ANSWER_MAX  (32 + 32 + 1 + 2 + TLOG_SIG_LINE_MAX)
+#define VAULT_MAX_NONCES   4096
+#define VAULT_MAX_SHARES   4096
+#define VAULT_MAX_DKGS     64
+#define VAULT_MAX_RESHARES 16
+#define VAULT_MAX_BEGUN    8192 /* DKG sessions remembered as begun */
+#define VAULT_MAX_ANSWERS  256
+#define VAULT_MAX_HEADS    64
+#define VAULT_ANSWER_MAX   (32 + 32 + 1 + 2 + TLOG_SIG_LINE_MAX)
 
 /* Long-lived: locked, and out of reach (PROT_NONE) between two requests. */
 struct vault_secrets {
@@ -168,6 +190,35 @@ struct vault_dkg {
     struct frost_dealing mine;
     struct frost_dealing *packages; /* [n] heap, public; once dealt */
     uint64_t serial;
+};
+
+/* An epoch with a parent under way; secret_new() memory of its own. */
+struct vault_reshare {
+    struct frost_poly secret; /* until dealt; unused where we do not deal */
+    struct frost_dealing mine;
+    struct vault_reshare_more *more; /* heap, public */
+    uint64_t serial;
+};
+/* The public side of one. */
+struct vault_reshare_more {
+    uint8_t session[32];
+    uint64_t epoch;
+    uint16_t t, n;
+    uint16_t ids[TLOG_MAX_NODES]; /* receivers */
+    uint16_t n_dealers;
+    struct frost_id dealer[TLOG_MAX_NODES]; /* identifiers of the old group */
+    uint16_t dealer_at[TLOG_MAX_NODES];     /* the nodes that deal for them */
+    bool deals;
+    unsigned me; /* our place among the dealers, if we deal */
+    bool dealt;
+    struct frost_dealing packages[TLOG_MAX_NODES]; /* once dealt */
+    /* the group before */
+    uint8_t key[32]; /* H(group key) */
+    uint64_t parent;
+    uint16_t old_t, old_n;
+    struct frost_point group;
+    struct frost_id old_id[TLOG_MAX_NODES];
+    struct frost_point old_y[TLOG_MAX_NODES];
 };
 
 /* Unspent nonces, public side; slot i belongs to pool->nonce[i]. */
@@ -245,6 +296,7 @@ struct vault_core {
     uint64_t n_heads;
 
     struct vault_dkg *dkg[VAULT_MAX_DKGS];
+    struct vault_reshare *reshare[VAULT_MAX_RESHARES];
     uint8_t begun[VAULT_MAX_BEGUN][32]; /* ring */
     uint64_t n_begun;
 
@@ -281,6 +333,8 @@ vault_handler vault_on_commit, vault_on_sign, vault_on_cosign;
 vault_handler vault_on_dkg_narrow, vault_on_session_end, vault_on_held;
 vault_handler vault_on_piece_split, vault_on_piece_keep, vault_on_piece_kept;
 vault_handler vault_on_piece_acked, vault_on_piece_give, vault_on_piece_join;
+vault_handler vault_on_epoch_begin, vault_on_epoch_deal, vault_on_epoch_finish;
+vault_handler vault_on_epoch_moved, vault_on_epoch_retire;
 #ifdef MPC_SIMULATED_TEE
 vault_handler vault_on_trespass;
 #endif
@@ -379,6 +433,52 @@ MUST_CHECK enum rc vault_share_active(struct vault_core *core,
 bool vault_share_member(const struct vault_share *s, uint16_t node);
 /* Wipes it; the last one moves into the gap. */
 void vault_share_remove(struct vault_core *core, unsigned at);
+/* No newer epoch lives here (RC_EPOCH_MOVED); the older ones stop signing. */
+MUST_CHECK enum rc vault_share_supersede(struct vault_core *core,
+                                         const uint8_t key[32], uint64_t epoch);
+/*
+ * All members of these terms, each under the identity the roster gives it.
+ * *ours: we are one.
+ */
+MUST_CHECK enum rc vault_votes_judge(bool *ours, const struct vault_core *core,
+                                     const struct tlog_epoch_terms *terms,
+                                     const struct tlog_vote *votes, unsigned n);
+/* ids and members of those who voted. */
+void vault_votes_members(struct vault_share *pub, const struct tlog_vote *votes,
+                         unsigned n);
+bool vault_terms_equal(const struct tlog_epoch_terms *a,
+                       const struct tlog_epoch_terms *b);
+
+/* box.c */
+/* What all of a run is of. */
+struct vault_run_id {
+    const uint8_t *session; /* [32] */
+    uint64_t epoch;
+};
+/* Sub-shares dealt to us, all secret. */
+struct vault_subs {
+    struct frost_scalar of[TLOG_MAX_NODES];
+};
+WIPED_TYPE(vault_subs);
+/* RC_EXISTS when it was begun in this life; and: it is. Gives its serial. */
+MUST_CHECK enum rc vault_begun_once(const struct vault_core *core,
+                                    const uint8_t run[32]);
+uint64_t vault_begun(struct vault_core *core, const uint8_t run[32]);
+/* The sub-share of `node`, for its roster key alone. */
+MUST_CHECK enum rc vault_box_make(uint8_t box[VAULT_BOX_LEN],
+                                  const struct vault_core *core,
+                                  const struct vault_run_id *run, uint16_t node,
+                                  const struct frost_poly *secret);
+/* What `node` dealt to us; RC_VERIFY. */
+MUST_CHECK enum rc vault_box_open(struct frost_scalar *sub,
+                                  const struct vault_core *core,
+                                  const struct vault_run_id *run, uint16_t node,
+                                  const uint8_t box[VAULT_BOX_LEN]);
+/* Names all whose sub-share is off its polynomial. */
+MUST_CHECK enum rc vault_blame_dealers(const struct frost_culprits *culprits);
+
+/* reshare.c */
+void vault_reshare_drop_all(struct vault_core *core);
 
 /* dkg.c */
 void vault_dkg_drop_all(struct vault_core *core);

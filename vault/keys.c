@@ -316,6 +316,7 @@ enum rc vault_on_roster(struct vault_core *core, struct bytes_writer *out,
     if (!core->roster || memcmp(core->roster->hash, next->hash, 32) != 0) {
         /* what is half made was made among other keys */
         vault_dkg_drop_all(core);
+        vault_reshare_drop_all(core);
         free(core->roster);
         core->roster = TAKE(next);
     }

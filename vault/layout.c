@@ -177,6 +177,49 @@ unsigned vault_get_votes(struct bytes_reader *r, struct tlog_vote *votes)
     return r->failed ? 0 : n;
 }
 
+void vault_put_epoch_asked(struct bytes_writer *w,
+                           const struct vault_epoch_terms *t)
+{
+    bytes_put(w, t->session, 32);
+    bytes_put_u64(w, t->epoch);
+    bytes_put_u8(w, t->recover);
+    bytes_put_u16(w, t->t);
+    bytes_put_u16(w, t->n);
+    for (unsigned i = 0; i < t->n && i < TLOG_MAX_NODES; i++)
+        bytes_put_u16(w, t->ids[i]);
+    bytes_put_u16(w, t->n_dealers);
+    for (unsigned i = 0; i < t->n_dealers && i < TLOG_MAX_NODES; i++) {
+        bytes_put_u16(w, t->dealer[i]);
+        bytes_put_u16(w, t->dealer_at[i]);
+    }
+    vault_put_epoch_terms(w, &t->parent);
+    vault_put_votes(w, t->votes, t->n_votes);
+}
+
+void vault_get_epoch_asked(struct bytes_reader *r,
+                           struct vault_epoch_asked *out)
+{
+    struct vault_epoch_terms *t = &out->terms;
+    *t = (struct vault_epoch_terms){ .votes = out->votes };
+    bytes_get(r, t->session, 32);
+    t->epoch = bytes_get_u64(r);
+    uint8_t recover = bytes_get_u8(r);
+    if (recover > 1)
+        r->failed = true;
+    t->recover = recover == 1;
+    t->t = bytes_get_u16(r);
+    t->n = (uint16_t)get_count(r, TLOG_MAX_NODES);
+    for (unsigned i = 0; i < t->n; i++)
+        t->ids[i] = bytes_get_u16(r);
+    t->n_dealers = (uint16_t)get_count(r, TLOG_MAX_NODES);
+    for (unsigned i = 0; i < t->n_dealers; i++) {
+        t->dealer[i] = bytes_get_u16(r);
+        t->dealer_at[i] = bytes_get_u16(r);
+    }
+    vault_get_epoch_terms(r, &t->parent);
+    t->n_votes = vault_get_votes(r, out->votes);
+}
+
 /* The message itself travels beside the body. */
 void vault_put_sign(struct bytes_writer *w, const struct vault_sign_request *in)
 {

@@ -131,11 +131,13 @@ enum rc vault_on_vote(struct vault_core *core, struct bytes_writer *out,
     uint8_t sig[64];
     size_t len;
     bytes_get(in, session, 32);
+    uint64_t epoch = bytes_get_u64(in); /* 0: a session with one epoch */
     const uint8_t *sealed = bytes_take_lp16(in, &len);
     TRY(bytes_end(in, "vote"));
     unsigned at = 0;
     while (at < core->n_shares &&
-           memcmp(core->share[at].terms.session, session, 32) != 0)
+           (memcmp(core->share[at].terms.session, session, 32) != 0 ||
+            (epoch && core->share[at].terms.epoch != epoch)))
         at++;
     if (at == core->n_shares)
         return rc_raise(RC_UNKNOWN, "vote: no share of this session");
@@ -147,12 +149,11 @@ enum rc vault_on_vote(struct vault_core *core, struct bytes_writer *out,
     return RC_OK;
 }
 
-/* All members, each under the identity the roster gives it; ours included. */
-static enum rc votes_judge(const struct vault_core *core,
-                           const struct tlog_epoch_terms *terms,
-                           const struct tlog_vote *votes, unsigned n)
+enum rc vault_votes_judge(bool *ours, const struct vault_core *core,
+                          const struct tlog_epoch_terms *terms,
+                          const struct tlog_vote *votes, unsigned n)
 {
-    bool ours = false;
+    *ours = false;
     if (terms->t < 2 || terms->n < terms->t || n != terms->n)
         return rc_raise(RC_VERIFY, "activate: %u votes for %u of %u", n,
                         terms->t, terms->n);
@@ -164,15 +165,13 @@ static enum rc votes_judge(const struct vault_core *core,
                             "activate: vote of node %u is not under its "
                             "identity in the roster",
                             votes[i].node);
-        ours = ours || votes[i].node == core->node;
+        *ours = *ours || votes[i].node == core->node;
     }
-    if (!ours)
-        return rc_raise(RC_VERIFY, "activate: our own vote is missing");
     return tlog_votes_check(terms, TLOG_VOTE_PREPARED, votes, n);
 }
 
-static void votes_members(struct vault_share *pub,
-                          const struct tlog_vote *votes, unsigned n)
+void vault_votes_members(struct vault_share *pub, const struct tlog_vote *votes,
+                         unsigned n)
 {
     uint8_t ys[TLOG_MAX_NODES][32];
     for (unsigned i = 0; i < n; i++) {
@@ -182,7 +181,7 @@ static void votes_members(struct vault_share *pub,
     vault_members_hash(pub->members, pub->ids, ys, n);
 }
 
-static bool same_terms(const struct tlog_epoch_terms *a,
+bool vault_terms_equal(const struct tlog_epoch_terms *a,
                        const struct tlog_epoch_terms *b)
 {
     return memcmp(a->session, b->session, 32) == 0 &&
@@ -211,21 +210,20 @@ static enum rc share_restore(struct vault_core *core,
     return vault_share_add(core, &pub, &share);
 }
 
-/* No newer epoch lives here; the older ones stop signing. */
-static enum rc share_supersede(struct vault_core *core,
-                               const struct vault_share *s)
+enum rc vault_share_supersede(struct vault_core *core, const uint8_t key[32],
+                              uint64_t epoch)
 {
     for (unsigned i = 0; i < core->n_shares; i++) {
         const struct vault_share *o = &core->share[i];
-        if (memcmp(o->key, s->key, 32) == 0 && o->state != VAULT_PREPARED &&
-            o->terms.epoch > s->terms.epoch)
+        if (memcmp(o->key, key, 32) == 0 && o->state != VAULT_PREPARED &&
+            o->terms.epoch > epoch)
             return rc_raise(RC_EPOCH_MOVED, "activate: epoch %llu is live",
                             (unsigned long long)o->terms.epoch);
     }
     for (unsigned i = 0; i < core->n_shares; i++) {
         struct vault_share *o = &core->share[i];
-        if (memcmp(o->key, s->key, 32) == 0 &&
-            o->terms.epoch < s->terms.epoch && o->state == VAULT_ACTIVE) {
+        if (memcmp(o->key, key, 32) == 0 && o->terms.epoch < epoch &&
+            o->state == VAULT_ACTIVE) {
             o->state = VAULT_OLD;
             vault_nonce_drop_key(core, o->key, o->terms.epoch);
         }
@@ -244,13 +242,13 @@ static enum rc share_activate(struct vault_core *core, uint8_t ack[64],
                                              voted->terms.epoch);
     if (!s)
         return rc_raise(RC_INTERNAL, "activate: the share is gone");
-    if (!same_terms(&s->terms, &voted->terms) ||
+    if (!vault_terms_equal(&s->terms, &voted->terms) ||
         memcmp(s->members, voted->members, 32) != 0)
         return rc_raise(RC_VERIFY, "activate: the votes are over other terms "
                                    "than our share");
     if (s->persistent && !s->stored)
         TRY(share_read_back(core, s, at, sealed, len));
-    TRY(share_supersede(core, s));
+    TRY(vault_share_supersede(core, s->key, s->terms.epoch));
     s->state = VAULT_ACTIVE;
     share_statement(ack, core, TLOG_VOTE_ACTIVE, s);
     return RC_OK;
@@ -263,15 +261,18 @@ enum rc vault_on_activate(struct vault_core *core, struct bytes_writer *out,
     (void)req;
     uint8_t ack[64];
     size_t len;
+    bool ours;
     struct tlog_vote votes[TLOG_MAX_NODES];
     struct vault_share voted = { .persistent = false };
     vault_get_epoch_terms(in, &voted.terms);
     unsigned n = vault_get_votes(in, votes);
     const uint8_t *sealed = bytes_take_lp16(in, &len);
     TRY(bytes_end(in, "activate"));
-    TRY(votes_judge(core, &voted.terms, votes, n));
+    TRY(vault_votes_judge(&ours, core, &voted.terms, votes, n));
+    if (!ours)
+        return rc_raise(RC_VERIFY, "activate: our own vote is missing");
     hash256(voted.key, voted.terms.group_key, 32);
-    votes_members(&voted, votes, n);
+    vault_votes_members(&voted, votes, n);
     TRY(share_activate(core, ack, &voted, sealed, len));
     bytes_put(out, ack, sizeof(ack));
     return RC_OK;

@@ -207,9 +207,17 @@ static enum rc ask_signature(struct vault *v, uint8_t sig[64], uint8_t op,
 enum rc vault_vote(struct vault *v, uint8_t vote[64], const uint8_t session[32],
                    const uint8_t *sealed, size_t sealed_len)
 {
-    uint8_t buf[34 + VAULT_SEALED_SHARE_MAX];
+    return vault_epoch_vote(v, vote, session, 0, sealed, sealed_len);
+}
+
+enum rc vault_epoch_vote(struct vault *v, uint8_t vote[64],
+                         const uint8_t session[32], uint64_t epoch,
+                         const uint8_t *sealed, size_t sealed_len)
+{
+    uint8_t buf[42 + VAULT_SEALED_SHARE_MAX];
     struct bytes_writer w = bytes_writer(buf, sizeof(buf));
     bytes_put(&w, session, 32);
+    bytes_put_u64(&w, epoch);
     bytes_put_lp16(&w, sealed, sealed ? sealed_len : 0);
     return ask_signature(v, vote, VAULT_OP_VOTE, &w);
 }
@@ -366,4 +374,100 @@ enum rc vault_cosign(struct vault *v, char line[TLOG_SIG_LINE_MAX],
     memcpy(line, p, len);
     line[len] = '\0';
     return RC_OK;
+}
+
+/* ---- moving a key ------------------------------------------------------ */
+
+enum rc vault_epoch_begin(struct vault *v, struct frost_dealing *package,
+                          const struct vault_epoch_terms *terms)
+{
+    uint8_t reply[2 + (FROST_MAX_SIGNERS + 2) * 32];
+    OUT o = { .buf = NULL };
+    struct bytes_reader r;
+    struct frost_dealing p;
+    if (terms->n > TLOG_MAX_NODES || terms->n_dealers > TLOG_MAX_NODES)
+        return rc_raise(RC_ARG, "epoch: %u nodes, %u dealers", terms->n,
+                        terms->n_dealers);
+    TRY(out_new(&o, 32768));
+    vault_put_epoch_asked(&o.w, terms);
+    TRY(ask(v, &r, reply, sizeof(reply), VAULT_OP_EPOCH_BEGIN, &o.w));
+    vault_get_package(&r, &p);
+    TRY(bytes_end(&r, "vault epoch begin"));
+    *package = p;
+    return RC_OK;
+}
+
+enum rc vault_epoch_deal(struct vault *v, uint8_t (*boxes)[VAULT_BOX_LEN],
+                         unsigned *n_boxes, const uint8_t session[32],
+                         uint64_t epoch, const struct frost_dealing *packages,
+                         unsigned n)
+{
+    uint8_t reply[2 + TLOG_MAX_NODES * VAULT_BOX_LEN];
+    OUT o = { .buf = NULL };
+    struct bytes_reader r;
+    if (n > TLOG_MAX_NODES)
+        return rc_raise(RC_ARG, "epoch: %u packages", n);
+    TRY(out_new(&o, VAULT_BODY_MAX));
+    bytes_put(&o.w, session, 32);
+    bytes_put_u64(&o.w, epoch);
+    bytes_put_u16(&o.w, (uint16_t)n);
+    for (unsigned i = 0; i < n; i++)
+        vault_put_package(&o.w, &packages[i]);
+    TRY(ask(v, &r, reply, sizeof(reply), VAULT_OP_EPOCH_DEAL, &o.w));
+    unsigned count = bytes_get_u16(&r);
+    if (count > TLOG_MAX_NODES)
+        return rc_raise(RC_INTERNAL, "vault epoch: %u boxes", count);
+    const uint8_t *p = bytes_take(&r, (size_t)count * VAULT_BOX_LEN);
+    TRY(bytes_end(&r, "vault epoch deal"));
+    if (count)
+        memcpy(boxes, p, (size_t)count * VAULT_BOX_LEN);
+    *n_boxes = count;
+    return RC_OK;
+}
+
+enum rc vault_epoch_finish(struct vault *v, struct vault_dkg_result *out,
+                           const uint8_t session[32], uint64_t epoch,
+                           const uint8_t (*boxes)[VAULT_BOX_LEN], unsigned n)
+{
+    uint8_t reply[sizeof(struct vault_dkg_result) + 16];
+    OUT o = { .buf = NULL };
+    struct bytes_reader r;
+    if (n > TLOG_MAX_NODES)
+        return rc_raise(RC_ARG, "epoch: %u boxes", n);
+    TRY(out_new(&o, 42 + (size_t)n * VAULT_BOX_LEN));
+    bytes_put(&o.w, session, 32);
+    bytes_put_u64(&o.w, epoch);
+    bytes_put_u16(&o.w, (uint16_t)n);
+    bytes_put(&o.w, boxes, (size_t)n * VAULT_BOX_LEN);
+    TRY(ask(v, &r, reply, sizeof(reply), VAULT_OP_EPOCH_FINISH, &o.w));
+    return result_read(out, &r);
+}
+
+enum rc vault_epoch_moved(struct vault *v, const struct tlog_epoch_terms *terms,
+                          const struct tlog_vote *votes, unsigned n)
+{
+    uint8_t reply[1];
+    OUT o = { .buf = NULL };
+    struct bytes_reader r;
+    TRY(out_new(&o, 32768));
+    vault_put_epoch_terms(&o.w, terms);
+    vault_put_votes(&o.w, votes, n);
+    TRY(ask(v, &r, reply, sizeof(reply), VAULT_OP_EPOCH_MOVED, &o.w));
+    return bytes_end(&r, "vault epoch moved");
+}
+
+enum rc vault_epoch_retire(struct vault *v,
+                           const struct tlog_epoch_terms *terms,
+                           const struct tlog_vote *votes,
+                           const uint8_t (*acks)[64], unsigned n)
+{
+    uint8_t reply[1];
+    OUT o = { .buf = NULL };
+    struct bytes_reader r;
+    TRY(out_new(&o, 65536));
+    vault_put_epoch_terms(&o.w, terms);
+    vault_put_votes(&o.w, votes, n);
+    bytes_put(&o.w, acks, (size_t)n * 64);
+    TRY(ask(v, &r, reply, sizeof(reply), VAULT_OP_EPOCH_RETIRE, &o.w));
+    return bytes_end(&r, "vault epoch retire");
 }

@@ -238,7 +238,7 @@ MUST_CHECK enum rc vault_dkg_finish(struct vault *v,
                                     unsigned n);
 
 /*
- * Our vote on a PREPARED share. For a persistent one, sealed is what was read
+ * Our vote on a PREPARED share. epoch 0: the session has but one. For a persistent one, sealed is what was read
  * back from disk: it must open to the share we hold.
  */
 MUST_CHECK enum rc vault_vote(struct vault *v, uint8_t vote[64],
@@ -254,6 +254,90 @@ MUST_CHECK enum rc vault_activate(struct vault *v, uint8_t ack[64],
                                   const struct tlog_epoch_terms *terms,
                                   const struct tlog_vote *votes, unsigned n,
                                   const uint8_t *sealed, size_t sealed_len);
+
+/* ---- moving a key: an epoch with a parent ------------------------------ */
+/*
+ * Refresh, reshare, repair and recovery are one run: t or more holders of the
+ * parent epoch deal their part of the key to the new members, who may be the
+ * same or others, of the same threshold or another. The group key comes out
+ * unchanged or nothing does. Its share is voted on and activated as that of a
+ * new key.
+ */
+struct vault_epoch_terms {
+    uint8_t session[32];
+    uint64_t epoch; /* above the parent's */
+    uint16_t t, n;
+    uint16_t ids[TLOG_MAX_NODES];    /* the new members, ascending */
+    uint16_t n_dealers;              /* parent.t or more */
+    uint16_t dealer[TLOG_MAX_NODES]; /* identifiers of the parent, ascending */
+    /*
+     * The nodes that hold their shares: themselves; another one each after a
+     * recovery, where shares were imported.
+     */
+    uint16_t dealer_at[TLOG_MAX_NODES];
+    bool recover;
+    /* the parent and all its members' votes: its group is judged by them */
+    struct tlog_epoch_terms parent;
+    const struct tlog_vote *votes;
+    unsigned n_votes;
+};
+
+/*
+ * We deal, receive, or both. A (session, epoch) can be begun once per vault
+ * life (RC_EXISTS); 16 may be under way; one more drops the oldest.
+ *
+ * package  of no commitments (t 0) where we do not deal
+ * Fails    RC_VERIFY the parent's votes, or its shares are not of one
+ *          polynomial; RC_EPOCH_MOVED RC_UNKNOWN RC_ORDER our share of it is
+ *          not live
+ */
+MUST_CHECK enum rc vault_epoch_begin(struct vault *v,
+                                     struct frost_dealing *package,
+                                     const struct vault_epoch_terms *terms);
+/*
+ * All dealers' packages in; our boxes out, where we deal.
+ *
+ * packages  [n], in the order of terms.dealer
+ * boxes     out [*n_boxes], in the order of terms.ids; room for
+ *           TLOG_MAX_NODES; 0 where we do not deal
+ * Fails     RC_CHEATER a package that is not its dealer's part of the key
+ */
+MUST_CHECK enum rc vault_epoch_deal(struct vault *v,
+                                    uint8_t (*boxes)[VAULT_BOX_LEN],
+                                    unsigned *n_boxes,
+                                    const uint8_t session[32], uint64_t epoch,
+                                    const struct frost_dealing *packages,
+                                    unsigned n);
+/*
+ * The boxes dealt to us in, in the order of terms.dealer. The share is
+ * PREPARED and sealed. RC_EPOCH_MOVED: the key went on from the parent
+ * meanwhile.
+ */
+MUST_CHECK enum rc vault_epoch_finish(struct vault *v,
+                                      struct vault_dkg_result *out,
+                                      const uint8_t session[32], uint64_t epoch,
+                                      const uint8_t (*boxes)[VAULT_BOX_LEN],
+                                      unsigned n);
+/* vault_vote() of this epoch of the session. */
+MUST_CHECK enum rc vault_epoch_vote(struct vault *v, uint8_t vote[64],
+                                    const uint8_t session[32], uint64_t epoch,
+                                    const uint8_t *sealed, size_t sealed_len);
+/*
+ * The key has moved to an epoch of which we are no member: what we hold of
+ * older ones signs no more.
+ */
+MUST_CHECK enum rc vault_epoch_moved(struct vault *v,
+                                     const struct tlog_epoch_terms *terms,
+                                     const struct tlog_vote *votes, unsigned n);
+/*
+ * Erases every share of the key from before this epoch, once all its members
+ * have said that theirs is active: acks [n], in the order of the votes.
+ * RC_ORDER: we are a member, and ours is not.
+ */
+MUST_CHECK enum rc vault_epoch_retire(struct vault *v,
+                                      const struct tlog_epoch_terms *terms,
+                                      const struct tlog_vote *votes,
+                                      const uint8_t (*acks)[64], unsigned n);
 
 /* Wipes a key's share and its nonces; unknown is RC_OK. */
 MUST_CHECK enum rc vault_forget(struct vault *v, const uint8_t key[32],
