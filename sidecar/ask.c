@@ -25,9 +25,16 @@ static enum rc fill_key(struct wire_key *out, const struct key *k,
         out->nodes.at[i] = p->nodes[i];
     if (!k)
         return RC_OK;
+    const struct wire_cert *c = keys_cert(k);
     memcpy(out->group_key, k->group_key, 32);
-    out->epoch = k->epoch;
+    out->epoch = c->epoch;
     out->birth = k->birth;
+    out->threshold = c->threshold; /* the policy may want another already */
+    free(out->nodes.at);
+    out->nodes.at = NULL;
+    TRY(wire_list_new(&out->nodes, c->votes.n));
+    for (size_t i = 0; i < c->votes.n; i++)
+        out->nodes.at[i] = c->votes.at[i].node;
     return RC_OK;
 }
 
@@ -51,7 +58,7 @@ static enum rc find_key(struct wire_key *out, struct node *n, const char *name)
     return rc;
 }
 
-/* Under lock. A key of one session: its participants, not its profile's. */
+/* Under lock. A key of one session: by its own birth. */
 static enum rc describe(struct wire_key *out, struct node *n,
                         const struct key *k)
 {
@@ -60,11 +67,7 @@ static enum rc describe(struct wire_key *out, struct node *n,
     if (!p)
         return rc_raise(RC_POLICY_CHANGED, "key %s: its profile is gone",
                         k->name);
-    TRY(fill_key(out, k, p));
-    for (unsigned i = 0; i < k->n && i < out->nodes.n; i++)
-        out->nodes.at[i] = k->node[i];
-    out->nodes.n = k->n < out->nodes.n ? k->n : out->nodes.n;
-    return RC_OK;
+    return fill_key(out, k, p);
 }
 
 static void answer_key(struct node *n, uint64_t call, const char *name,
@@ -83,6 +86,11 @@ static void answer_key(struct node *n, uint64_t call, const char *name,
 
 void ask_key(struct node *n, uint64_t call, const char *name)
 {
+    size_t whole = strlen(name);
+    if (whole > 7 && strcmp(name + whole - 7, "/change") == 0) {
+        change_on_get(n, call, name);
+        return;
+    }
     answer_key(n, call, name, NULL);
 }
 
@@ -182,8 +190,9 @@ static json_t *keys_json(struct node *n)
                 list,
                 json_pack("{s:s, s:o, s:I, s:i, s:i, s:b}", "name", k->name,
                           "group_key", hex_json(k->group_key, 32), "epoch",
-                          (json_int_t)k->epoch, "threshold", (int)k->t, "nodes",
-                          (int)k->n, "share", (int)k->have_share));
+                          (json_int_t)k->live.epoch, "threshold",
+                          (int)k->live.t, "nodes", (int)keys_cert(k)->votes.n,
+                          "share", (int)k->live.have_share));
     }
     return list;
 }
@@ -245,6 +254,11 @@ static json_t *problems_json(const struct node *n)
     for (unsigned i = 0; i < n->n_problems; i++)
         json_array_append_new(list, json_string(n->problem[i]));
     pieces_problems(n, list);
+    for (unsigned i = 0; i < n->n_keys; i++) {
+        char text[400];
+        if (epoch_problem(text, sizeof(text), &n->key[i]))
+            json_array_append_new(list, json_string(text));
+    }
     return list;
 }
 

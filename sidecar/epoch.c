@@ -163,13 +163,8 @@ static enum rc on_finish(struct node *n, const uint8_t *body, size_t len,
 
 /* ---- activate ---------------------------------------------------------------------- */
 
-/*
- * Under lock. By the policy of its time: the log proves that it was in force,
- * and whoever missed the birth must still be able to take it.
- */
-static enum rc judge_session(struct judged *j, struct node *n,
-                             const struct policy *p,
-                             const struct wire_birth *in)
+enum rc epoch_judge_session(struct judged *j, struct node *n,
+                            const struct policy *p, const struct wire_birth *in)
 {
     struct tlog_blob approvals[POLICY_MAX_APPROVALS];
     struct tlog_blob requester = { in->requester.p, in->requester.len };
@@ -179,8 +174,6 @@ static enum rc judge_session(struct judged *j, struct node *n,
         approvals[i] = (struct tlog_blob){ in->approvals.at[i].p,
                                            in->approvals.at[i].len };
     TRY(policy_session_parse(&j->s, in->descriptor.p, in->descriptor.len));
-    if (j->s.type != POLICY_S_KEY_CREATE)
-        return rc_raise(RC_POLICY, "birth: its session is no key-create");
     return policy_judge(&j->approved, p, policy_chain_genesis(n->chain), &j->s,
                         &requester, approvals, (unsigned)in->approvals.n,
                         POLICY_AT_ITS_TIME);
@@ -248,9 +241,8 @@ static enum rc check_name(struct node *n, const char *name,
     return RC_OK;
 }
 
-/* Under lock. */
-static enum rc judge_birth(char *name, bool *member, struct node *n,
-                           const struct wire_birth *in)
+enum rc epoch_judge_birth(char name[POLICY_NAME_MAX], bool *member,
+                          struct node *n, const struct wire_birth *in)
 {
     struct tlog_proof proof;
     struct tlog_birth b;
@@ -261,7 +253,9 @@ static enum rc judge_birth(char *name, bool *member, struct node *n,
     const struct policy *p = policy_chain_by_hash(n->chain, b.policy);
     if (!p)
         return rc_raise(RC_ORDER, "birth: of a policy this node has not got");
-    TRY(judge_session(&j, n, p, in));
+    TRY(epoch_judge_session(&j, n, p, in));
+    if (j.s.type != POLICY_S_KEY_CREATE)
+        return rc_raise(RC_POLICY, "birth: its session is no key-create");
     const struct policy_profile *profile = policy_profile_find(p, j.s.profile);
     if (!profile || memcmp(j.s.id, in->cert.session, 32) != 0)
         return rc_raise(RC_POLICY, "birth: session and certificate differ");
@@ -294,18 +288,22 @@ static enum rc activate(struct wire_ack *out, struct node *n,
                                 in->cert.session, (const char *)body, len);
 }
 
-/* Under policy_lock: no other birth, no other version comes between. */
-static enum rc take_birth(struct wire_ack *out, struct node *n,
-                          const struct wire_birth *in, const uint8_t *body,
-                          size_t len)
+enum rc epoch_take_birth(struct wire_ack *out, struct node *n,
+                         const struct wire_birth *in, const uint8_t *body,
+                         size_t len)
 {
     char name[POLICY_NAME_MAX];
     bool member;
     struct key *k;
     node_lock(n);
-    enum rc rc = judge_birth(name, &member, n, in);
+    enum rc rc = epoch_judge_birth(name, &member, n, in);
+    const struct key *have = rc == RC_OK ? node_key_by_name(n, name) : NULL;
+    bool moved = have && have->live.epoch > in->cert.epoch;
     node_unlock(n);
     TRY(rc);
+    if (moved)
+        return rc_raise(RC_EPOCH_MOVED, "key %s: has moved on from its birth",
+                        name);
     if (member)
         TRY(activate(out, n, in, name, body, len));
     else
@@ -324,7 +322,7 @@ static enum rc on_activate(struct node *n, const uint8_t *body, size_t len,
     TRY(wire_birth_decode(&in, (const char *)body, len));
     struct wire_ack out = { .node = n->id };
     pthread_mutex_lock(&n->policy_lock);
-    enum rc rc = take_birth(&out, n, &in, body, len);
+    enum rc rc = epoch_take_birth(&out, n, &in, body, len);
     pthread_mutex_unlock(&n->policy_lock);
     TRY(rc);
     return wire_ack_encode(reply, reply_len, &out);
@@ -335,9 +333,6 @@ static enum rc on_activate(struct node *n, const uint8_t *body, size_t len,
  * A POST may come twice (a connection died before its answer). The vault does
  * each step once; a byte-identical repeat gets the answer that was given.
  */
-
-typedef enum rc epoch_step(struct node *n, const uint8_t *body, size_t len,
-                           char **reply, size_t *reply_len);
 
 static bool given_before(struct node *n, const uint8_t request[32],
                          char **reply, size_t *reply_len)
@@ -390,10 +385,17 @@ enum rc epoch_on_peer(struct node *n, const char *step, const uint8_t *body,
     static const struct {
         const char *name;
         epoch_step *fn;
-    } steps[] = { { "start", on_start },
-                  { "deal", on_deal },
-                  { "finish", on_finish },
-                  { "activate", on_activate } };
+        bool once; /* a repeat gets the answer that was given */
+    } steps[] = { { "start", on_start, true },
+                  { "deal", on_deal, true },
+                  { "finish", on_finish, true },
+                  { "activate", on_activate, true },
+                  { "look", epoch_on_look, false },
+                  { "begin", epoch_on_begin, true },
+                  { "share", epoch_on_share, true },
+                  { "prepare", epoch_on_prepare, true },
+                  { "live", epoch_on_live, false },
+                  { "retire", epoch_on_retire, false } };
     uint8_t request[32];
     for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
         if (strcmp(step, steps[i].name) != 0)
@@ -401,35 +403,12 @@ enum rc epoch_on_peer(struct node *n, const char *step, const uint8_t *body,
         const struct hash_part parts[] = { { step, strlen(step) + 1 },
                                            { body, len } };
         hash256_parts(request, parts, 2);
-        if (given_before(n, request, reply, reply_len))
+        if (steps[i].once && given_before(n, request, reply, reply_len))
             return RC_OK;
         TRY(steps[i].fn(n, body, len, reply, reply_len));
-        remember(n, request, *reply, *reply_len);
+        if (steps[i].once)
+            remember(n, request, *reply, *reply_len);
         return RC_OK;
     }
     return rc_raise(RC_UNKNOWN, "no such path");
-}
-
-/* ---- a birth that was missed --------------------------------------------------------- */
-
-static void told(struct node *n, void *arg, uint32_t to, enum rc rc,
-                 const uint8_t *body, size_t len)
-{
-    (void)arg;
-    (void)body;
-    (void)len;
-    struct peer *p = rc == RC_OK ? node_peer(n, (uint16_t)to) : NULL;
-    if (!p)
-        return; /* it is tried again when it is asked to sign again */
-    p->down_until_ms = 0;
-    lead_pump(n);
-}
-
-void epoch_tell(struct node *n, uint16_t to, const struct key *key)
-{
-    OWNED_MEM char *json = NULL;
-    size_t len;
-    if (wire_birth_encode(&json, &len, &key->evidence) == RC_OK)
-        node_send(n, to, "/v1/epoch/activate", json, len,
-                  n->w.now_ms(n->w.ctx) + ROUND_MS, told, NULL, to);
 }

@@ -23,12 +23,12 @@ static enum rc check_key(struct verdict *v, struct node *n,
     v->key = node_key_by_id(n, item->key);
     if (v->key && v->key->once)
         TRY(once_judge_use(v->key->once, &v->j.s, item->slot));
-    if (!v->key || !v->key->have_share)
+    if (!v->key || !v->key->live.have_share)
         return rc_raise(RC_UNKNOWN, "key: node%u holds no share of it", n->id);
-    if (v->key->epoch != item->epoch)
+    if (v->key->live.epoch != item->epoch)
         return rc_raise(RC_EPOCH_MOVED, "epoch: asked for %llu, in force %llu",
                         (unsigned long long)item->epoch,
-                        (unsigned long long)v->key->epoch);
+                        (unsigned long long)v->key->live.epoch);
     const struct policy_session *s = &v->j.s;
     TRY(glass_profile(profile, n, v->key, s));
     if (s->type != POLICY_S_SIGN && s->type != POLICY_S_ROOT)
@@ -69,9 +69,9 @@ static enum rc check_signers(const struct verdict *v, struct node *n,
     const struct policy *p = policy_chain_head(n->chain);
     uint8_t identities[TLOG_MAX_NODES][32];
     bool us = false;
-    if (item->signers.n < v->key->t || item->signers.n > TLOG_MAX_NODES)
+    if (item->signers.n < v->key->live.t || item->signers.n > TLOG_MAX_NODES)
         return rc_raise(RC_POLICY, "signers: %zu, the key wants %u",
-                        item->signers.n, v->key->t);
+                        item->signers.n, v->key->live.t);
     for (size_t i = 0; i < item->signers.n; i++) {
         uint64_t id = item->signers.at[i].node;
         const struct policy_node *node = id <= UINT16_MAX

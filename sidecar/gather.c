@@ -65,6 +65,16 @@ void peer_down(struct node *n, uint32_t id, int64_t for_ms, enum rc rc)
     drop_pools(n, p);
 }
 
+void peer_moving(struct node *n, const struct key *key, uint16_t id)
+{
+    struct peer *p = node_peer(n, id);
+    if (!p || id == n->id || key->once)
+        return; /* a session's key stays where it was born */
+    p->moving = true;
+    p->down_until_ms = n->w.now_ms(n->w.ctx) + MOVING_DOWN_MS;
+    epoch_meet(n, id, key);
+}
+
 /*
  * RFC 9591 section 5.3: malformed commitments are the sender's fault, found
  * before an intent is logged and before an honest signer refuses them.
@@ -298,7 +308,7 @@ static enum rc fill_pool(struct node *n, struct round *r, uint16_t id,
                               r->n_shots);
 }
 
-/* Who does not know the key is told its birth. */
+/* Who does not know the key, or its epoch, is told. */
 static void no_commitments(struct node *n, const struct key *k, uint16_t from,
                            enum rc rc)
 {
@@ -311,8 +321,10 @@ static void no_commitments(struct node *n, const struct key *k, uint16_t from,
         once_tell(n, from, k);
     } else {
         peer_down(n, from, rc == RC_CHEATER ? CHEATER_DOWN_MS : DOWN_MS, rc);
-        if (rc == RC_UNKNOWN)
-            epoch_tell(n, from, k);
+        if (rc == RC_UNKNOWN || rc == RC_EPOCH_MOVED)
+            peer_moving(n, k, from);
+        else if (rc == RC_ORDER && !k->once)
+            epoch_meet(n, from, k); /* not active yet? */
     }
     (void)rc_raise(rc, "%s", why);
 }
@@ -403,6 +415,7 @@ void round_start(struct node *n, struct key *k)
 {
     if (n->w.now_ms(n->w.ctx) < k->rest_until_ms || log_refused(n, k))
         return;
+    keys_settle(n, k);
     struct round *r = calloc(1, sizeof(*r));
     if (!r)
         return; /* the next tick tries again */

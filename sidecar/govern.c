@@ -20,9 +20,9 @@ struct found {
  * Every vote of a live key must be under the roster that comes (DESIGN
  * section 5), or no vault would take its share again after a restart.
  */
-static enum rc keeps_holders(const struct policy *next, const struct key *k)
+static enum rc keeps_holders(const struct policy *next, const struct key *k,
+                             const struct wire_cert *cert)
 {
-    const struct wire_cert *cert = &k->evidence.cert;
     for (size_t i = 0; i < cert->votes.n; i++) {
         const struct wire_vote *v = &cert->votes.at[i];
         const struct policy_node *node = policy_node_find(next,
@@ -52,7 +52,10 @@ enum rc govern_fits(const struct policy *next, const struct node *n)
             return rc_prefix(rc, "policy.attestation: ");
     }
     for (unsigned i = 0; i < n->n_keys; i++)
-        TRY(keeps_holders(next, &n->key[i]));
+        TRY(keeps_holders(next, &n->key[i], keys_cert(&n->key[i])));
+    /* who has left holds its old share until it is retired */
+    for (unsigned i = 0; i < n->n_keys; i++)
+        TRY(keeps_holders(next, &n->key[i], &n->key[i].live.old));
     return RC_OK;
 }
 

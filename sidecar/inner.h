@@ -3,8 +3,8 @@
  * What the decide files share. Two kinds of state: what followers read too
  * (chain, keys, head, log key) is touched under node->lock; what only leads
  * use (jobs, rounds, peers, tickets) belongs to the one thread that delivers
- * local calls, replies and ticks. A key is published under lock and its
- * public half never changes afterwards, so leads read it without.
+ * local calls, replies and ticks. A key is published under lock; the half
+ * of it that leads read (keys.h) is changed by that one thread alone.
  *
  * A round lives until its last reply is in: whoever counts down r->waiting to
  * zero ends it, and nobody touches r after that.
@@ -30,6 +30,7 @@
 #define DOWN_MS          1000  /* a peer that failed rests this long */
 #define TIMEOUT_DOWN_MS  10000 /* one that hangs rests longer */
 #define CHEATER_DOWN_MS  60000 /* and one that cheated this long */
+#define MOVING_DOWN_MS   400   /* in another epoch: until both have met */
 #define NOBODY_MS        3000  /* without t nodes: say so after this */
 #define CALL_WAIT_MAX_MS 60000
 #define MAX_RESENDS      16     /* of one attempt, to signers ahead of it */
@@ -53,6 +54,7 @@ struct peer {
     char why[480]; /* last failure; "" while healthy */
     uint64_t head; /* newest log size it has seen */
     int64_t hear_after_ms;
+    bool moving; /* it rests until we know which of us is in an older epoch */
     uint8_t boot[16];
     struct peer_standing standing;
     struct pool pool[POLICY_MAX_PROFILES];
@@ -212,6 +214,12 @@ struct node {
     struct ticket *tickets;
     uint64_t last_ticket;
     struct drive *drive;        /* the key being made, one at a time */
+    struct change *change;      /* the key being moved, one at a time */
+    uint64_t change_serial;     /* of the newest */
+    struct epoch_keep *keeps;   /* owned; epoch_keep.c */
+    int64_t keep_after_ms;      /* and what it is asked next */
+    int64_t ask_epochs_after_ms;
+    unsigned epoch_asks;
     struct once_run *once_runs; /* owned; sessions whose key we lead */
     unsigned once_turn;         /* spreads the choice of nodes */
     struct govern *govern;      /* the policy being put in force */
@@ -370,6 +378,8 @@ void round_sign(struct node *n, struct round *r,
                 const struct wire_appended *proofs);
 void round_finish(struct node *n, struct round *r); /* all replies are in */
 void peer_down(struct node *n, uint32_t id, int64_t for_ms, enum rc rc);
+/* It is in another epoch of this key than we are: we meet. */
+void peer_moving(struct node *n, const struct key *key, uint16_t id);
 struct pool *peer_pool(struct peer *p, const struct key *key);
 /* Commitments die with the vault that made them. */
 void peer_see_boot(struct node *n, struct peer *p, const uint8_t boot[16]);

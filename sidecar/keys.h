@@ -13,18 +13,40 @@ struct once;
 struct pool;
 struct round;
 
+/*
+ * The epoch a key lives in, as followers judge by it: changed under lock, by
+ * any thread, as soon as the vault has it.
+ */
+struct key_live {
+    uint64_t epoch;
+    uint16_t t;
+    bool have_share;
+    bool member;
+    bool waits;    /* it is at rest, and needs its peers' pieces */
+    bool has_ack; /* a member's: ours that its share is active */
+    uint8_t ack[64];
+    bool retired;           /* we hold nothing of an older one */
+    struct wire_cert old;   /* owned; who may still hold one; or no votes */
+    struct wire_birth cert; /* owned; no votes: the birth's own epoch */
+};
+
 struct key {
     char name[POLICY_NAME_MAX];
     uint8_t group_key[32];
-    uint8_t id[32]; /* H(group_key) */
+    uint8_t id[32];             /* H(group_key) */
+    uint64_t birth;             /* log index */
+    struct wire_birth evidence; /* owned; of the birth, for ever */
+    struct key_live live;
+    /*
+     * The same as leads see it: changed by the thread that leads, between two
+     * rounds (keys_settle), so that a round ends in the epoch it began in.
+     */
     uint64_t epoch;
-    uint64_t birth; /* log index */
     uint16_t t;
     unsigned n;
     uint16_t node[TLOG_MAX_NODES];
     struct frost_point y[TLOG_MAX_NODES];
     bool have_share;
-    struct wire_birth evidence; /* owned */
     /* leads only */
     struct job *queue;
     struct round *round;
@@ -49,8 +71,27 @@ MUST_CHECK enum rc node_key_fill(struct key *k, const char *name,
 MUST_CHECK enum rc node_key_take(struct node *n, const char *name,
                                  const struct wire_birth *birth,
                                  bool have_share, struct key **out);
-/* A share that waited for its pieces is open in the vault. Loop thread. */
-void keys_share_back(struct node *n, const char *name, uint64_t epoch);
+/* A share that waited for its pieces is open in the vault, which says so. Loop
+ * thread. */
+void keys_share_back(struct node *n, const char *name, uint64_t epoch,
+                     const uint8_t ack[64]);
+/* Under lock. The certificate of the epoch it lives in. */
+const struct wire_cert *keys_cert(const struct key *k);
+/* Under lock. That epoch, as a message. */
+MUST_CHECK enum rc keys_live_wire(struct wire_epoch_live *out,
+                                  const struct key *k);
+/*
+ * Under lock. A later epoch that was judged and is at rest; ack NULL: no share
+ * of it here. RC_NOMEM changes nothing.
+ */
+MUST_CHECK enum rc keys_move(struct node *n, struct key *k,
+                             const struct wire_birth *in, const uint8_t *ack);
+/* Under lock. Nothing of older epochs is held here any more. */
+void keys_retired(struct key *k);
+/* Takes the lock; the thread that leads, no round of it in flight. */
+void keys_settle(struct node *n, struct key *k);
+/* Newest epochs and births at rest; their shares go into the vault. */
+MUST_CHECK enum rc keys_load(struct node *n);
 /* One stored ACTIVE epoch, a store_row of store_epochs(); ctx is the node. */
 MUST_CHECK enum rc keys_load_epoch(void *ctx, const char *name, uint64_t number,
                                    const uint8_t *json, size_t json_len,

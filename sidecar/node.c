@@ -170,7 +170,7 @@ static enum rc load_all(struct node *n)
     TRY(gossip_load(n));
     TRY(abort_load(n));
     TRY(spread_load(n));
-    TRY(store_epochs(n->w.store, keys_load_epoch, n));
+    TRY(keys_load(n));
     return pieces_load(n);
 }
 
@@ -229,6 +229,8 @@ void node_free(struct node *n)
         round_drop(k->round);
         lead_jobs_free(k->queue);
         wire_birth_free(&k->evidence);
+        wire_birth_free(&k->live.cert);
+        wire_cert_free(&k->live.old);
     }
     bundle_free(n); /* holds keys of sessions */
     standing_free(n);
@@ -242,6 +244,8 @@ void node_free(struct node *n)
     drive_free(n);
     cert_free(n);
     pieces_free(n);
+    change_free(n);
+    epoch_keep_free(n);
     govern_free(n);
     policy_chain_free(n->chain);
     epoch_answers_free(n);
@@ -272,6 +276,8 @@ void node_tick(struct node *n)
     once_tick(n);
     standing_tick(n);
     pieces_tick(n);
+    change_tick(n);
+    epoch_tick(n);
     lead_tick(n);
     bundle_tick(n);
     int64_t now = n->w.now_ms(n->w.ctx);
@@ -367,6 +373,8 @@ void node_on_local_as(struct node *n, uint64_t call,
         session_on_approval(n, call, body, len);
     else if (strcmp(path, "/v1/key/create") == 0)
         drive_on_create(n, call, body, len);
+    else if (strcmp(path, "/v1/key/change") == 0)
+        change_on_post(n, call, body, len);
     else if (strcmp(path, "/v1/policy") == 0)
         govern_on_policy(n, call, body, len);
     else if (strcmp(path, "/v1/policy/proposal") == 0)

@@ -173,7 +173,7 @@ void once_end(struct node *n, struct once *o, const char *why)
     o->state = ONCE_KEPT;
     o->gone = why;
     o->kept_ms = n->w.now_ms(n->w.ctx);
-    o->key.have_share = false;
+    o->key.have_share = o->key.live.have_share = false;
     answers_free(o);
     node_unlock(n);
     pthread_rwlock_unlock(&n->release_lock);

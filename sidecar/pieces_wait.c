@@ -129,7 +129,7 @@ static enum rc prepared(void *ctx, const char *name, uint64_t number,
     struct vault_msh1 h;
     struct waiting *w;
     const struct key *k = node_key_by_name(n, name);
-    if (session_len != 32 || (k && k->epoch >= number) ||
+    if (session_len != 32 || (k && k->live.epoch >= number) ||
         vault_msh1_decode(&h, sealed, sealed_len) != RC_OK ||
         h.provider != VAULT_SNP_PEERS)
         return RC_OK;
@@ -164,7 +164,7 @@ static void share_back(struct node *n, struct waiting *w)
     enum rc rc = vault_activate(n->w.vault, ack, &w->terms, w->votes,
                                 w->n_votes, w->sealed, w->sealed_len);
     if (rc == RC_OK) {
-        keys_share_back(n, w->name, w->epoch);
+        keys_share_back(n, w->name, w->epoch, ack);
     } else {
         w->done = rc == RC_EPOCH_MOVED; /* not needed any more */
         snprintf(w->why, sizeof(w->why), "%.150s", rc_text());
@@ -288,7 +288,7 @@ void pieces_tick(struct node *n)
     for (unsigned i = 0; i < n->pieces->n; i++) {
         struct waiting *w = n->pieces->at[i];
         const struct key *k = node_key_by_name(n, w->name);
-        w->done = w->done || (k && k->epoch > w->epoch); /* not needed */
+        w->done = w->done || (k && k->live.epoch > w->epoch); /* not needed */
     }
     node_unlock(n);
     for (unsigned i = 0; i < n->pieces->n; i++)

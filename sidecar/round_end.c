@@ -144,6 +144,8 @@ static enum rc first_refusal(bool *others, struct node *n,
         enum rc rc = rc_from_slug(r->shot[s].results[i].code);
         if (rc == RC_UNKNOWN || rc == RC_ORDER)
             drop_pool(n, r, i);
+        if (rc == RC_EPOCH_MOVED)
+            peer_moving(n, r->key, r->signer[i]);
         if (first == RC_OK && rc != RC_OK) {
             first = rc;
             at = i;

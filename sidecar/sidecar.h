@@ -110,6 +110,46 @@ MUST_CHECK enum rc store_pieces_drop(struct store *s, const char *key,
 /* Rows of PREPARED epochs: name, epoch, session, sealed share. */
 MUST_CHECK enum rc store_pieces_prepared(struct store *s, store_row *row,
                                          void *ctx);
+/*
+ * Epochs after the birth (store_epochs.c), each known by (key, epoch): STARTED
+ * burns the number, PREPARED holds the sealed share and then our vote,
+ * CERTIFIED what shows that all voted. Numbers are shared with births.
+ */
+/* RC_CONFLICT: this number or a later one was used before. */
+MUST_CHECK enum rc store_move_start(struct store *s, const char *key,
+                                    uint64_t epoch, const uint8_t session[32]);
+MUST_CHECK enum rc store_move_prepare(struct store *s, const char *key,
+                                      uint64_t epoch, const uint8_t *sealed,
+                                      size_t len);
+MUST_CHECK enum rc store_move_sealed(struct store *s, const char *key,
+                                     uint64_t epoch, uint8_t **sealed,
+                                     size_t *len);
+/* Our vote as JSON; and the newest of a session: RC_UNKNOWN where none. */
+MUST_CHECK enum rc store_move_vote(struct store *s, const char *key,
+                                   uint64_t epoch, const char *json,
+                                   size_t len);
+MUST_CHECK enum rc store_move_voted(struct store *s, const char *key,
+                                    const uint8_t session[32], uint8_t **json,
+                                    size_t *len);
+/* The epoch that was certified in this session; 0: none. */
+MUST_CHECK enum rc store_move_made(struct store *s, const uint8_t session[32],
+                                   uint64_t *epoch);
+/* Also where we are no member; a share that is prepared stays beside it. */
+MUST_CHECK enum rc store_move_certify(struct store *s, const char *key,
+                                      uint64_t epoch, const uint8_t session[32],
+                                      const char *json, size_t len);
+/* Rows of each key's newest certified one: name, epoch, JSON, sealed share. */
+MUST_CHECK enum rc store_moves(struct store *s, store_row *row, void *ctx);
+/*
+ * What certifies the newest epoch before this one of which a share is still at
+ * rest, births included; empty when that was never certified. RC_UNKNOWN:
+ * none is.
+ */
+MUST_CHECK enum rc store_move_old(struct store *s, const char *key,
+                                  uint64_t epoch, uint8_t **json, size_t *len);
+/* Erases every share of the key from before this epoch, in the log too. */
+MUST_CHECK enum rc store_move_retire(struct store *s, const char *key,
+                                     uint64_t epoch);
 
 /*
  * The largest signature counter seen of a credential and the record it came

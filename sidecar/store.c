@@ -23,6 +23,10 @@ static const char schema[] =
         " epoch INTEGER NOT NULL, session BLOB NOT NULL UNIQUE,"
         " state TEXT NOT NULL, sealed BLOB, birth BLOB,"
         " PRIMARY KEY(key, epoch));"
+        "CREATE TABLE IF NOT EXISTS key_move(key TEXT NOT NULL,"
+        " epoch INTEGER NOT NULL, session BLOB NOT NULL,"
+        " state TEXT NOT NULL, sealed BLOB, vote BLOB, cert BLOB,"
+        " PRIMARY KEY(key, epoch)) WITHOUT ROWID;"
         "CREATE TABLE IF NOT EXISTS session(id BLOB PRIMARY KEY,"
         " json BLOB NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID;"
         "CREATE TABLE IF NOT EXISTS session_more(id BLOB PRIMARY KEY,"
@@ -367,100 +371,4 @@ enum rc store_policies(struct store *s, store_row *row, void *ctx)
                       "SELECT 'policy', version, json, x'' FROM policy"
                       " ORDER BY version",
                       row, ctx);
-}
-
-/* ---- epochs --------------------------------------------------------------------------------------- */
-
-enum rc store_epoch_start(struct store *s, const char *key, uint64_t epoch,
-                          const uint8_t session[32])
-{
-    LOCKED(s);
-    STATEMENT *st = NULL;
-    TRY(store_prepare(&st, s,
-                      "INSERT OR IGNORE INTO epoch(key,epoch,session,state)"
-                      " VALUES(?1,?2,?3,'STARTED')"));
-    store_bind_text(st, 1, key);
-    store_bind_u64(st, 2, epoch);
-    store_bind_blob(st, 3, session, 32);
-    int changed;
-    TRY(store_run(s, st, &changed));
-    return changed == 1 ? RC_OK
-                        : rc_raise(RC_CONFLICT,
-                                   "epoch %llu of %s was started before",
-                                   (unsigned long long)epoch, key);
-}
-
-enum rc store_epoch_prepare(struct store *s, const uint8_t session[32],
-                            const uint8_t *sealed, size_t len)
-{
-    LOCKED(s);
-    STATEMENT *st = NULL;
-    TRY(store_prepare(&st, s,
-                      "UPDATE epoch SET sealed=?2, state='PREPARED'"
-                      " WHERE session=?1 AND state='STARTED'"));
-    store_bind_blob(st, 1, session, 32);
-    store_bind_blob(st, 2, sealed, len);
-    int changed;
-    TRY(store_run(s, st, &changed));
-    return changed == 1 ? RC_OK
-                        : rc_raise(RC_ORDER, "epoch: not started, or past it");
-}
-
-enum rc store_epoch_sealed(struct store *s, const uint8_t session[32],
-                           uint8_t **sealed, size_t *len)
-{
-    LOCKED(s);
-    STATEMENT *st = NULL;
-    TRY(store_prepare(&st, s,
-                      "SELECT sealed FROM epoch WHERE session=?1"
-                      " AND sealed IS NOT NULL"));
-    store_bind_blob(st, 1, session, 32);
-    return store_one_blob(s, st, sealed, len, "sealed share");
-}
-
-enum rc store_epoch_activate(struct store *s, const char *key, uint64_t epoch,
-                             const uint8_t session[32], const char *birth,
-                             size_t len)
-{
-    LOCKED(s);
-    STATEMENT *st = NULL;
-    TRY(store_prepare(&st, s,
-                      "INSERT INTO epoch(key,epoch,session,state,birth)"
-                      " VALUES(?1,?2,?3,'ACTIVE',?4)"
-                      " ON CONFLICT(key,epoch) DO UPDATE SET state='ACTIVE',"
-                      " birth=?4 WHERE session=?3"));
-    store_bind_text(st, 1, key);
-    store_bind_u64(st, 2, epoch);
-    store_bind_blob(st, 3, session, 32);
-    store_bind_blob(st, 4, birth, len);
-    int changed;
-    TRY(store_run(s, st, &changed));
-    return changed == 1
-                   ? RC_OK
-                   : rc_raise(RC_CONFLICT,
-                              "epoch %llu of %s belongs to another session",
-                              (unsigned long long)epoch, key);
-}
-
-enum rc store_epochs(struct store *s, store_row *row, void *ctx)
-{
-    return store_each(
-            s,
-            "SELECT key, epoch, birth, COALESCE(sealed, x'') FROM epoch"
-            " WHERE state='ACTIVE' ORDER BY key, epoch",
-            row, ctx);
-}
-
-enum rc store_epoch_newest(struct store *s, const char *key, uint64_t *epoch)
-{
-    LOCKED(s);
-    STATEMENT *st = NULL;
-    TRY(store_prepare(&st, s,
-                      "SELECT COALESCE(MAX(epoch),0) FROM epoch"
-                      " WHERE key=?1"));
-    store_bind_text(st, 1, key);
-    if (sqlite3_step(st) != SQLITE_ROW)
-        return store_broken(s, "read");
-    *epoch = (uint64_t)sqlite3_column_int64(st, 0);
-    return RC_OK;
 }

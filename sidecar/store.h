@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Inside the store: what its files share. store.c holds values, policies,
- * and epochs; store_sessions.c sessions; store_marks.c marks and outbox;
+ * Inside the store: what its files share. store.c holds values and
+ * policies; store_epochs.c epochs; store_sessions.c sessions; store_marks.c marks and outbox;
  * store_intents.c what went to the log and has not ended; store_audit.c who
  * did what.
  */

@@ -279,6 +279,8 @@ static enum rc dkg_conclude(struct vault_core *core, struct bytes_writer *out,
         TRY(vault_share_seal(core, sealed, &sealed_len, &pub, &share));
     bytes_put(out, pub.terms.group_key, 32);
     bytes_put(out, pub.terms.transcript, 32);
+    bytes_put_u64(out, pub.terms.parent);
+    bytes_put(out, pub.y, 32);
     bytes_put_u16(out, pub.terms.n);
     for (unsigned i = 0; i < pub.terms.n; i++)
         bytes_put(out, ys[i], 32);

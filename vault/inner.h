@@ -425,7 +425,7 @@ struct vault_share *vault_share_find(struct vault_core *core, unsigned *at,
                                      const uint8_t key[32], uint64_t epoch);
 /*
  * The share that may sign now. RC_UNKNOWN: no such key; RC_EPOCH_MOVED: the
- * key has another epoch here; RC_ORDER: prepared, not active.
+ * key has another epoch here; RC_ORDER: its first is prepared, not active.
  */
 MUST_CHECK enum rc vault_share_active(struct vault_core *core,
                                       struct vault_share **out, unsigned *at,

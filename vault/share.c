@@ -74,11 +74,12 @@ enum rc vault_share_active(struct vault_core *core, struct vault_share **out,
         *out = s;
         return RC_OK;
     }
-    if (s && s->state == VAULT_PREPARED)
-        return rc_raise(RC_ORDER, "share: prepared, not active");
-    bool known = s != NULL;
+    bool known = false; /* there is or was a live one */
     for (unsigned i = 0; i < core->n_shares && !known; i++)
-        known = memcmp(core->share[i].key, key, 32) == 0;
+        known = core->share[i].state != VAULT_PREPARED &&
+                memcmp(core->share[i].key, key, 32) == 0;
+    if (s && !known)
+        return rc_raise(RC_ORDER, "share: prepared, not active");
     if (known)
         return rc_raise(RC_EPOCH_MOVED,
                         "share: epoch %llu is not the key's live one here",

@@ -159,6 +159,8 @@ static enum rc result_read(struct vault_dkg_result *out, struct bytes_reader *r)
     struct vault_dkg_result d = { .sealed_len = 0 };
     bytes_get(r, d.group_key, 32);
     bytes_get(r, d.transcript, 32);
+    d.parent = bytes_get_u64(r);
+    bytes_get(r, d.y, 32);
     unsigned n = bytes_get_u16(r);
     if (n > TLOG_MAX_NODES)
         return rc_raise(RC_INTERNAL, "vault dkg: %u members", n);

@@ -221,6 +221,8 @@ MUST_CHECK enum rc vault_dkg_deal(struct vault *v,
 struct vault_dkg_result {
     uint8_t group_key[32];
     uint8_t transcript[32]; /* T, FORMATS section 2 */
+    uint64_t parent;        /* 0: a new key */
+    uint8_t y[32];          /* ours */
     uint8_t ys[TLOG_MAX_NODES][32];
     uint8_t sealed[VAULT_SEALED_SHARE_MAX]; /* persistent only */
     size_t sealed_len;

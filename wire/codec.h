@@ -151,7 +151,7 @@ struct wire_any_list {
     X(vote) X(commitment) X(signer) X(box) X(bundle_signer) X(audit_row) \
     X(bundle_cosigner) X(piece) X(piece_ack) \
     X(session_known) X(artifact) X(places) X(said) X(slot_state) X(acks) \
-    X(session_row)
+    X(session_row) X(change_node)
 #define WIRE_MESSAGES(X) \
     X(proof) X(growth) X(cert) X(birth) \
     X(sign) X(signed) X(key) X(keys) \
@@ -164,6 +164,9 @@ struct wire_any_list {
     X(epoch_vote) X(ack) \
     X(piece_split) X(pieces) X(piece_keep) X(piece_acks) X(piece_acked) \
     X(piece_missing) X(piece_ask) X(piece_given) \
+    X(epoch_vote) X(ack) X(epoch_live) X(epoch_where) X(epoch_look) \
+    X(epoch_voted) X(epoch_found) X(epoch_begin) X(epoch_share) \
+    X(epoch_prepare) X(epoch_retire) X(change) \
     X(append) X(appended) X(head) X(fork) X(vkey) \
     X(issue) X(chain) X(bundle) \
     X(decided) X(session_put) X(session_held) X(session_state) X(sessions) \

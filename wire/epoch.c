@@ -60,4 +60,107 @@ static const struct wire_row ack_rows[] = {
     { 0 },
 };
 WIRE_CODEC(ack);
+
+static const struct wire_row epoch_live_rows[] = {
+    NEST(epoch_live, birth, birth),
+    MAYBE(epoch_live, live, birth),
+    { 0 },
+};
+WIRE_CODEC(epoch_live);
+
+static const struct wire_row epoch_where_rows[] = {
+    U64(epoch_where, node, WIRE_MAX_NODE_ID),
+    U64(epoch_where, epoch, WIRE_MAX_U64),
+    BOOL(epoch_where, share),
+    BOOL(epoch_where, retired),
+    MAYBE(epoch_where, ack, ack),
+    MAYBE(epoch_where, newer, epoch_live),
+    { 0 },
+};
+WIRE_CODEC(epoch_where);
+
+static const struct wire_row epoch_look_rows[] = {
+    STR(epoch_look, name),
+    HEX(epoch_look, session),
+    U64(epoch_look, epoch, WIRE_MAX_U64),
+    { 0 },
+};
+WIRE_CODEC(epoch_look);
+
+static const struct wire_row epoch_voted_rows[] = {
+    U64(epoch_voted, epoch, WIRE_MAX_U64),
+    U64(epoch_voted, parent, WIRE_MAX_U64),
+    NEST(epoch_voted, vote, epoch_vote),
+    { 0 },
+};
+WIRE_CODEC(epoch_voted);
+
+static const struct wire_row epoch_found_rows[] = {
+    U64(epoch_found, node, WIRE_MAX_NODE_ID),
+    U64(epoch_found, number, WIRE_MAX_U64),
+    U64(epoch_found, epoch, WIRE_MAX_U64),
+    BOOL(epoch_found, share),
+    MAYBE(epoch_found, voted, epoch_voted),
+    MAYBE(epoch_found, newer, epoch_live),
+    { 0 },
+};
+WIRE_CODEC(epoch_found);
+
+static const struct wire_row epoch_begin_rows[] = {
+    NEST(epoch_begin, session, session),
+    U64(epoch_begin, epoch, WIRE_MAX_U64),
+    NEST(epoch_begin, parent, epoch_live),
+    U64S(epoch_begin, dealers, WIRE_MAX_NODES, WIRE_MAX_NODE_ID),
+    U64S(epoch_begin, at, WIRE_MAX_NODES, WIRE_MAX_NODE_ID),
+    { 0 },
+};
+WIRE_CODEC(epoch_begin);
+
+static const struct wire_row epoch_share_rows[] = {
+    HEX(epoch_share, session),
+    U64(epoch_share, epoch, WIRE_MAX_U64),
+    STRUCTS(epoch_share, packages, 0, WIRE_MAX_NODES, package),
+    { 0 },
+};
+WIRE_CODEC(epoch_share);
+
+static const struct wire_row epoch_prepare_rows[] = {
+    STR(epoch_prepare, name),
+    HEX(epoch_prepare, session),
+    U64(epoch_prepare, epoch, WIRE_MAX_U64),
+    STRUCTS(epoch_prepare, boxes, 0, WIRE_MAX_NODES, box),
+    { 0 },
+};
+WIRE_CODEC(epoch_prepare);
+
+static const struct wire_row epoch_retire_rows[] = {
+    STR(epoch_retire, name),
+    U64(epoch_retire, epoch, WIRE_MAX_U64),
+    STRUCTS(epoch_retire, acks, 0, WIRE_MAX_NODES, ack),
+    { 0 },
+};
+WIRE_CODEC(epoch_retire);
+
+static const struct wire_row change_node_rows[] = {
+    U64(change_node, node, WIRE_MAX_NODE_ID),
+    BOOL(change_node, deals),
+    BOOL(change_node, receives),
+    STR(change_node, step),
+    STR(change_node, what),
+    { 0 },
+};
+WIRE_TABLE(change_node);
+
+static const struct wire_row change_rows[] = {
+    STR(change, name),
+    STR(change, type),
+    STR(change, state),
+    STR(change, why),
+    HEX(change, session),
+    U64(change, epoch, WIRE_MAX_U64),
+    U64(change, parent, WIRE_MAX_U64),
+    STRUCTS(change, nodes, 0, WIRE_MAX_NODES, change_node),
+    { 0 },
+};
+WIRE_CODEC(change);
 /* clang-format on */

@@ -13,7 +13,7 @@
 
 #define SIM_NODES   5 /* 1-based ids 1..n */
 #define SIM_ENTRIES 4096
-#define SIM_CALLS   1024
+#define SIM_CALLS   2048
 #define SIM_SHARES  8192
 #define SIM_UID     1000
 
@@ -149,6 +149,8 @@ struct sim {
     char *policy; /* newest version's exact text, owned */
     uint64_t version;
     uint8_t policy_sha256[32];
+    /* who holds the profiles' keys; bits by node id, 0: all */
+    unsigned holders, threshold, leaving;
     /* what happened */
     struct sim_call call[SIM_CALLS];
     unsigned n_calls;

@@ -58,6 +58,8 @@ static json_t *node(struct sim *s, unsigned id, bool keyed)
     char uri[64], hex[ENC_HEX_SIZE(32)];
     snprintf(uri, sizeof(uri), "mpc://dev/sidecar/node%u", id);
     json_t *n = json_pack("{s:i, s:s}", "id", (int)id, "uri", uri);
+    if (s->leaving & (1u << id))
+        json_object_set_new(n, "leaving", json_true());
     if (!keyed)
         return n;
     const struct vault_keys *keys = &s->node[id].keys;
@@ -72,12 +74,14 @@ static json_t *profile(const struct sim *s, const char *name, int engineers,
                        int stewards, int max_message)
 {
     json_t *nodes = json_array();
+    unsigned t = s->threshold ? s->threshold : s->n == 5 ? 3 : 2;
     for (unsigned i = 1; i <= s->n; i++)
-        json_array_append_new(nodes, json_integer(i));
+        if (!s->holders || (s->holders & (1u << i)))
+            json_array_append_new(nodes, json_integer(i));
     return json_pack("{s:s, s:s, s:s, s:i, s:o, s:{s:i, s:i}, s:[s,s,s], s:i, "
                      "s:n, s:b}",
                      "name", name, "lifetime", "persistent", "class",
-                     "artifact", "threshold", s->n == 5 ? 3 : 2, "nodes", nodes,
+                     "artifact", "threshold", (int)t, "nodes", nodes,
                      "required", "engineer", engineers, "steward", stewards,
                      "kinds", "raw", "cms", "dsse", "max_message", max_message,
                      "certificate", "sidecar_page", 0);

@@ -257,7 +257,8 @@ static void the_old_epoch_signs_until_the_new_one_is_certified(void **state)
     terms(f, &f->m, 10, 2, "123", "123");
     prepare(f, &f->m);
     signs(f);
-    assert_rc(vault_commit(f->c->v[0], &c, 1, f->key.key, 2, 1), RC_ORDER);
+    assert_rc(vault_commit(f->c->v[0], &c, 1, f->key.key, 2, 1),
+              RC_EPOCH_MOVED);
     activate(f, &f->m);
     assert_rc(vault_commit(f->c->v[0], &c, 1, f->key.key, 1, 1),
               RC_EPOCH_MOVED);
@@ -328,7 +329,8 @@ static void only_the_live_epoch_deals(void **state)
     struct made_key before = f->key;
     follow(f, &f->m); /* certified, and activated nowhere */
     terms(f, &f->other, 11, 3, "123", "123");
-    assert_rc(vault_epoch_begin(f->c->v[0], &p, &f->other.terms), RC_ORDER);
+    assert_rc(vault_epoch_begin(f->c->v[0], &p, &f->other.terms),
+              RC_EPOCH_MOVED);
     activate(f, &f->m);
     f->key = before;
     terms(f, &f->other, 12, 4, "123", "123");

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A key moves from epoch to epoch: named scenarios, no chance in them. */
+#include "test.h"
+
+#include "mover.h"
+#include "story.h"
+
+#include <sqlite3.h>
+
+#include "base/hash.h"
+
+static const char *const release[] = { "release", NULL };
+
+static void group_of(struct sim *s, uint8_t group[32])
+{
+    WIRE(key) key = { 0 };
+    mover_key(s, 1, "release", &key);
+    memcpy(group, key.group_key, 32);
+}
+
+static void epoch_is(struct sim *s, uint64_t epoch, uint64_t t, size_t n)
+{
+    for (unsigned i = 1; i <= s->n; i++) {
+        WIRE(key) key = { 0 };
+        if (!s->node[i].up)
+            continue;
+        mover_key(s, i, "release", &key);
+        if (key.epoch != epoch || key.threshold != t || key.nodes.n != n)
+            sim_fail(s, "node%u: epoch %llu, %llu of %zu", i,
+                     (unsigned long long)key.epoch,
+                     (unsigned long long)key.threshold, key.nodes.n);
+    }
+}
+
+static void a_refresh_keeps_the_key(void **state)
+{
+    (void)state;
+    struct sim *s = cluster(release);
+    uint8_t group[32];
+    group_of(s, group);
+    sim_want_ok(s, sign(s, 1, "before"));
+    for (unsigned i = 0; i < 4; i++) {
+        sim_want_ok(s, mover_move(s, i % 3 + 1, POLICY_S_REFRESH, "release"));
+        epoch_is(s, i + 2, 2, 3);
+        mover_settled(s, "release", group);
+    }
+    for (unsigned i = 1; i <= 3; i++) {
+        sim_crash(s, i);
+        sim_start(s, i);
+    }
+    sim_run(s, 1500);
+    epoch_is(s, 5, 2, 3);
+    mover_settled(s, "release", group);
+    done(s);
+}
+
+static void a_key_goes_to_more_nodes_and_back(void **state)
+{
+    (void)state;
+    struct sim *s = sim_new(1, 5);
+    uint8_t group[32];
+    s->threshold = 2;
+    s->holders = 0xE; /* nodes 1, 2, 3 */
+    sim_ready(s, release);
+    group_of(s, group);
+    mover_settled(s, "release", group);
+    mover_layout(s, 1, 3, 0x3E, 0);
+    sim_want_ok(s, mover_move(s, 4, POLICY_S_RESHARE, "release"));
+    epoch_is(s, 2, 3, 5);
+    mover_settled(s, "release", group);
+    mover_layout(s, 1, 2, 0x38, 0); /* 3, 4, 5 */
+    sim_want_ok(s, mover_move(s, 1, POLICY_S_RESHARE, "release"));
+    epoch_is(s, 3, 2, 3);
+    mover_settled(s, "release", group);
+    done(s);
+}
+
+/* Who leaves is marked so; it deals, signs no more, and holds nothing after. */
+static void each_node_is_replaced(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned nodes, leaving;
+    } step[] = { { 0x1E, 0x2 }, { 0x3C, 0x4 }, { 0x38, 0 } };
+    struct sim *s = sim_new(1, 5);
+    uint8_t group[32];
+    s->threshold = 2;
+    s->holders = 0xE;
+    sim_ready(s, release);
+    group_of(s, group);
+    for (unsigned i = 0; i < 3; i++) {
+        mover_layout(s, 1, 2, step[i].nodes, step[i].leaving);
+        sim_want_ok(s, mover_move(s, 2, POLICY_S_RESHARE, "release"));
+        mover_settled(s, "release", group);
+    }
+    epoch_is(s, 4, 2, 3);
+    done(s);
+}
+
+static void lose_share(struct sim *s, unsigned id)
+{
+    sqlite3 *db;
+    sim_crash(s, id);
+    free(TAKE(s->node[id].status)); /* it will not be as before */
+    assert_int_equal(sqlite3_open(s->node[id].db, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db,
+                                  "UPDATE epoch SET sealed=NULL; UPDATE"
+                                  " key_move SET sealed=NULL",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(db);
+    sim_start(s, id);
+    sim_run(s, 1500);
+}
+
+static void a_lost_share_is_repaired(void **state)
+{
+    (void)state;
+    struct sim *s = cluster(release);
+    uint8_t group[32];
+    group_of(s, group);
+    lose_share(s, 3);
+    sim_want_ok(s, mover_move(s, 3, POLICY_S_REPAIR, "release"));
+    epoch_is(s, 2, 2, 3);
+    mover_settled(s, "release", group);
+    lose_share(s, 2);
+    OWNED_MEM char *json = NULL;
+    size_t len;
+    assert_ok(node_status(s->node[2].node, &json, &len));
+    if (!strstr(json, "mpcsign key repair release"))
+        sim_fail(s, "node2 does not say what to do: %.800s", json);
+    sim_want_ok(s, mover_move(s, 1, POLICY_S_REPAIR, "release"));
+    mover_settled(s, "release", group);
+    done(s);
+}
+
+static void a_node_that_is_down_is_named_and_reshared_out(void **state)
+{
+    (void)state;
+    struct sim *s = sim_new(1, 4);
+    uint8_t group[32];
+    s->threshold = 2;
+    s->holders = 0xE;
+    sim_ready(s, release);
+    group_of(s, group);
+    sim_crash(s, 3);
+    unsigned call = mover_move(s, 1, POLICY_S_REFRESH, "release");
+    sim_want(s, call, RC_NODES);
+    says(s, call, "node3");
+    assert_non_null(strstr(s->call[call].hint, "reshare"));
+    sim_want_ok(s, sign(s, 1, "all the same"));
+    sim_crash(s, 2);
+    call = mover_move(s, 1, POLICY_S_REFRESH, "release");
+    sim_want(s, call, RC_NODES);
+    says(s, call, "needs 2 of 3 holders, has 1");
+    sim_start(s, 2);
+    sim_run(s, 1500);
+    mover_layout(s, 1, 2, 0x16 | 0x8, 0x8); /* 1, 2, 4; 3 is leaving */
+    sim_want_ok(s, mover_move(s, 1, POLICY_S_RESHARE, "release"));
+    mover_settled(s, "release", group);
+    sim_start(s, 3);
+    sim_gossip(s);
+    sim_run(s, 12000); /* it hears that the key has left it */
+    mover_settled(s, "release", group);
+    done(s);
+}
+
+static void refused(struct sim *s, unsigned call, enum rc want,
+                    const char *part)
+{
+    sim_want(s, call, want);
+    says(s, call, part);
+}
+
+static void a_session_moves_its_own_key_once(void **state)
+{
+    (void)state;
+    static const char *const two[] = { "release", "second", NULL };
+    struct sim *s = cluster(two);
+    struct mover m;
+    mover_approve(&m, s, 1, POLICY_S_REFRESH, "release");
+    sim_want_ok(s, mover_ask(&m, 1));
+    sim_want_ok(s, mover_ask(&m, 2)); /* it is told how it ended */
+    epoch_is(s, 2, 2, 3);
+    /* and after another one it is used up */
+    sim_want_ok(s, mover_move(s, 1, POLICY_S_REFRESH, "release"));
+    refused(s, mover_ask(&m, 1), RC_CONFLICT, "has made epoch 2");
+    mover_free(&m);
+    /* one that names the wrong key */
+    struct policy_session bad = sim_session(s, POLICY_S_REFRESH, "release");
+    WIRE(session) wire = { 0 };
+    OWNED_MEM char *json = NULL;
+    size_t len;
+    bad.has_key = true;
+    sim_session_wire(s, &wire, &bad, "steward", sim_stewards);
+    assert_ok(wire_session_encode(&json, &len, &wire));
+    refused(s, sim_ask(s, 1, "/v1/key/change", json, len), RC_POLICY,
+            "another key");
+    /* and one that too few stewards approved */
+    static const char *const one[] = { "bob", NULL };
+    WIRE(key) key = { 0 };
+    WIRE(session) alone = { 0 };
+    OWNED_MEM char *few = NULL;
+    mover_key(s, 1, "release", &key);
+    struct policy_session poor = sim_session(s, POLICY_S_REFRESH, "release");
+    poor.has_key = true;
+    hash256(poor.key, key.group_key, 32);
+    sim_session_wire(s, &alone, &poor, "steward", one);
+    assert_ok(wire_session_encode(&few, &len, &alone));
+    sim_want(s, sim_ask(s, 1, "/v1/key/change", few, len), RC_NOT_APPROVED);
+    done(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_teardown(name, sim_teardown)
+        T(a_refresh_keeps_the_key),
+        T(a_key_goes_to_more_nodes_and_back),
+        T(each_node_is_replaced),
+        T(a_lost_share_is_repaired),
+        T(a_node_that_is_down_is_named_and_reshared_out),
+        T(a_session_moves_its_own_key_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
