@@ -44,6 +44,17 @@
     ROW(once_shared)     /* our share is made, not endorsed */                 \
     ROW(once_endorsed)   /* it is, and that not sent */                        \
     ROW(once_active)     /* it may sign, its lead not told */                  \
+    /* sidecar, as member of a key that moves */                               \
+    ROW(epoch_burnt)     /* the number is used up, nothing is begun */         \
+    ROW(epoch_prepared)  /* the share is at rest, there is no vote yet */      \
+    ROW(epoch_voted)     /* the vote is at rest, it has not left */            \
+    ROW(epoch_certified) /* all votes are at rest, the share is not active */  \
+    ROW(epoch_active)    /* it is active, nobody has heard */                  \
+    ROW(epoch_retiring)  /* the vault has erased older shares, the disk not */ \
+    ROW(epoch_retired)   /* both have, nobody has heard */                     \
+    /* and as its driver */                                                    \
+    ROW(change_voted)    /* all votes are here, nothing is logged */           \
+    ROW(change_logged)   /* the certificate is in the log and nowhere else */  \
     /* CA */                                                                   \
     ROW(ca_judged)       /* birth and policy hold, nothing is signed yet */    \
     ROW(ca_signed)       /* the certificate is signed, not sent yet */         \

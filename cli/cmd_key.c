@@ -39,6 +39,11 @@ static enum rc say_key(const struct wire_key *k)
                                                            : " (not created)");
 }
 
+enum rc cli_key_say(const struct wire_key *key)
+{
+    return cli_json() ? cli_say_json(key_json(key)) : say_key(key);
+}
+
 /* ---- list, show --------------------------------------------------------- */
 
 static enum rc ask_keys(struct wire_keys *out)
@@ -82,7 +87,7 @@ enum rc cmd_key_show(int argc, char **argv)
     if (done)
         return RC_OK;
     TRY(cli_ask_key(&key, name));
-    return cli_json() ? cli_say_json(key_json(&key)) : say_key(&key);
+    return cli_key_say(&key);
 }
 
 /* ---- create ------------------------------------------------------------- */
@@ -120,7 +125,7 @@ enum rc cmd_key_create(int argc, char **argv)
     TRY(cli_keys_dir(dir, keys));
     struct cli_people people = { dir, who, &approvers };
     TRY(cli_key_create(&key, NULL, name, &people));
-    return cli_json() ? cli_say_json(key_json(&key)) : say_key(&key);
+    return cli_key_say(&key);
 }
 
 /* ---- ref ---------------------------------------------------------------- */

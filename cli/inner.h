@@ -48,6 +48,9 @@ enum rc cmd_key_list(int argc, char **argv);
 enum rc cmd_key_show(int argc, char **argv);
 enum rc cmd_key_create(int argc, char **argv);
 enum rc cmd_key_ref(int argc, char **argv);
+enum rc cmd_key_refresh(int argc, char **argv);
+enum rc cmd_key_reshare(int argc, char **argv);
+enum rc cmd_key_repair(int argc, char **argv);
 enum rc cmd_cms_sign(int argc, char **argv);
 enum rc cmd_cms_verify(int argc, char **argv);
 enum rc cmd_cert(int argc, char **argv);
@@ -310,6 +313,9 @@ MUST_CHECK enum rc cli_person_public(uint8_t key[32], const char *dir,
 MUST_CHECK enum rc cli_key_create(struct wire_key *out, const char *socket,
                                   const char *profile,
                                   const struct cli_people *people);
+
+/* One line, or JSON (cmd_key.c). */
+MUST_CHECK enum rc cli_key_say(const struct wire_key *key);
 
 /* ---- references to keys (key_ref.c) ------------------------------------- */
 

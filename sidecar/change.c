@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/enc.h"
+#include "base/failpoint.h"
 
 #define CHANGE_MS 25000 /* all of it */
 #define LOOK_MS   3000  /* who does not answer by then is down */
@@ -339,6 +339,7 @@ static void logged(struct node *n, void *arg, uint32_t extra, enum rc rc,
         rc = rc_raise(RC_LOG, "%zu proofs for one epoch", in.proofs.n);
     if (rc == RC_OK)
         rc = proof_copy(&c->live.live.at[0].proof, &in.proofs.at[0]);
+    FAILPOINT(change_logged);
     if (rc == RC_OK)
         rc = epoch_take(n, &c->live); /* ours first: then it is at rest */
     if (rc != RC_OK) {
@@ -362,6 +363,7 @@ static enum rc log_cert(struct node *n, struct change *c)
     enum rc rc = session_judge(&j, n, &c->session); /* still approved? */
     node_unlock(n);
     TRY(rc);
+    FAILPOINT(change_voted);
     TRY(change_certify(text, &text_len, n, c));
     TRY(wire_list_new(&ask.entries, 1));
     TRY(wire_text_set(&ask.entries.at[0], text, text_len));
@@ -474,12 +476,32 @@ static void phase_end(struct node *n)
 
 /* ---- the beginning --------------------------------------------------------------------------- */
 
+/* Under lock. Approvals may have been brought here, or to any node, before. */
+static enum rc use_held(struct change *c, struct node *n)
+{
+    WIRE(session) held = { 0 };
+    uint8_t id[32];
+    policy_session_id(id, c->session.descriptor.p, c->session.descriptor.len);
+    if (c->session.approvals.n)
+        return RC_OK;
+    enum rc rc = session_load(&held, n, id);
+    if (rc == RC_UNKNOWN)
+        return RC_OK;
+    TRY(rc);
+    wire_session_free(&c->session);
+    c->session = held;
+    memset(&held, 0, sizeof(held)); /* moved */
+    return RC_OK;
+}
+
 static enum rc begin(struct node *n, struct change *c, const uint8_t *body,
                      size_t len)
 {
     TRY(wire_session_decode(&c->session, (const char *)body, len));
     node_lock(n);
-    enum rc rc = plan(c, n);
+    enum rc rc = use_held(c, n);
+    if (rc == RC_OK)
+        rc = plan(c, n);
     node_unlock(n);
     c->deadline_ms = n->w.now_ms(n->w.ctx) + CHANGE_MS;
     return rc;

@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/failpoint.h"
+
 /* Numbers are burnt, so that none may be far away: u64 is not endless. */
 #define EPOCH_STEP_MAX 1024
 
@@ -219,6 +221,7 @@ enum rc epoch_on_begin(struct node *n, const uint8_t *body, size_t len,
     TRY(check_number(n, b));
     TRY(store_move_start(n->w.store, b->name, b->terms.epoch,
                          b->terms.session));
+    FAILPOINT(epoch_burnt);
     TRY(vault_epoch_begin(n->w.vault, &package, &b->terms));
     TRY(epoch_package_to_wire(&out, n->id, &package));
     return wire_package_encode(reply, reply_len, &out);
@@ -281,6 +284,7 @@ static enum rc prepare(struct wire_epoch_voted *out, struct node *n,
     TRY(finish(made, n, in));
     TRY(store_move_prepare(n->w.store, in->name, in->epoch, made->sealed,
                            made->sealed_len));
+    FAILPOINT(epoch_prepared);
     TRY(store_move_sealed(n->w.store, in->name, in->epoch, &back, &back_len));
     TRY(vault_epoch_vote(n->w.vault, v->vote.sig, in->session, in->epoch, back,
                          back_len));
@@ -307,5 +311,6 @@ enum rc epoch_on_prepare(struct node *n, const uint8_t *body, size_t len,
     TRY(prepare(&out, n, &in));
     TRY(wire_epoch_voted_encode(&kept, &kept_len, &out));
     TRY(store_move_vote(n->w.store, in.name, in.epoch, kept, kept_len));
+    FAILPOINT(epoch_voted);
     return wire_epoch_voted_encode(reply, reply_len, &out);
 }

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/failpoint.h"
 #include "base/hash.h"
 
 /* ---- judging -------------------------------------------------------------------- */
@@ -198,7 +199,9 @@ static enum rc take_live(struct node *n, const uint8_t id[32],
     /* known for good before its share signs: never back to the one before */
     TRY(store_move_certify(n->w.store, name, in->cert.epoch, in->cert.session,
                            json, len));
+    FAILPOINT(epoch_certified);
     TRY(into_vault(ack, &have, n, name, in));
+    FAILPOINT(epoch_active);
     node_lock(n);
     rc = keys_move(n, k, in, have ? ack : NULL);
     node_unlock(n);
@@ -282,8 +285,10 @@ static enum rc retire(struct node *n, const char *name, uint64_t epoch,
         return rc_raise(RC_VERIFY, "retire: %u acknowledgements, want %u",
                         n_acks, n_votes);
     TRY(vault_epoch_retire(n->w.vault, &terms, votes, acks, n_acks));
+    FAILPOINT(epoch_retiring);
     TRY(store_move_retire(n->w.store, name, epoch));
     TRY(pieces_forget(n, name, epoch - 1));
+    FAILPOINT(epoch_retired);
     node_lock(n);
     struct key *k = node_key_by_name(n, name);
     if (k && k->live.epoch == epoch)
