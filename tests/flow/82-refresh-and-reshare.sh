@@ -30,6 +30,7 @@ holders() { # t, nodes as JSON: the release profile of the next version
     id=$("$mpcsign" policy propose "$tmp/next.json" --reason holders 2>/dev/null)
     must "$mpcsign" policy approve "$id" --as bob --file "$tmp/next.json"
     must "$mpcsign" policy approve "$id" --as carol --file "$tmp/next.json"
+    cp "$tmp/next.json" "$tmp/policy$1.json"
 }
 policies() { # all nodes judge by the same version
     local v
@@ -125,5 +126,6 @@ same "$(grep -ac 'mpc-epoch/1' "$tmp/entries")" 8 "epochs in the log"
 must "$mpcsign" log fsck "$MPC_LOG_URL" --vkey "$MPC_LOG_VKEY"
 must "$mpcsign" sign "$tmp/f" --bundle "$tmp/b.json" --profile release
 must "$mpcsign" verify "$tmp/f" --bundle "$tmp/b.json" \
-    --policy "$MPC_DEV/policy.json" --allow-simulated
+    --policy "$MPC_DEV/policy.json" --policy "$tmp/policy2.json" \
+    --policy "$tmp/policy3.json" --allow-simulated
 echo "$(cat "$tmp"/count* | paste -sd+ | bc) signatures beside 8 moves"
