@@ -296,11 +296,14 @@ static enum rc fill_cert(struct wire_cert *out, const struct change *c)
     out->epoch = c->epoch;
     out->parent = c->parent;
     out->threshold = c->plan.t;
+    memcpy(out->group_key, c->key->group_key, 32);
     for (unsigned i = 0; i < c->n_parties; i++) {
         const struct change_party *p = &c->party[i];
         if (!p->receives)
             continue;
-        memcpy(out->group_key, p->vote.vote.group_key, 32);
+        if (memcmp(out->group_key, p->vote.vote.group_key, 32) != 0)
+            return rc_raise(RC_CHEATER, "node%u voted for another key",
+                            p->node);
         memcpy(out->transcript, p->vote.vote.transcript, 32);
         out->votes.at[at++] = p->vote.vote.vote;
     }

@@ -32,6 +32,13 @@ static void epoch_is(struct sim *s, uint64_t epoch, uint64_t t, size_t n)
     }
 }
 
+static uint64_t mover_epoch(struct sim *s, unsigned id)
+{
+    WIRE(key) key = { 0 };
+    mover_key(s, id, "release", &key);
+    return key.epoch;
+}
+
 static void a_refresh_keeps_the_key(void **state)
 {
     (void)state;
@@ -211,6 +218,148 @@ static void a_session_moves_its_own_key_once(void **state)
     done(s);
 }
 
+/* ---- members that lie, and carriers that change what they carry ---------------- */
+
+struct lie {
+    const char *path;
+    uint32_t by; /* whose answer it is */
+    void (*change)(char **json, size_t *len);
+};
+
+static void tell_lie(struct sim *s, uint32_t from, uint32_t to,
+                     const char *path, bool reply, uint8_t **body, size_t *len)
+{
+    const struct lie *l = s->tamper_ctx;
+    (void)from;
+    if (!reply || to != l->by || strcmp(path, l->path) != 0)
+        return;
+    char *json = NULL;
+    size_t json_len = *len;
+    json = (char *)*body;
+    l->change(&json, &json_len);
+    free(*body);
+    *body = (uint8_t *)json;
+    *len = json_len;
+}
+
+static void another_constant(char **json, size_t *len)
+{
+    WIRE(package) m = { 0 };
+    assert_ok(wire_package_decode(&m, *json, *len));
+    m.commitment.at[0] = m.commitment.at[1];
+    assert_ok(wire_package_encode(json, len, &m));
+}
+
+static void one_commitment_less(char **json, size_t *len)
+{
+    WIRE(package) m = { 0 };
+    assert_ok(wire_package_decode(&m, *json, *len));
+    m.commitment.n--;
+    assert_ok(wire_package_encode(json, len, &m));
+}
+
+static void a_garbled_box(char **json, size_t *len)
+{
+    WIRE(boxes) m = { 0 };
+    assert_ok(wire_boxes_decode(&m, *json, *len));
+    m.boxes.at[0].box[50] ^= 1;
+    assert_ok(wire_boxes_encode(json, len, &m));
+}
+
+static void boxes_in_disorder(char **json, size_t *len)
+{
+    WIRE(boxes) m = { 0 };
+    assert_ok(wire_boxes_decode(&m, *json, *len));
+    struct wire_box t = m.boxes.at[0];
+    m.boxes.at[0] = m.boxes.at[1];
+    m.boxes.at[1] = t;
+    assert_ok(wire_boxes_encode(json, len, &m));
+}
+
+static void another_transcript(char **json, size_t *len)
+{
+    WIRE(epoch_voted) m = { 0 };
+    assert_ok(wire_epoch_voted_decode(&m, *json, *len));
+    m.vote.transcript[3] ^= 1;
+    assert_ok(wire_epoch_voted_encode(json, len, &m));
+}
+
+static void a_forged_vote(char **json, size_t *len)
+{
+    WIRE(epoch_voted) m = { 0 };
+    assert_ok(wire_epoch_voted_decode(&m, *json, *len));
+    m.vote.vote.sig[3] ^= 1;
+    assert_ok(wire_epoch_voted_encode(json, len, &m));
+}
+
+static void another_group_key(char **json, size_t *len)
+{
+    WIRE(epoch_voted) m = { 0 };
+    assert_ok(wire_epoch_voted_decode(&m, *json, *len));
+    m.vote.group_key[3] ^= 1;
+    assert_ok(wire_epoch_voted_encode(json, len, &m));
+}
+
+/* Whoever it is: it is named, nothing is certified, and the key goes on. */
+static void a_member_that_lies_is_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *why;
+        struct lie lie;
+        enum rc want;
+    } cases[] = {
+        { "deals another part of the key",
+          { "/v1/epoch/begin", 2, another_constant },
+          RC_CHEATER },
+        { "lowers the threshold",
+          { "/v1/epoch/begin", 3, one_commitment_less },
+          RC_CHEATER },
+        { "its box does not open",
+          { "/v1/epoch/share", 2, a_garbled_box },
+          RC_VERIFY },
+        { "its boxes are each other's",
+          { "/v1/epoch/share", 3, boxes_in_disorder },
+          RC_VERIFY },
+        { "votes for what nobody else saw",
+          { "/v1/epoch/prepare", 2, another_transcript },
+          RC_CHEATER },
+        { "its vote is not its own",
+          { "/v1/epoch/prepare", 3, a_forged_vote },
+          RC_VERIFY },
+        { "votes for another key",
+          { "/v1/epoch/prepare", 3, another_group_key },
+          RC_CHEATER },
+    };
+    struct sim *s = cluster(release);
+    uint8_t group[32];
+    group_of(s, group);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        char name[16];
+        struct lie lie = cases[i].lie;
+        uint64_t before = mover_epoch(s, 1);
+        s->tamper = tell_lie;
+        s->tamper_ctx = &lie;
+        unsigned call = mover_move(s, 1, POLICY_S_REFRESH, "release");
+        sim_wait(s, call, 40000);
+        s->tamper = NULL;
+        snprintf(name, sizeof(name), "node%u", lie.by);
+        if (s->call[call].rc != cases[i].want ||
+            (!strstr(s->call[call].why, name) &&
+             !strstr(s->call[call].why, lie.by == 2 ? "node 2" : "node 3")))
+            sim_fail(s, "%s: %s (%s)", cases[i].why, rc_slug(s->call[call].rc),
+                     s->call[call].why);
+        if (mover_epoch(s, 1) != before)
+            sim_fail(s, "%s: certified all the same", cases[i].why);
+        sim_want_ok(s, sign(s, 2, cases[i].why));
+        sim_want_ok(s, mover_move(s, 1, POLICY_S_REFRESH, "release"));
+        if (mover_epoch(s, 1) <= before)
+            sim_fail(s, "%s: the next refresh did not come", cases[i].why);
+    }
+    mover_settled(s, "release", group);
+    done(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -221,6 +370,7 @@ int main(void)
         T(a_lost_share_is_repaired),
         T(a_node_that_is_down_is_named_and_reshared_out),
         T(a_session_moves_its_own_key_once),
+        T(a_member_that_lies_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
