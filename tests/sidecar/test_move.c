@@ -172,6 +172,56 @@ static void a_node_that_is_down_is_named_and_reshared_out(void **state)
     done(s);
 }
 
+static void copy_file(const char *from, const char *to)
+{
+    char buf[4096];
+    size_t n;
+    FILE *a = fopen(from, "rb");
+    if (!a)
+        return; /* the store leaves none when it is closed */
+    FILE *b = fopen(to, "wb");
+    assert_non_null(b);
+    while ((n = fread(buf, 1, sizeof(buf), a)) > 0)
+        assert_int_equal(fwrite(buf, 1, n, b), n);
+    fclose(a);
+    fclose(b);
+}
+
+static void an_older_copy_of_a_disk_asks_for_repair(void **state)
+{
+    (void)state;
+    struct sim *s = cluster(release);
+    uint8_t group[32];
+    char copy[DIR_MAX + 64];
+    WIRE(key) key = { 0 };
+    group_of(s, group);
+    sim_want_ok(s, mover_move(s, 1, POLICY_S_REFRESH, "release"));
+    sim_crash(s, 3);
+    snprintf(copy, sizeof(copy), "%s/older.db", s->dir);
+    copy_file(s->node[3].db, copy);
+    sim_start(s, 3);
+    sim_run(s, 1500);
+    for (unsigned i = 0; i < 2; i++)
+        sim_want_ok(s, mover_move(s, 1, POLICY_S_REFRESH, "release"));
+    sim_crash(s, 3);
+    free(TAKE(s->node[3].status)); /* it will not be as before */
+    copy_file(copy, s->node[3].db);
+    sim_start(s, 3);
+    sim_run(s, 1500);
+    mover_key(s, 3, "release", &key);
+    assert_int_equal(key.epoch, 4); /* it has heard */
+    OWNED_MEM char *json = NULL;
+    size_t len;
+    assert_ok(node_status(s->node[3].node, &json, &len));
+    if (!strstr(json, "mpcsign key repair release"))
+        sim_fail(s, "node3 does not ask for repair: %.800s", json);
+    sim_want_ok(s, sign(s, 3, "it leads all the same"));
+    sim_want_ok(s, sign(s, 1, "and is not asked"));
+    sim_want_ok(s, mover_move(s, 3, POLICY_S_REPAIR, "release"));
+    mover_settled(s, "release", group);
+    done(s);
+}
+
 static void refused(struct sim *s, unsigned call, enum rc want,
                     const char *part)
 {
@@ -368,6 +418,7 @@ int main(void)
         T(a_key_goes_to_more_nodes_and_back),
         T(each_node_is_replaced),
         T(a_lost_share_is_repaired),
+        T(an_older_copy_of_a_disk_asks_for_repair),
         T(a_node_that_is_down_is_named_and_reshared_out),
         T(a_session_moves_its_own_key_once),
         T(a_member_that_lies_is_named),
