@@ -52,6 +52,7 @@
     ROW(epoch_active)    /* it is active, nobody has heard */                  \
     ROW(epoch_retiring)  /* the vault has erased older shares, the disk not */ \
     ROW(epoch_retired)   /* both have, nobody has heard */                     \
+    ROW(epoch_gone)      /* a key's end is at rest, the vault has it yet */    \
     /* and as its driver */                                                    \
     ROW(change_voted)    /* all votes are here, nothing is logged */           \
     ROW(change_logged)   /* the certificate is in the log and nowhere else */  \

@@ -28,6 +28,7 @@ static json_t *key_json(const struct wire_key *k)
 
 static enum rc say_key(const struct wire_key *k)
 {
+    static const uint8_t none[32];
     char hex[65] = "-";
     if (k->epoch)
         enc_hex(hex, k->group_key, 32);
@@ -36,6 +37,7 @@ static enum rc say_key(const struct wire_key *k)
                    (unsigned long long)k->threshold, k->nodes.n, hex,
                    k->epoch                                ? ""
                    : strcmp(k->lifetime, "ephemeral") == 0 ? " (one a session)"
+                   : memcmp(k->group_key, none, 32) != 0   ? " (destroyed)"
                                                            : " (not created)");
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mpcsign key refresh | reshare | repair: asks the stewards, waits for them,
+ * mpcsign key refresh | reshare | repair | destroy: asks the stewards, waits for them,
  * has the sidecar drive, and shows how far each node is.
  */
 #include <pthread.h>
@@ -284,6 +284,11 @@ enum rc cmd_key_refresh(int argc, char **argv)
 enum rc cmd_key_reshare(int argc, char **argv)
 {
     return verb(argc, argv, POLICY_S_RESHARE);
+}
+
+enum rc cmd_key_destroy(int argc, char **argv)
+{
+    return verb(argc, argv, POLICY_S_DESTROY);
 }
 
 enum rc cmd_key_repair(int argc, char **argv)

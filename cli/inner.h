@@ -51,6 +51,7 @@ enum rc cmd_key_ref(int argc, char **argv);
 enum rc cmd_key_refresh(int argc, char **argv);
 enum rc cmd_key_reshare(int argc, char **argv);
 enum rc cmd_key_repair(int argc, char **argv);
+enum rc cmd_key_destroy(int argc, char **argv);
 enum rc cmd_cms_sign(int argc, char **argv);
 enum rc cmd_cms_verify(int argc, char **argv);
 enum rc cmd_cert(int argc, char **argv);

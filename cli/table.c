@@ -29,6 +29,7 @@ const struct cli_verb cli_verbs[] = {
     { "key ref",       cmd_key_ref,       "a file that stands for a key" },
     { "key refresh",   cmd_key_refresh,   "new shares of a key, the old ones erased" },
     { "key reshare",   cmd_key_reshare,   "move a key to the nodes the policy names now" },
+    { "key destroy",   cmd_key_destroy,   "end a key: all its nodes erase their shares" },
     { "key repair",    cmd_key_repair,    "a share for a node that has lost its own" },
     { "policy show",   cmd_policy_show,   "the policy in force" },
     { "policy log",    cmd_policy_log,    "its versions, and who made them" },

@@ -27,7 +27,7 @@ static enum rc fill_key(struct wire_key *out, const struct key *k,
         return RC_OK;
     const struct wire_cert *c = keys_cert(k);
     memcpy(out->group_key, k->group_key, 32);
-    out->epoch = c->epoch;
+    out->epoch = k->live.gone ? 0 : c->epoch;
     out->birth = k->birth;
     out->threshold = c->threshold; /* the policy may want another already */
     free(out->nodes.at);
@@ -138,6 +138,8 @@ static enum rc ask_issue(char **json, size_t *len, uint8_t group_key[32],
         k = node_key_by_name(n, p->name);
     if (!p || !k)
         return rc_raise(RC_UNKNOWN, "key %s: not created", name);
+    if (k->live.gone)
+        return rc_raise(RC_UNKNOWN, "key %s: it was destroyed", name);
     if (!p->has_certificate)
         return rc_raise(RC_POLICY, "key %s: its profile has no certificates",
                         name);

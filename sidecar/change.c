@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Driving a move of a key: refresh, reshare, repair. The node that was asked
+ * Driving a move of a key: refresh, reshare, repair; or its end. The node that was asked
  * carries messages between holders and new members, logs the certificate and
  * tells everyone. It is trusted with nothing. Whatever became of an earlier
  * driver of the same session is found out first: votes that are all there are
@@ -144,6 +144,7 @@ static bool has_part(const struct change *c, const struct change_party *p)
     case CH_BEGIN:
     case CH_SHARE:
         return p->deals || p->receives;
+    case CH_DESTROY:
     case CH_PREPARE:
         return p->receives;
     default:
@@ -190,7 +191,10 @@ static enum rc make_plan(struct change *c, const struct node *n)
 {
     const struct policy *p = policy_chain_head(n->chain);
     const struct wire_cert *cert = keys_cert(c->key);
-    TRY(epoch_plan_make(&c->plan, p, &c->judged.s, cert));
+    struct policy_session s = c->judged.s;
+    if (c->destroys)
+        s.type = POLICY_S_REPAIR; /* its own nodes, whatever the policy says */
+    TRY(epoch_plan_make(&c->plan, p, &s, cert));
     c->parent = cert->epoch;
     for (unsigned i = 0; i < c->n_parties; i++) {
         struct change_party *q = &c->party[i];
@@ -211,15 +215,19 @@ static enum rc plan(struct change *c, struct node *n)
     const struct policy *p = policy_chain_head(n->chain);
     TRY(session_judge(&c->judged, n, &c->session));
     const struct policy_session *s = &c->judged.s;
+    c->destroys = s->type == POLICY_S_DESTROY;
     if (s->type != POLICY_S_REFRESH && s->type != POLICY_S_RESHARE &&
-        s->type != POLICY_S_REPAIR)
-        return rc_raise(RC_ARG, "session: want a refresh, reshare or repair");
+        s->type != POLICY_S_REPAIR && !c->destroys)
+        return rc_raise(RC_ARG, "session: want a refresh, reshare, repair or "
+                                "destroy");
     c->key = node_key_by_name(n, s->profile);
     if (!c->key)
         return rc_raise(RC_UNKNOWN, "key %s: not created", s->profile);
     if (memcmp(s->key, c->key->id, 32) != 0)
         return rc_raise(RC_POLICY, "session names another key than %s",
                         s->profile);
+    if (c->key->live.gone && !c->destroys)
+        return rc_raise(RC_UNKNOWN, "key %s: it was destroyed", s->profile);
     snprintf(c->name, sizeof(c->name), "%s", c->key->name);
     for (unsigned i = 0; i < p->n_nodes; i++)
         c->party[c->n_parties++].node = p->node[i].id;
@@ -285,10 +293,43 @@ static bool all_voted(const struct change *c)
     return first != NULL;
 }
 
+/* Half a destruction helps nobody: all of the key's nodes are there. */
+static enum rc after_look_destroy(enum change_phase *next, struct node *n,
+                                  struct change *c)
+{
+    node_lock(n);
+    enum rc rc = make_plan(c, n);
+    const struct wire_birth *shown = &c->key->live.shown;
+    bool made = shown->cert.votes.n != 0;
+    if (rc == RC_OK && made) { /* before: everyone is to hear of it */
+        rc = birth_copy(&c->live.birth, &c->key->evidence);
+        if (rc == RC_OK)
+            rc = wire_list_new(&c->live.live, 1);
+        if (rc == RC_OK)
+            rc = birth_copy(&c->live.live.at[0], shown);
+    }
+    *next = made ? CH_LIVE : CH_DESTROY;
+    c->epoch = c->parent;
+    for (unsigned i = 0; rc == RC_OK && !made && i < c->n_parties; i++) {
+        const struct change_party *p = &c->party[i];
+        if (!p->receives || (p->found && p->holds))
+            continue;
+        rc = rc_raise(RC_NODES,
+                      "node%u: %.400s; all nodes of %s must erase "
+                      "their share",
+                      p->node, p->found ? "has no share" : p->what, c->name);
+        rc_hint("start it, repair it, or reshare it out first");
+    }
+    node_unlock(n);
+    return rc;
+}
+
 /* *next: where this session goes on. */
 static enum rc after_look(enum change_phase *next, struct node *n,
                           struct change *c)
 {
+    if (c->destroys)
+        return after_look_destroy(next, n, c);
     node_lock(n);
     const struct wire_cert *cert = keys_cert(c->key);
     bool made = c->key->live.cert.cert.votes.n &&
@@ -340,7 +381,9 @@ static void logged(struct node *n, void *arg, uint32_t extra, enum rc rc,
     if (rc == RC_OK)
         rc = proof_copy(&c->live.live.at[0].proof, &in.proofs.at[0]);
     FAILPOINT(change_logged);
-    if (rc == RC_OK)
+    if (rc == RC_OK && c->destroys)
+        rc = epoch_take_gone(n, c->key->id, &c->live.live.at[0]);
+    else if (rc == RC_OK)
         rc = epoch_take(n, &c->live); /* ours first: then it is at rest */
     if (rc != RC_OK) {
         (void)rc_prefix(rc, "log: ");
@@ -448,7 +491,7 @@ static void deal_pieces(struct node *n, const struct change *c)
 static void phase_end(struct node *n)
 {
     struct change *c = n->change;
-    enum change_phase next = c->phase + 1;
+    enum change_phase next = c->phase == CH_DESTROY ? CH_LOG : c->phase + 1;
     enum rc rc = c->rc;
     if (rc != RC_OK)
         (void)rc_raise(rc, "%s", c->why);
@@ -458,11 +501,11 @@ static void phase_end(struct node *n)
         fail(n, rc);
         return;
     }
-    if (c->phase == CH_LIVE) {
+    if (c->phase == CH_LIVE && !c->destroys) {
         after_live(n, c);
         return;
     }
-    if (c->phase == CH_RETIRE) {
+    if (c->phase == CH_RETIRE || c->phase == CH_LIVE) {
         done(n);
         return;
     }

@@ -109,6 +109,18 @@ static enum rc say_retire(char **json, size_t *len, const struct change *c)
     return wire_epoch_retire_encode(json, len, &m);
 }
 
+static enum rc say_destroy(char **json, size_t *len, struct node *n,
+                           const struct change *c)
+{
+    WIRE(epoch_destroy) m = { 0 };
+    TRY(session_copy(&m.session, &c->session));
+    node_lock(n);
+    enum rc rc = keys_live_wire(&m.key, c->key);
+    node_unlock(n);
+    TRY(rc);
+    return wire_epoch_destroy_encode(json, len, &m);
+}
+
 enum rc change_say(const char **path, char **json, size_t *len, struct node *n,
                    struct change *c, struct change_party *p)
 {
@@ -117,6 +129,9 @@ enum rc change_say(const char **path, char **json, size_t *len, struct node *n,
     case CH_LOOK:
         *path = "/v1/epoch/look";
         return say_look(json, len, n, c);
+    case CH_DESTROY:
+        *path = "/v1/epoch/destroy";
+        return say_destroy(json, len, n, c);
     case CH_BEGIN:
         if (!p->deals && !p->receives)
             return RC_OK;
@@ -133,7 +148,7 @@ enum rc change_say(const char **path, char **json, size_t *len, struct node *n,
         *path = "/v1/epoch/prepare";
         return say_prepare(json, len, c, p);
     case CH_LIVE:
-        *path = "/v1/epoch/live";
+        *path = c->destroys ? "/v1/epoch/gone" : "/v1/epoch/live";
         return wire_epoch_live_encode(json, len, &c->live);
     case CH_RETIRE:
         *path = "/v1/epoch/retire";
@@ -162,7 +177,7 @@ static enum rc take_found(struct node *n, struct change *c,
     if (in.number > c->number)
         c->number = in.number;
     p->found = true;
-    p->holds = in.share;
+    p->holds = in.share || in.word.n; /* or had one, and says so again */
     p->has_vote = in.voted.n == 1;
     if (p->has_vote)
         p->vote = in.voted.at[0];
@@ -206,6 +221,23 @@ static enum rc take_vote(struct change *c, struct change_party *p,
     return RC_OK;
 }
 
+static enum rc take_word(struct change_party *p, const char *json, size_t len)
+{
+    struct wire_ack in;
+    TRY(wire_ack_decode(&in, json, len));
+    if (in.node != p->node)
+        return other_node();
+    p->has_ack = true;
+    memcpy(p->ack, in.ack, 64);
+    return RC_OK;
+}
+
+static enum rc take_gone(const char *json, size_t len)
+{
+    struct wire_session_id in;
+    return wire_session_id_decode(&in, json, len);
+}
+
 static enum rc take_where(struct change *c, struct change_party *p,
                           const char *json, size_t len)
 {
@@ -236,6 +268,8 @@ enum rc change_take(struct node *n, struct change *c, struct change_party *p,
     switch (c->phase) {
     case CH_LOOK:
         return take_found(n, c, p, json, len);
+    case CH_DESTROY:
+        return take_word(p, json, len);
     case CH_BEGIN:
         return take_package(p, json, len);
     case CH_SHARE:
@@ -243,6 +277,7 @@ enum rc change_take(struct node *n, struct change *c, struct change_party *p,
     case CH_PREPARE:
         return take_vote(c, p, json, len);
     case CH_LIVE:
+        return c->destroys ? take_gone(json, len) : take_where(c, p, json, len);
     case CH_RETIRE:
         return take_where(c, p, json, len);
     default:
@@ -310,6 +345,23 @@ static enum rc fill_cert(struct wire_cert *out, const struct change *c)
     return RC_OK;
 }
 
+/* Under lock. The live epoch's own certificate, with words for votes. */
+static enum rc fill_words(struct wire_cert *out, const struct change *c)
+{
+    const struct wire_cert *live = keys_cert(c->key);
+    *out = *live;
+    out->votes.at = NULL;
+    out->votes.n = 0;
+    TRY(wire_list_new(&out->votes, live->votes.n));
+    for (size_t i = 0; i < live->votes.n; i++) {
+        out->votes.at[i] = live->votes.at[i];
+        for (unsigned k = 0; k < c->n_parties; k++)
+            if (c->party[k].node == live->votes.at[i].node)
+                memcpy(out->votes.at[i].sig, c->party[k].ack, 64);
+    }
+    return RC_OK;
+}
+
 static enum rc entry_text(char *text, size_t *len, const struct change *c,
                           const struct wire_cert *cert)
 {
@@ -318,15 +370,18 @@ static enum rc entry_text(char *text, size_t *len, const struct change *c,
     uint8_t identities[TLOG_MAX_NODES][32];
     unsigned n_votes;
     TRY(cert_terms(&terms, votes, &n_votes, cert));
-    TRY(tlog_votes_check(&terms, TLOG_VOTE_PREPARED, votes, n_votes));
+    TRY(tlog_votes_check(&terms,
+                         c->destroys ? TLOG_VOTE_DESTROYED : TLOG_VOTE_PREPARED,
+                         votes, n_votes));
     struct tlog_epoch e = { .epoch = terms.epoch,
                             .parent = terms.parent,
                             .threshold = terms.t };
     for (unsigned i = 0; i < n_votes; i++)
         memcpy(identities[i], votes[i].identity, 32);
     hash256(e.key, terms.group_key, 32);
-    memcpy(e.session, terms.session, 32);
-    snprintf(e.type, sizeof(e.type), "%s", c->plan.type);
+    memcpy(e.session, c->judged.s.id, 32);
+    snprintf(e.type, sizeof(e.type), "%s",
+             c->destroys ? "destroy" : c->plan.type);
     tlog_participants(e.participants, (const uint8_t(*)[32])identities,
                       n_votes);
     tlog_endorsements_root(e.endorsements, votes, n_votes);
@@ -342,8 +397,10 @@ enum rc change_certify(char *text, size_t *len, struct node *n,
     TRY(birth_copy(&c->live.birth, &c->key->evidence));
     TRY(wire_list_new(&c->live.live, 1));
     struct wire_birth *b = &c->live.live.at[0];
-    (void)n;
-    TRY(fill_cert(&b->cert, c));
+    node_lock(n);
+    enum rc rc = c->destroys ? fill_words(&b->cert, c) : fill_cert(&b->cert, c);
+    node_unlock(n);
+    TRY(rc);
     TRY(entry_text(text, len, c, &b->cert));
     TRY(session_copy(&copy, &c->session));
     b->descriptor = copy.descriptor;

@@ -7,6 +7,7 @@
 
 enum change_phase {
     CH_LOOK,    /* who has what, and which number is free */
+    CH_DESTROY, /* a key that is to go: its nodes' words */
     CH_BEGIN,   /* dealers' packages */
     CH_SHARE,   /* their boxes */
     CH_PREPARE, /* the new members' votes */
@@ -30,7 +31,7 @@ struct change_party {
     struct wire_boxes boxes;     /* owned */
     bool has_vote;
     struct wire_epoch_voted vote;
-    bool has_ack;
+    bool has_ack; /* or its word that the key is destroyed */
     uint8_t ack[64];
 };
 
@@ -46,6 +47,7 @@ struct change {
     struct judged judged;
     char name[POLICY_NAME_MAX];
     struct key *key;
+    bool destroys;
     struct epoch_plan plan;
     uint64_t parent;
     uint64_t number; /* the highest that anybody has used */

@@ -48,7 +48,8 @@ static enum rc judge_start(struct vault_dkg_terms *terms, char *name,
         return rc_raise(RC_POLICY, "profile %s: node%u is no member", p->name,
                         n->id);
     if (node_key_by_name(n, p->name))
-        return rc_raise(RC_EXISTS, "key %s exists already", p->name);
+        return rc_raise(RC_EXISTS, "key %s exists already, or was destroyed",
+                        p->name);
     *terms = (struct vault_dkg_terms){ .epoch = in->epoch,
                                        .t = p->threshold,
                                        .n = (uint16_t)p->n_nodes,
@@ -395,7 +396,9 @@ enum rc epoch_on_peer(struct node *n, const char *step, const uint8_t *body,
                   { "share", epoch_on_share, true },
                   { "prepare", epoch_on_prepare, true },
                   { "live", epoch_on_live, false },
-                  { "retire", epoch_on_retire, false } };
+                  { "retire", epoch_on_retire, false },
+                  { "destroy", epoch_on_destroy, false },
+                  { "gone", epoch_on_gone, false } };
     uint8_t request[32];
     for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
         if (strcmp(step, steps[i].name) != 0)

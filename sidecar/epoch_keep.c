@@ -200,12 +200,17 @@ static void found(struct node *n, void *arg, uint32_t from, enum rc rc,
                   const uint8_t *body, size_t len)
 {
     WIRE(epoch_found) in = { 0 };
+    uint8_t id[32];
     (void)arg;
     (void)from;
     if (rc == RC_OK)
         rc = wire_epoch_found_decode(&in, (const char *)body, len);
     if (rc == RC_OK && in.newer.n)
         rc = epoch_take(n, &in.newer.at[0]);
+    if (rc == RC_OK && in.gone.n) {
+        hash256(id, in.gone.at[0].cert.group_key, 32);
+        rc = epoch_take_gone(n, id, &in.gone.at[0]);
+    }
     if (rc != RC_OK)
         return; /* it is asked again */
     lead_pump(n);

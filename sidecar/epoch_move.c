@@ -99,7 +99,19 @@ enum rc epoch_on_look(struct node *n, const uint8_t *body, size_t len,
         out.epoch = k->live.epoch;
         out.share = k->live.have_share;
     }
-    if (k && out.epoch > in.epoch) {
+    if (k && k->live.has_word) {
+        rc = wire_list_new(&out.word, 1);
+        if (rc == RC_OK) {
+            out.word.at[0].node = n->id;
+            memcpy(out.word.at[0].ack, k->live.word, 64);
+        }
+    }
+    if (rc == RC_OK && k && k->live.shown.cert.votes.n) {
+        rc = wire_list_new(&out.gone, 1);
+        if (rc == RC_OK)
+            rc = birth_copy(&out.gone.at[0], &k->live.shown);
+    }
+    if (rc == RC_OK && k && out.epoch > in.epoch) {
         rc = wire_list_new(&out.newer, 1);
         if (rc == RC_OK)
             rc = keys_live_wire(&out.newer.at[0], k);
@@ -143,6 +155,8 @@ static enum rc check_key(const struct key **out, struct node *n,
                                             : &in->parent.birth.cert;
     if (!k)
         return rc_raise(RC_UNKNOWN, "key %s: not created", j->s.profile);
+    if (k->live.gone)
+        return rc_raise(RC_POLICY, "key %s: destroyed", k->name);
     if (!j->s.has_key || memcmp(j->s.key, k->id, 32) != 0)
         return rc_raise(RC_POLICY, "session names another key than %s",
                         k->name);

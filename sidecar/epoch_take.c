@@ -188,7 +188,7 @@ static enum rc take_live(struct node *n, const uint8_t id[32],
     size_t len;
     node_lock(n);
     struct key *k = node_key_by_id(n, id);
-    bool newer = k && in->cert.epoch > k->live.epoch;
+    bool newer = k && !k->live.gone && in->cert.epoch > k->live.epoch;
     enum rc rc = newer ? judge_live(n, k, in) : RC_OK;
     if (newer)
         snprintf(name, sizeof(name), "%s", k->name);
@@ -311,7 +311,15 @@ enum rc epoch_retire(struct node *n, const char *name, uint64_t epoch,
 bool epoch_problem(char *out, size_t cap, const struct key *k)
 {
     const struct key_live *l = &k->live;
-    if (l->cert.cert.votes.n == 0)
+    if (l->gone && l->shown.cert.votes.n == 0) {
+        snprintf(
+                out, cap,
+                "key %s: destroyed here, and not at all its nodes yet: mpcsign "
+                "key destroy %s",
+                k->name, k->name);
+        return true;
+    }
+    if (l->gone || l->cert.cert.votes.n == 0)
         return false; /* a birth's epoch: its own problems say it */
     if (l->member && !l->have_share && !l->waits) {
         snprintf(out, cap,

@@ -49,6 +49,7 @@ typedef enum rc epoch_step(struct node *n, const uint8_t *body, size_t len,
                            char **reply, size_t *reply_len);
 epoch_step epoch_on_look, epoch_on_begin, epoch_on_share, epoch_on_prepare;
 epoch_step epoch_on_live, epoch_on_retire;
+epoch_step epoch_on_destroy, epoch_on_gone; /* epoch_gone.c */
 
 /* ---- epoch_move.c: who is to hold the key, by the kind of change */
 
@@ -79,6 +80,12 @@ MUST_CHECK enum rc epoch_retire(struct node *n, const char *name,
                                 unsigned n_acks);
 /* Under lock: what an operator should know of this key, and do. */
 bool epoch_problem(char *out, size_t cap, const struct key *k);
+
+/* ---- epoch_gone.c: keys that are destroyed */
+
+/* What shows that all its nodes have erased their shares of this key. */
+MUST_CHECK enum rc epoch_take_gone(struct node *n, const uint8_t id[32],
+                                   const struct wire_birth *in);
 
 /* ---- epoch_keep.c: until everyone is in the same epoch */
 

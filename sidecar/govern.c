@@ -52,7 +52,8 @@ enum rc govern_fits(const struct policy *next, const struct node *n)
             return rc_prefix(rc, "policy.attestation: ");
     }
     for (unsigned i = 0; i < n->n_keys; i++)
-        TRY(keeps_holders(next, &n->key[i], keys_cert(&n->key[i])));
+        if (!n->key[i].live.shown.cert.votes.n) /* else nobody holds it */
+            TRY(keeps_holders(next, &n->key[i], keys_cert(&n->key[i])));
     /* who has left holds its old share until it is retired */
     for (unsigned i = 0; i < n->n_keys; i++)
         TRY(keeps_holders(next, &n->key[i], &n->key[i].live.old));

@@ -77,10 +77,9 @@ enum rc node_key_fill(struct key *k, const char *name,
     }
     k->have_share = have_share;
     k->evidence = copy;
-    k->live = (struct key_live){ .epoch = k->epoch,
-                                 .t = k->t,
-                                 .have_share = have_share,
-                                 .retired = true };
+    k->live = (struct key_live){
+        .epoch = k->epoch, .t = k->t, .have_share = have_share, .retired = true
+    };
     return RC_OK;
 }
 
@@ -161,6 +160,27 @@ enum rc keys_move(struct node *n, struct key *k, const struct wire_birth *in,
         memcpy(l->ack, ack, 64);
     memset(&old, 0, sizeof(old)); /* both moved */
     memset(&next, 0, sizeof(next));
+    return RC_OK;
+}
+
+enum rc keys_gone(struct key *k, const uint8_t *word,
+                  const struct wire_birth *shown)
+{
+    WIRE(birth) copy = { 0 };
+    struct key_live *l = &k->live;
+    if (shown)
+        TRY(birth_copy(&copy, shown));
+    if (shown && l->shown.cert.votes.n == 0) {
+        l->shown = copy;
+        memset(&copy, 0, sizeof(copy)); /* moved */
+    }
+    if (word && !l->has_word) {
+        memcpy(l->word, word, 64);
+        l->has_word = true;
+    }
+    l->gone = true;
+    l->have_share = l->has_ack = false;
+    keys_retired(k);
     return RC_OK;
 }
 
@@ -341,10 +361,31 @@ static enum rc load_move(void *ctx, const char *name, uint64_t number,
     return RC_OK;
 }
 
+static enum rc load_gone(void *ctx, const char *name, uint64_t number,
+                         const uint8_t *json, size_t json_len,
+                         const uint8_t *word, size_t word_len)
+{
+    struct node *n = ctx;
+    WIRE(birth) shown = { 0 };
+    struct key *k = node_key_by_name(n, name);
+    enum rc rc = k ? RC_OK : rc_raise(RC_STORE, "its birth is not at rest");
+    if (rc == RC_OK && json_len)
+        rc = wire_birth_decode(&shown, (const char *)json, json_len);
+    if (rc == RC_OK)
+        rc = keys_gone(k, word_len == 64 ? word : NULL,
+                       json_len ? &shown : NULL);
+    if (rc != RC_OK && is_ours(rc))
+        return rc;
+    if (rc != RC_OK)
+        note_problem(n, name, number);
+    return RC_OK;
+}
+
 enum rc keys_load(struct node *n)
 {
     TRY(store_epochs(n->w.store, keys_load_epoch, n));
     TRY(store_moves(n->w.store, load_move, n));
+    TRY(store_gone(n->w.store, load_gone, n));
     for (unsigned i = 0; i < n->n_keys; i++)
         keys_settle(n, &n->key[i]);
     return RC_OK;

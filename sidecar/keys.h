@@ -25,9 +25,13 @@ struct key_live {
     bool waits;    /* it is at rest, and needs its peers' pieces */
     bool has_ack; /* a member's: ours that its share is active */
     uint8_t ack[64];
-    bool retired;           /* we hold nothing of an older one */
-    struct wire_cert old;   /* owned; who may still hold one; or no votes */
-    struct wire_birth cert; /* owned; no votes: the birth's own epoch */
+    bool gone; /* destroyed, as far as we can */
+    bool has_word;
+    uint8_t word[64];        /* ours that it is */
+    struct wire_birth shown; /* owned; and everybody's; or no votes */
+    bool retired;            /* we hold nothing of an older one */
+    struct wire_cert old;    /* owned; who may still hold one; or no votes */
+    struct wire_birth cert;  /* owned; no votes: the birth's own epoch */
 };
 
 struct key {
@@ -86,6 +90,9 @@ MUST_CHECK enum rc keys_live_wire(struct wire_epoch_live *out,
  */
 MUST_CHECK enum rc keys_move(struct node *n, struct key *k,
                              const struct wire_birth *in, const uint8_t *ack);
+/* Under lock. The key is destroyed; either may be NULL. */
+MUST_CHECK enum rc keys_gone(struct key *k, const uint8_t *word,
+                             const struct wire_birth *shown);
 /* Under lock. Nothing of older epochs is held here any more. */
 void keys_retired(struct key *k);
 /* Takes the lock; the thread that leads, no round of it in flight. */

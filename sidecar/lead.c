@@ -126,6 +126,8 @@ static enum rc find_key(struct job *job, const struct policy_profile **profile,
         rc_hint("mpcsign key create %s", name);
         return rc;
     }
+    if (job->key && job->key->live.gone)
+        return rc_raise(RC_UNKNOWN, "key %s: it was destroyed", name);
     if (job->msg_len > (*profile)->max_message) {
         enum rc rc = rc_raise(RC_TOO_LARGE,
                               "message: %zu bytes, %s signs up to %u",

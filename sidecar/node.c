@@ -231,6 +231,7 @@ void node_free(struct node *n)
         wire_birth_free(&k->evidence);
         wire_birth_free(&k->live.cert);
         wire_cert_free(&k->live.old);
+        wire_birth_free(&k->live.shown);
     }
     bundle_free(n); /* holds keys of sessions */
     standing_free(n);

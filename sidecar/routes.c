@@ -491,6 +491,8 @@ const struct http_route sidecar_peer_routes[] = {
     { "POST", "/v1/epoch/prepare",  HTTP_PEER, 64 * 1024,   on_peer },
     { "POST", "/v1/epoch/live",     HTTP_PEER, 2048 * 1024, on_peer },
     { "POST", "/v1/epoch/retire",   HTTP_PEER, 64 * 1024,   on_peer },
+    { "POST", "/v1/epoch/destroy",  HTTP_PEER, 3072 * 1024, on_peer },
+    { "POST", "/v1/epoch/gone",     HTTP_PEER, 2048 * 1024, on_peer },
     { "POST", "/v1/policy",         HTTP_PEER, 1024 * 1024, on_peer },
     { "GET",  "/v1/policy",         HTTP_PEER, 0,           on_peer },
     { "POST", "/add-checkpoint",    HTTP_PEER, TLOG_ADD_CHECKPOINT_MAX,

@@ -152,6 +152,16 @@ MUST_CHECK enum rc store_move_retire(struct store *s, const char *key,
                                      uint64_t epoch);
 
 /*
+ * Keys that are destroyed: our word of it, and what shows that all have erased
+ * theirs; either may be NULL and come later. Erases every share of the key.
+ */
+MUST_CHECK enum rc store_gone_put(struct store *s, const char *key,
+                                  uint64_t epoch, const uint8_t *word,
+                                  const char *json, size_t len);
+/* Rows: name, epoch, JSON (may be 0), word (64 or 0). */
+MUST_CHECK enum rc store_gone(struct store *s, store_row *row, void *ctx);
+
+/*
  * The largest signature counter seen of a credential and the record it came
  * from: one row each, kept for good, never smaller again.
  */

@@ -27,6 +27,8 @@ static const char schema[] =
         " epoch INTEGER NOT NULL, session BLOB NOT NULL,"
         " state TEXT NOT NULL, sealed BLOB, vote BLOB, cert BLOB,"
         " PRIMARY KEY(key, epoch)) WITHOUT ROWID;"
+        "CREATE TABLE IF NOT EXISTS key_gone(key TEXT PRIMARY KEY,"
+        " epoch INTEGER NOT NULL, word BLOB, shown BLOB) WITHOUT ROWID;"
         "CREATE TABLE IF NOT EXISTS session(id BLOB PRIMARY KEY,"
         " json BLOB NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID;"
         "CREATE TABLE IF NOT EXISTS session_more(id BLOB PRIMARY KEY,"

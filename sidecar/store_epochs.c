@@ -280,24 +280,80 @@ static enum rc erase_before(struct store *s, const char *sql, const char *key,
 }
 
 /* secure_delete zeroes the pages; the log of writes must not keep them. */
-enum rc store_move_retire(struct store *s, const char *key, uint64_t epoch)
+static enum rc checkpoint(struct store *s)
 {
-    LOCKED(s);
-    TRY(store_exec(s, "BEGIN IMMEDIATE"));
-    enum rc rc = erase_before(
-            s,
-            "UPDATE key_move SET sealed=NULL, vote=NULL, state=CASE WHEN cert"
-            " IS NULL THEN 'ABORTED' ELSE 'RETIRED' END"
-            " WHERE key=?1 AND epoch<?2",
-            key, epoch);
-    if (rc == RC_OK)
-        rc = erase_before(s,
-                          "UPDATE epoch SET sealed=NULL"
-                          " WHERE key=?1 AND epoch<?2",
-                          key, epoch);
-    TRY(store_end(s, rc));
     int e = sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE,
                                       NULL, NULL);
     return e == SQLITE_OK || e == SQLITE_BUSY ? RC_OK
                                               : store_broken(s, "checkpoint");
+}
+
+static enum rc erase_all_before(struct store *s, const char *key,
+                                uint64_t epoch)
+{
+    TRY(erase_before(
+            s,
+            "UPDATE key_move SET sealed=NULL, vote=NULL, state=CASE WHEN cert"
+            " IS NULL THEN 'ABORTED' ELSE 'RETIRED' END"
+            " WHERE key=?1 AND epoch<?2",
+            key, epoch));
+    return erase_before(s,
+                        "UPDATE epoch SET sealed=NULL"
+                        " WHERE key=?1 AND epoch<?2",
+                        key, epoch);
+}
+
+enum rc store_move_retire(struct store *s, const char *key, uint64_t epoch)
+{
+    LOCKED(s);
+    TRY(store_exec(s, "BEGIN IMMEDIATE"));
+    TRY(store_end(s, erase_all_before(s, key, epoch)));
+    return checkpoint(s);
+}
+
+/* ---- keys that are destroyed ------------------------------------------------------ */
+
+static enum rc put_gone(struct store *s, const char *key, uint64_t epoch,
+                        const uint8_t *word, const char *json, size_t len)
+{
+    STATEMENT *st = NULL;
+    TRY(store_prepare(&st, s,
+                      "INSERT INTO key_gone VALUES(?1,?2,?3,?4)"
+                      " ON CONFLICT(key) DO UPDATE SET"
+                      " word=COALESCE(word,?3), shown=COALESCE(shown,?4)"));
+    store_bind_text(st, 1, key);
+    store_bind_u64(st, 2, epoch);
+    if (word)
+        store_bind_blob(st, 3, word, 64);
+    if (json)
+        store_bind_blob(st, 4, json, len);
+    return store_run(s, st, NULL);
+}
+
+enum rc store_gone_put(struct store *s, const char *key, uint64_t epoch,
+                       const uint8_t *word, const char *json, size_t len)
+{
+    LOCKED(s);
+    TRY(store_exec(s, "BEGIN IMMEDIATE"));
+    enum rc rc = put_gone(s, key, epoch, word, json, len);
+    if (rc == RC_OK)
+        rc = erase_before(s,
+                          "UPDATE key_move SET sealed=NULL, vote=NULL"
+                          " WHERE key=?1 AND epoch<?2",
+                          key, INT64_MAX);
+    if (rc == RC_OK)
+        rc = erase_before(s,
+                          "UPDATE epoch SET sealed=NULL"
+                          " WHERE key=?1 AND epoch<?2",
+                          key, INT64_MAX);
+    TRY(store_end(s, rc));
+    return checkpoint(s);
+}
+
+enum rc store_gone(struct store *s, store_row *row, void *ctx)
+{
+    return store_each(s,
+                      "SELECT key, epoch, COALESCE(shown, x''),"
+                      " COALESCE(word, x'') FROM key_gone ORDER BY key",
+                      row, ctx);
 }

@@ -77,6 +77,8 @@ static const struct op_row {
       vault_on_epoch_moved,  "epoch_moved" },
     { VAULT_OP_EPOCH_RETIRE, VAULT_READY, 65536, false,
       vault_on_epoch_retire, "epoch_retire" },
+    { VAULT_OP_DESTROY,      VAULT_READY, 41, false,
+      vault_on_destroy,      "destroy" },
 #ifdef MPC_SIMULATED_TEE
     { VAULT_OP_TRESPASS,   VAULT_NEW | ANY_KEYS, 16, false,
       vault_on_trespass,   "trespass" },

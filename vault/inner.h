@@ -45,6 +45,7 @@ enum vault_op {
     VAULT_OP_EPOCH_FINISH = 22,
     VAULT_OP_EPOCH_MOVED = 23,
     VAULT_OP_EPOCH_RETIRE = 24,
+    VAULT_OP_DESTROY = 25,
     VAULT_OP_DKG_NARROW = 40,
     VAULT_OP_SESSION_END = 41,
     VAULT_OP_HELD = 42,
@@ -334,7 +335,7 @@ vault_handler vault_on_dkg_narrow, vault_on_session_end, vault_on_held;
 vault_handler vault_on_piece_split, vault_on_piece_keep, vault_on_piece_kept;
 vault_handler vault_on_piece_acked, vault_on_piece_give, vault_on_piece_join;
 vault_handler vault_on_epoch_begin, vault_on_epoch_deal, vault_on_epoch_finish;
-vault_handler vault_on_epoch_moved, vault_on_epoch_retire;
+vault_handler vault_on_epoch_moved, vault_on_epoch_retire, vault_on_destroy;
 #ifdef MPC_SIMULATED_TEE
 vault_handler vault_on_trespass;
 #endif
@@ -433,6 +434,9 @@ MUST_CHECK enum rc vault_share_active(struct vault_core *core,
 bool vault_share_member(const struct vault_share *s, uint16_t node);
 /* Wipes it; the last one moves into the gap. */
 void vault_share_remove(struct vault_core *core, unsigned at);
+/* Our identity's word about it, under this tag. */
+void vault_share_statement(uint8_t sig[64], const struct vault_core *core,
+                           const char *tag, const struct vault_share *s);
 /* No newer epoch lives here (RC_EPOCH_MOVED); the older ones stop signing. */
 MUST_CHECK enum rc vault_share_supersede(struct vault_core *core,
                                          const uint8_t key[32], uint64_t epoch);

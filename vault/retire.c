@@ -2,7 +2,8 @@
 /*
  * What becomes of the shares that a key has left behind: they sign no more
  * once all members of a newer epoch have voted for it, and are erased once
- * all of them have said that theirs is active.
+ * all of them have said that theirs is active. And of those of a key that is
+ * destroyed: that is a word of ours, and then there is none.
  */
 #include "vault/inner.h"
 
@@ -85,5 +86,28 @@ enum rc vault_on_epoch_retire(struct vault_core *core, struct bytes_writer *out,
     if (ours)
         TRY(ours_is_live(core, key, &terms));
     erase_before(core, key, terms.epoch);
+    return RC_OK;
+}
+
+enum rc vault_on_destroy(struct vault_core *core, struct bytes_writer *out,
+                         struct bytes_reader *in,
+                         const struct vault_request *req)
+{
+    (void)req;
+    uint8_t key[32];
+    uint8_t sig[64] = { 0 };
+    struct vault_share *s;
+    unsigned at;
+    bytes_get(in, key, 32);
+    uint64_t epoch = bytes_get_u64(in);
+    bool erase = bytes_get_u8(in) != 0;
+    TRY(bytes_end(in, "destroy"));
+    if (erase) {
+        erase_before(core, key, UINT64_MAX);
+    } else {
+        TRY(vault_share_active(core, &s, &at, key, epoch));
+        vault_share_statement(sig, core, TLOG_VOTE_DESTROYED, s);
+    }
+    bytes_put(out, sig, sizeof(sig));
     return RC_OK;
 }

@@ -97,8 +97,8 @@ bool vault_share_member(const struct vault_share *s, uint16_t node)
 
 /* ---- votes ------------------------------------------------------------- */
 
-static void share_statement(uint8_t sig[64], const struct vault_core *core,
-                            const char *tag, const struct vault_share *s)
+void vault_share_statement(uint8_t sig[64], const struct vault_core *core,
+                           const char *tag, const struct vault_share *s)
 {
     uint8_t msg[TLOG_VOTE_MESSAGE_MAX];
     size_t len;
@@ -145,7 +145,7 @@ enum rc vault_on_vote(struct vault_core *core, struct bytes_writer *out,
     struct vault_share *s = &core->share[at];
     if (s->persistent)
         TRY(share_read_back(core, s, at, sealed, len));
-    share_statement(sig, core, TLOG_VOTE_PREPARED, s);
+    vault_share_statement(sig, core, TLOG_VOTE_PREPARED, s);
     bytes_put(out, sig, sizeof(sig));
     return RC_OK;
 }
@@ -251,7 +251,7 @@ static enum rc share_activate(struct vault_core *core, uint8_t ack[64],
         TRY(share_read_back(core, s, at, sealed, len));
     TRY(vault_share_supersede(core, s->key, s->terms.epoch));
     s->state = VAULT_ACTIVE;
-    share_statement(ack, core, TLOG_VOTE_ACTIVE, s);
+    vault_share_statement(ack, core, TLOG_VOTE_ACTIVE, s);
     return RC_OK;
 }
 

@@ -473,3 +473,26 @@ enum rc vault_epoch_retire(struct vault *v,
     TRY(ask(v, &r, reply, sizeof(reply), VAULT_OP_EPOCH_RETIRE, &o.w));
     return bytes_end(&r, "vault epoch retire");
 }
+
+static enum rc ask_destroy(struct vault *v, uint8_t word[64],
+                           const uint8_t key[32], uint64_t epoch, bool erase)
+{
+    uint8_t buf[41];
+    struct bytes_writer w = bytes_writer(buf, sizeof(buf));
+    bytes_put(&w, key, 32);
+    bytes_put_u64(&w, epoch);
+    bytes_put_u8(&w, erase);
+    return ask_signature(v, word, VAULT_OP_DESTROY, &w);
+}
+
+enum rc vault_destroy_word(struct vault *v, uint8_t word[64],
+                           const uint8_t key[32], uint64_t epoch)
+{
+    return ask_destroy(v, word, key, epoch, false);
+}
+
+enum rc vault_destroy(struct vault *v, const uint8_t key[32])
+{
+    uint8_t none[64];
+    return ask_destroy(v, none, key, 0, true);
+}

@@ -341,6 +341,14 @@ MUST_CHECK enum rc vault_epoch_retire(struct vault *v,
                                       const struct tlog_vote *votes,
                                       const uint8_t (*acks)[64], unsigned n);
 
+/*
+ * Our word that the key is destroyed, of its live epoch; then, with the word
+ * and the empty place at rest, every share of it is erased.
+ */
+MUST_CHECK enum rc vault_destroy_word(struct vault *v, uint8_t word[64],
+                                      const uint8_t key[32], uint64_t epoch);
+MUST_CHECK enum rc vault_destroy(struct vault *v, const uint8_t key[32]);
+
 /* Wipes a key's share and its nonces; unknown is RC_OK. */
 MUST_CHECK enum rc vault_forget(struct vault *v, const uint8_t key[32],
                                 uint64_t epoch);

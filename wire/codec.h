@@ -166,7 +166,7 @@ struct wire_any_list {
     X(piece_missing) X(piece_ask) X(piece_given) \
     X(epoch_vote) X(ack) X(epoch_live) X(epoch_where) X(epoch_look) \
     X(epoch_voted) X(epoch_found) X(epoch_begin) X(epoch_share) \
-    X(epoch_prepare) X(epoch_retire) X(change) \
+    X(epoch_prepare) X(epoch_retire) X(epoch_destroy) X(change) \
     X(append) X(appended) X(head) X(fork) X(vkey) \
     X(issue) X(chain) X(bundle) \
     X(decided) X(session_put) X(session_held) X(session_state) X(sessions) \

@@ -100,6 +100,8 @@ static const struct wire_row epoch_found_rows[] = {
     U64(epoch_found, number, WIRE_MAX_U64),
     U64(epoch_found, epoch, WIRE_MAX_U64),
     BOOL(epoch_found, share),
+    MAYBE(epoch_found, word, ack),
+    MAYBE(epoch_found, gone, birth),
     MAYBE(epoch_found, voted, epoch_voted),
     MAYBE(epoch_found, newer, epoch_live),
     { 0 },
@@ -140,6 +142,13 @@ static const struct wire_row epoch_retire_rows[] = {
     { 0 },
 };
 WIRE_CODEC(epoch_retire);
+
+static const struct wire_row epoch_destroy_rows[] = {
+    NEST(epoch_destroy, session, session),
+    NEST(epoch_destroy, key, epoch_live),
+    { 0 },
+};
+WIRE_CODEC(epoch_destroy);
 
 static const struct wire_row change_node_rows[] = {
     U64(change_node, node, WIRE_MAX_NODE_ID),

@@ -96,6 +96,8 @@ struct wire_epoch_found {
     uint64_t number; /* the highest it has ever used for this key */
     uint64_t epoch;  /* the newest certified; 0: it does not know the key */
     bool share;      /* it could deal */
+    WIRE_LIST(struct wire_ack) word;   /* ours, where the key is destroyed */
+    WIRE_LIST(struct wire_birth) gone; /* what shows that it is everywhere */
     WIRE_LIST(struct wire_epoch_voted) voted; /* one or none */
     WIRE_LIST(struct wire_epoch_live) newer;
 };
@@ -133,6 +135,17 @@ struct wire_epoch_retire {
     WIRE_LIST(struct wire_ack) acks; /* in the order of the votes */
 };
 WIRE_MESSAGE(epoch_retire);
+
+/*
+ * POST /v1/epoch/destroy; answer: an ack, this node's word that it has erased
+ * its share. POST /v1/epoch/gone: what shows that all have, a birth whose
+ * votes are these words; answer: a session_id.
+ */
+struct wire_epoch_destroy {
+    struct wire_session session;
+    struct wire_epoch_live key;
+};
+WIRE_MESSAGE(epoch_destroy);
 
 /* GET /v1/key/NAME/change: the change under way, or the last one. */
 struct wire_change_node {

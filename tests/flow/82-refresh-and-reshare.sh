@@ -128,4 +128,11 @@ must "$mpcsign" sign "$tmp/f" --bundle "$tmp/b.json" --profile release
 must "$mpcsign" verify "$tmp/f" --bundle "$tmp/b.json" \
     --policy "$MPC_DEV/policy.json" --policy "$tmp/policy2.json" \
     --policy "$tmp/policy3.json" --allow-simulated
+
+# ---- and the end of another
+must "$mpcsign" key destroy web --as dev --approve bob carol
+"$mpcsign" key show web >"$tmp/out"
+grep -q destroyed "$tmp/out" || fail "web lives"
+refuse 'destroyed' "$mpcsign" sign "$tmp/f" --profile web
+must psign "$tmp/f" "$tmp/after.sig"
 echo "$(cat "$tmp"/count* | paste -sd+ | bc) signatures beside 8 moves"

@@ -410,6 +410,86 @@ static void a_member_that_lies_is_named(void **state)
     done(s);
 }
 
+/* ---- the end of a key -------------------------------------------------------------- */
+
+static void a_destroyed_key_is_gone_everywhere(void **state)
+{
+    (void)state;
+    static const char *const two[] = { "release", "second", NULL };
+    struct sim *s = cluster(two);
+    WIRE(key) key = { 0 };
+    sim_want_ok(s, mover_move(s, 1, POLICY_S_REFRESH, "release"));
+    sim_crash(s, 3); /* not by halves */
+    unsigned call = mover_move(s, 1, POLICY_S_DESTROY, "release");
+    sim_want(s, call, RC_NODES);
+    says(s, call, "node3");
+    sim_want_ok(s, sign(s, 1, "not by halves"));
+    sim_start(s, 3);
+    sim_run(s, 1500);
+    call = mover_move(s, 2, POLICY_S_DESTROY, "release");
+    sim_want_ok(s, call);
+    for (unsigned life = 0; life < 2; life++) {
+        for (unsigned id = 1; id <= 3; id++) {
+            WIRE(key) gone = { 0 };
+            call = sign(s, id, "never again");
+            sim_want(s, call, RC_UNKNOWN);
+            says(s, call, "destroyed");
+            mover_key(s, id, "release", &gone);
+            assert_int_equal(gone.epoch, 0);
+            assert_int_equal(mover_count(s, id,
+                                         "SELECT (SELECT count(*) FROM epoch"
+                                         " WHERE key='release' AND sealed IS"
+                                         " NOT NULL) + (SELECT count(*) FROM"
+                                         " key_move WHERE key='release' AND"
+                                         " sealed IS NOT NULL)"),
+                             0);
+            sim_want_ok(s, sim_sign(s, id, "second", "", "other", 5, 5000));
+            sim_crash(s, id);
+            sim_start(s, id);
+            sim_run(s, 1500);
+        }
+    }
+    /* nothing brings it back, and its name is not used again */
+    call = sim_key_create(s, 1, "release", sim_stewards);
+    sim_want(s, call, RC_EXISTS);
+    char last[64] = "";
+    snprintf(last, sizeof(last), "\ntype destroy\nepoch 2\n");
+    bool logged = false;
+    for (uint64_t i = 0; i < s->log.n; i++)
+        logged = logged || strstr(s->log.entry[i], last);
+    assert_true(logged);
+    done(s);
+}
+
+/* A crash between any two words: asked again, it ends the same. */
+static void a_crash_while_destroying_is_gone_on_from(void **state)
+{
+    (void)state;
+    for (unsigned ms = 1; ms < 40; ms += 2) {
+        struct sim *s = cluster(release);
+        struct mover m;
+        unsigned who = ms % 3 + 1;
+        mover_approve(&m, s, 1, POLICY_S_DESTROY, "release");
+        unsigned call = mover_ask(&m, 1);
+        sim_run(s, ms);
+        sim_crash(s, who);
+        sim_run(s, 7000);
+        free(TAKE(s->node[who].status)); /* it may hear at once */
+        sim_start(s, who);
+        sim_run(s, 2000);
+        call = mover_ask(&m, who);
+        sim_want_ok(s, call);
+        sim_run(s, 5000);
+        for (unsigned id = 1; id <= 3; id++) {
+            call = sign(s, id, "never again");
+            sim_want(s, call, RC_UNKNOWN);
+            assert_int_equal(mover_old_shares(s, id, 99), 0);
+        }
+        mover_free(&m);
+        done(s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -422,6 +502,8 @@ int main(void)
         T(a_node_that_is_down_is_named_and_reshared_out),
         T(a_session_moves_its_own_key_once),
         T(a_member_that_lies_is_named),
+        T(a_destroyed_key_is_gone_everywhere),
+        T(a_crash_while_destroying_is_gone_on_from),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
