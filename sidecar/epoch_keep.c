@@ -167,16 +167,18 @@ static struct epoch_keep *keep_begin(struct node *n, const struct key *key)
         k->next = n->keeps;
         n->keeps = k;
     }
-    if (k->epoch == key->live.epoch)
-        return k;
-    k->epoch = key->live.epoch;
-    k->n = 0;
-    memset(k->have, 0, sizeof(k->have));
-    for (size_t i = 0; i < c->votes.n && i < TLOG_MAX_NODES; i++) {
-        k->node[k->n] = (uint16_t)c->votes.at[i].node;
-        k->have[k->n] = k->node[k->n] == n->id && key->live.has_ack;
-        memcpy(k->ack[k->n++], key->live.ack, 64);
+    if (k->epoch != key->live.epoch) {
+        k->epoch = key->live.epoch;
+        k->n = 0;
+        memset(k->have, 0, sizeof(k->have));
+        for (size_t i = 0; i < c->votes.n && i < TLOG_MAX_NODES; i++)
+            k->node[k->n++] = (uint16_t)c->votes.at[i].node;
     }
+    for (unsigned i = 0; i < k->n; i++)
+        if (k->node[i] == n->id && key->live.has_ack) {
+            k->have[i] = true; /* it may have waited for its pieces */
+            memcpy(k->ack[i], key->live.ack, 64);
+        }
     return k;
 }
 

@@ -131,8 +131,8 @@ must "$mpcsign" verify "$tmp/f" --bundle "$tmp/b.json" \
 
 # ---- and the end of another
 must "$mpcsign" key destroy web --as dev --approve bob carol
-"$mpcsign" key show web >"$tmp/out"
-grep -q destroyed "$tmp/out" || fail "web lives"
+"$mpcsign" key list >"$tmp/out"
+grep -q '^web .*destroyed' "$tmp/out" || fail "web lives"
 refuse 'destroyed' "$mpcsign" sign "$tmp/f" --profile web
 must psign "$tmp/f" "$tmp/after.sig"
 echo "$(cat "$tmp"/count* | paste -sd+ | bc) signatures beside 8 moves"

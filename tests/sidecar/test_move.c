@@ -93,6 +93,7 @@ static void each_node_is_replaced(void **state)
     uint8_t group[32];
     s->threshold = 2;
     s->holders = 0xE;
+    s->master = VAULT_SNP_PEERS;
     sim_ready(s, release);
     group_of(s, group);
     for (unsigned i = 0; i < 3; i++) {
