@@ -176,193 +176,6 @@ static void tell_all(struct node *n)
     }
 }
 
-/* ---- who has a part in it -------------------------------------------------------------- */
-
-static bool of_cert(const struct wire_cert *cert, uint16_t node)
-{
-    for (size_t i = 0; i < cert->votes.n; i++)
-        if (cert->votes.at[i].node == node)
-            return true;
-    return false;
-}
-
-/* Under lock. By the epoch the key is in now. */
-static enum rc make_plan(struct change *c, const struct node *n)
-{
-    const struct policy *p = policy_chain_head(n->chain);
-    const struct wire_cert *cert = keys_cert(c->key);
-    struct policy_session s = c->judged.s;
-    if (c->destroys)
-        s.type = POLICY_S_REPAIR; /* its own nodes, whatever the policy says */
-    TRY(epoch_plan_make(&c->plan, p, &s, cert));
-    c->parent = cert->epoch;
-    for (unsigned i = 0; i < c->n_parties; i++) {
-        struct change_party *q = &c->party[i];
-        q->receives = false;
-        for (unsigned j = 0; j < c->plan.n; j++)
-            q->receives = q->receives || c->plan.node[j] == q->node;
-    }
-    for (unsigned j = 0; j < c->plan.n; j++)
-        if (!policy_node_find(p, c->plan.node[j]))
-            return rc_raise(RC_POLICY, "node%u is not in the policy",
-                            c->plan.node[j]);
-    return RC_OK;
-}
-
-/* Under lock. */
-static enum rc plan(struct change *c, struct node *n)
-{
-    const struct policy *p = policy_chain_head(n->chain);
-    TRY(session_judge(&c->judged, n, &c->session));
-    const struct policy_session *s = &c->judged.s;
-    c->destroys = s->type == POLICY_S_DESTROY;
-    if (s->type != POLICY_S_REFRESH && s->type != POLICY_S_RESHARE &&
-        s->type != POLICY_S_REPAIR && !c->destroys)
-        return rc_raise(RC_ARG, "session: want a refresh, reshare, repair or "
-                                "destroy");
-    c->key = node_key_by_name(n, s->profile);
-    if (!c->key)
-        return rc_raise(RC_UNKNOWN, "key %s: not created", s->profile);
-    if (memcmp(s->key, c->key->id, 32) != 0)
-        return rc_raise(RC_POLICY, "session names another key than %s",
-                        s->profile);
-    if (c->key->live.gone && !c->destroys)
-        return rc_raise(RC_UNKNOWN, "key %s: it was destroyed", s->profile);
-    snprintf(c->name, sizeof(c->name), "%s", c->key->name);
-    for (unsigned i = 0; i < p->n_nodes; i++)
-        c->party[c->n_parties++].node = p->node[i].id;
-    return make_plan(c, n);
-}
-
-/* Under lock. */
-static enum rc choose_dealers(struct change *c)
-{
-    const struct wire_cert *cert = keys_cert(c->key);
-    char down[300] = "";
-    unsigned have = 0;
-    for (unsigned i = 0; i < c->n_parties; i++) {
-        struct change_party *p = &c->party[i];
-        size_t at = strlen(down);
-        p->deals = p->found && p->holds && of_cert(cert, p->node);
-        have += p->deals;
-        if (of_cert(cert, p->node) && !p->deals)
-            snprintf(down + at, sizeof(down) - at, "; node%u: %.80s", p->node,
-                     p->found ? "has no share" : p->what);
-    }
-    if (have >= cert->threshold)
-        return RC_OK;
-    return rc_raise(RC_NODES, "key %s: needs %llu of %zu holders, has %u%s",
-                    c->name, (unsigned long long)cert->threshold, cert->votes.n,
-                    have, down);
-}
-
-static enum rc all_receivers(const struct change *c)
-{
-    for (unsigned i = 0; i < c->n_parties; i++) {
-        const struct change_party *p = &c->party[i];
-        if (!p->receives || p->found)
-            continue;
-        enum rc rc = rc_raise(RC_NODES,
-                              "node%u: %.400s; all members of the new epoch "
-                              "must take part",
-                              p->node, p->what);
-        rc_hint("start it, or mark it leaving in a policy and mpcsign key "
-                "reshare %s",
-                c->name);
-        return rc;
-    }
-    return RC_OK;
-}
-
-/* All members voted for one epoch, from the parent the key still has. */
-static bool all_voted(const struct change *c)
-{
-    const struct wire_epoch_voted *first = NULL;
-    for (unsigned i = 0; i < c->n_parties; i++) {
-        const struct change_party *p = &c->party[i];
-        if (!p->receives)
-            continue;
-        if (!p->has_vote || p->vote.parent != c->parent)
-            return false;
-        if (!first)
-            first = &p->vote;
-        if (p->vote.epoch != first->epoch ||
-            memcmp(p->vote.vote.transcript, first->vote.transcript, 32) != 0)
-            return false;
-    }
-    return first != NULL;
-}
-
-/* Half a destruction helps nobody: all of the key's nodes are there. */
-static enum rc after_look_destroy(enum change_phase *next, struct node *n,
-                                  struct change *c)
-{
-    node_lock(n);
-    enum rc rc = make_plan(c, n);
-    const struct wire_birth *shown = &c->key->live.shown;
-    bool made = shown->cert.votes.n != 0;
-    if (rc == RC_OK && made) { /* before: everyone is to hear of it */
-        rc = birth_copy(&c->live.birth, &c->key->evidence);
-        if (rc == RC_OK)
-            rc = wire_list_new(&c->live.live, 1);
-        if (rc == RC_OK)
-            rc = birth_copy(&c->live.live.at[0], shown);
-    }
-    *next = made ? CH_LIVE : CH_DESTROY;
-    c->epoch = c->parent;
-    for (unsigned i = 0; rc == RC_OK && !made && i < c->n_parties; i++) {
-        const struct change_party *p = &c->party[i];
-        if (!p->receives || (p->found && p->holds))
-            continue;
-        rc = rc_raise(RC_NODES,
-                      "node%u: %.400s; all nodes of %s must erase "
-                      "their share",
-                      p->node, p->found ? "has no share" : p->what, c->name);
-        rc_hint("start it, repair it, or reshare it out first");
-    }
-    node_unlock(n);
-    return rc;
-}
-
-/* *next: where this session goes on. */
-static enum rc after_look(enum change_phase *next, struct node *n,
-                          struct change *c)
-{
-    if (c->destroys)
-        return after_look_destroy(next, n, c);
-    node_lock(n);
-    const struct wire_cert *cert = keys_cert(c->key);
-    bool made = c->key->live.cert.cert.votes.n &&
-                memcmp(cert->session, c->judged.s.id, 32) == 0;
-    enum rc rc = RC_OK;
-    if (made) { /* certified before: everyone is to take it */
-        *next = CH_LIVE;
-        c->epoch = cert->epoch;
-        c->parent = cert->parent;
-        for (unsigned i = 0; i < c->n_parties; i++)
-            c->party[i].receives = of_cert(cert, c->party[i].node);
-        c->plan.t = (uint16_t)cert->threshold;
-        c->plan.n = (unsigned)cert->votes.n;
-        rc = keys_live_wire(&c->live, c->key);
-    } else {
-        rc = make_plan(c, n); /* a newer parent may have turned up */
-    }
-    if (rc == RC_OK && !made && all_voted(c)) {
-        *next = CH_LOG;
-        for (unsigned i = 0; i < c->n_parties; i++)
-            if (c->party[i].receives)
-                c->epoch = c->party[i].vote.epoch;
-    } else if (rc == RC_OK && !made) {
-        *next = CH_BEGIN;
-        c->epoch = c->number + 1;
-        rc = choose_dealers(c);
-        if (rc == RC_OK)
-            rc = all_receivers(c);
-    }
-    node_unlock(n);
-    return rc;
-}
-
 /* ---- the log ------------------------------------------------------------------------------ */
 
 static void logged(struct node *n, void *arg, uint32_t extra, enum rc rc,
@@ -496,7 +309,7 @@ static void phase_end(struct node *n)
     if (rc != RC_OK)
         (void)rc_raise(rc, "%s", c->why);
     if (rc == RC_OK && c->phase == CH_LOOK)
-        rc = after_look(&next, n, c);
+        rc = change_after_look(&next, n, c);
     if (rc != RC_OK) {
         fail(n, rc);
         return;
@@ -544,7 +357,7 @@ static enum rc begin(struct node *n, struct change *c, const uint8_t *body,
     node_lock(n);
     enum rc rc = use_held(c, n);
     if (rc == RC_OK)
-        rc = plan(c, n);
+        rc = change_plan(c, n);
     node_unlock(n);
     c->deadline_ms = n->w.now_ms(n->w.ctx) + CHANGE_MS;
     return rc;

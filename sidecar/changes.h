@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between change.c and change_steps.c: a move of a key under way. */
+/* Between change.c, change_plan.c and change_steps.c: a move of a key under way. */
 #ifndef SIDECAR_CHANGES_H
 #define SIDECAR_CHANGES_H
 
@@ -60,6 +60,11 @@ struct change {
     struct wire_epoch_live live; /* owned; what is shown from CH_LIVE on */
 };
 
+/* Under lock. By its session: the key, and every node as a party. */
+MUST_CHECK enum rc change_plan(struct change *c, struct node *n);
+/* Takes the lock. *next: where this session goes on. */
+MUST_CHECK enum rc change_after_look(enum change_phase *next, struct node *n,
+                                     struct change *c);
 /* The call to a party in this phase; *path NULL: it has no part in it. */
 MUST_CHECK enum rc change_say(const char **path, char **json, size_t *len,
                               struct node *n, struct change *c,

@@ -3,7 +3,7 @@
  * Making keys: a member's part (epoch.c) and the driver's (drive.c). Moving
  * them: a member's part (epoch_move.c), taking what is certified
  * (epoch_take.c), seeing that all do (epoch_keep.c), and the driver's
- * (change.c, change_steps.c). Part of sidecar/inner.h.
+ * (change.c, change_plan.c, change_steps.c). Part of sidecar/inner.h.
  */
 #ifndef SIDECAR_EPOCHS_H
 #define SIDECAR_EPOCHS_H
