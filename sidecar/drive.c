@@ -429,7 +429,8 @@ static enum rc plan(struct drive *d, struct node *n)
         return rc_raise(RC_UNKNOWN, "profile %s: not in the policy",
                         d->judged.s.profile);
     if (node_key_by_name(n, p->name))
-        return rc_raise(RC_EXISTS, "key %s exists already", p->name);
+        return rc_raise(RC_EXISTS, "key %s exists already, or was destroyed",
+                        p->name);
     snprintf(d->name, sizeof(d->name), "%s", p->name);
     d->t = p->threshold;
     d->n = p->n_nodes;

@@ -133,6 +133,7 @@ must "$mpcsign" verify "$tmp/f" --bundle "$tmp/b.json" \
 must "$mpcsign" key destroy web --as dev --approve bob carol
 "$mpcsign" key list >"$tmp/out"
 grep -q '^web .*destroyed' "$tmp/out" || fail "web lives"
-refuse 'destroyed' "$mpcsign" sign "$tmp/f" --profile web
+refuse 'exists already, or was destroyed' "$mpcsign" key create web --as dev \
+    --approve bob carol
 must psign "$tmp/f" "$tmp/after.sig"
 echo "$(cat "$tmp"/count* | paste -sd+ | bc) signatures beside 8 moves"
