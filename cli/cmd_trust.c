@@ -71,8 +71,10 @@ static enum rc say(const struct wire_trust *t, const char *json,
     return RC_OK;
 }
 
-static enum rc export(const char *out, const char *root) {
-    WIRE(trust) t = { 0 }; OWN_S(verify_trust) *judged = NULL;
+static enum rc export_trust(const char *out, const char *root)
+{
+    WIRE(trust) t = { 0 };
+    OWN_S(verify_trust) *judged = NULL;
     OWNED_MEM char *json = NULL;
     size_t len;
     TRY(verify_trust_fetch(&t, NULL));
@@ -80,7 +82,8 @@ static enum rc export(const char *out, const char *root) {
     TRY(verify_trust_new(&judged));
     TRY(verify_trust_take(judged, &t)); /* nobody is given what fails */
     TRY(wire_trust_encode(&json, &len, &t));
-    if (out) TRY(file_write(out, json, len, 0644));
+    if (out)
+        TRY(file_write(out, json, len, 0644));
     return say(&t, json, out);
 }
 
@@ -140,5 +143,5 @@ enum rc cmd_trust_export(int argc, char **argv)
     TRY(cli_args(&done, rows, argc, argv));
     if (done)
         return RC_OK;
-    return sigstore ? export_sigstore(out, root) : export(out, root);
+    return sigstore ? export_sigstore(out, root) : export_trust(out, root);
 }
