@@ -39,6 +39,7 @@ enum rc once_judge_start(struct once_terms *out, struct node *n,
     struct judged j;
     if (!n->has_log)
         return rc_raise(RC_ORDER, "node%u has no log key yet", n->id);
+    TRY(gossip_check(n));
     TRY(session_judge(&j, n, in));
     const struct policy_profile *f = policy_profile_find(
             policy_chain_head(n->chain), j.s.profile);

@@ -352,6 +352,7 @@ static void started(struct node *n, struct once_run *run, uint16_t from,
         once_making_blame(n, from, rc);
     if (m->rc == RC_OK)
         m->rc = rc;
+    m->soon = m->soon || rc == RC_ORDER;
     uint16_t step = run->step;
     ask_more(n, run, 1);
     if (run->making == m && run->step == step)
@@ -371,6 +372,21 @@ static void say_few(char *why, size_t cap, const struct once_run *run)
                            m->cand[i].why[0] ? m->cand[i].why : "no answer");
 }
 
+/* Nothing was dealt: the next tick asks for the same packages again. */
+static bool wait_for_more(const struct node *n, struct once_run *run)
+{
+    if (!run->making->soon ||
+        n->w.now_ms(n->w.ctx) >= run->opened_ms + NOBODY_MS)
+        return false;
+    struct making *m = calloc(1, sizeof(*m));
+    if (!m)
+        return false;
+    run->step++;
+    once_making_free(run->making);
+    run->making = m;
+    return true;
+}
+
 static void start_check(struct node *n, struct once_run *run)
 {
     struct making *m = run->making;
@@ -378,6 +394,8 @@ static void start_check(struct node *n, struct once_run *run)
     bool all = m->answered >= m->want || m->waiting == 0 ||
                n->w.now_ms(n->w.ctx) >= m->hedge_ms;
     if (m->own_waiting || (m->waiting && !(enough && all)))
+        return;
+    if (!enough && wait_for_more(n, run))
         return;
     if (!enough) {
         char why[960];

@@ -32,6 +32,7 @@ struct making {
     unsigned answered; /* and so many have answered */
     unsigned waiting;
     bool own_waiting; /* our own part comes last */
+    bool soon;        /* somebody said: not now */
     int64_t hedge_ms;
     /* who takes part; ascending */
     unsigned n;

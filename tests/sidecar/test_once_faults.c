@@ -159,6 +159,29 @@ static void without_enough_nodes_it_says_who_is_missing(void **state)
     done(s);
 }
 
+/* Who has just started asks its peers first; it is waited for. */
+static void a_node_that_has_just_started_is_waited_for(void **state)
+{
+    (void)state;
+    struct sim *s = once_cluster(3);
+    struct node_caller me = once_caller(100);
+    char hex[65];
+    once_approved(s, 1, hex, "app", false);
+    sim_run(s, 1000);
+    sim_crash(s, 2);
+    sim_crash(s, 3);
+    sim_start(s, 3);
+    unsigned a = once_sign(s, 1, &me, "once", "", "a moment");
+    unsigned b = once_sign(s, 1, &me, "guarded-once", hex, "app");
+    sim_run(s, 200);
+    sim_gossip(s);
+    sim_want_ok(s, a);
+    sim_want_ok(s, b);
+    assert_int_equal(once_births(s), 2);
+    all_gone(s);
+    done(s);
+}
+
 static void without_the_log_there_is_no_key(void **state)
 {
     (void)state;
@@ -500,6 +523,7 @@ int main(void)
         T(one_dead_node_does_not_waste_a_session),
         T(a_hung_node_costs_little_and_only_once),
         T(without_enough_nodes_it_says_who_is_missing),
+        T(a_node_that_has_just_started_is_waited_for),
         T(without_the_log_there_is_no_key),
         T(a_lead_that_dies_leaves_nothing),
         T(members_that_restart_have_lost_their_share),
