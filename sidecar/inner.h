@@ -213,11 +213,11 @@ struct node {
     unsigned n_peers;
     struct ticket *tickets;
     uint64_t last_ticket;
-    struct drive *drive;        /* the key being made, one at a time */
-    struct change *change;      /* the key being moved, one at a time */
-    uint64_t change_serial;     /* of the newest */
-    struct epoch_keep *keeps;   /* owned; epoch_keep.c */
-    int64_t keep_after_ms;      /* and what it is asked next */
+    struct drive *drive;      /* the key being made, one at a time */
+    struct change *change;    /* the key being moved, one at a time */
+    uint64_t change_serial;   /* of the newest */
+    struct epoch_keep *keeps; /* owned; epoch_keep.c */
+    int64_t keep_after_ms;    /* and what it is asked next */
     int64_t ask_epochs_after_ms;
     unsigned epoch_asks;
     struct once_run *once_runs; /* owned; sessions whose key we lead */

@@ -113,10 +113,10 @@ static enum rc may_have(struct node *n, uint16_t from, const char *name,
     if (!policy_node_find(policy_chain_head(n->chain), from))
         return rc_raise(RC_POLICY, "piece: node%u is not in the policy", from);
     if (k && k->live.epoch > epoch)
-        return rc_raise(
-                RC_EPOCH_MOVED, "piece: epoch %llu of %s is over, %llu is live",
-                (unsigned long long)epoch, name,
-                (unsigned long long)k->live.epoch);
+        return rc_raise(RC_EPOCH_MOVED,
+                        "piece: epoch %llu of %s is over, %llu is live",
+                        (unsigned long long)epoch, name,
+                        (unsigned long long)k->live.epoch);
     return RC_OK;
 }
 

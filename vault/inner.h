@@ -129,14 +129,14 @@ void vault_get_sign(struct bytes_reader *r, struct vault_sign_work *out);
 
 /* ---- the core ---------------------------------------------------------- */
 
-#define VAULT_MAX_NONCES  4096
-#define VAULT_MAX_SHARES  4096
-#define VAULT_MAX_DKGS    64
-#define VAULT_MAX_BEGUN   8192 /* DKG sessions remembered as begun */
-#define VAULT_MAX_ANSWERS 256
-#define VAULT_MAX_HEADS   64
-#define VAULT_MAX_SPLITS  256 /* shares with a secret that peers hold */
-#define VAULT_ANSWER_MAX  (32 + 32 + 1 + 2 + TLOG_SIG_LINE_MAX)
+#define VAULT_MAX_NONCES   4096
+#define VAULT_MAX_SHARES   4096
+#define VAULT_MAX_DKGS     64
+#define VAULT_MAX_BEGUN    8192 /* DKG sessions remembered as begun */
+#define VAULT_MAX_ANSWERS  256
+#define VAULT_MAX_HEADS    64
+#define VAULT_MAX_SPLITS   256 /* shares with a secret that peers hold */
+#define VAULT_ANSWER_MAX   (32 + 32 + 1 + 2 + TLOG_SIG_LINE_MAX)
 #define VAULT_MAX_NONCES   4096
 #define VAULT_MAX_SHARES   4096
 #define VAULT_MAX_DKGS     64

@@ -161,7 +161,6 @@ struct wire_any_list {
     X(commit) X(commitments) \
     X(round2_item) X(round2) X(round2_result) X(round2_reply) \
     X(epoch_start) X(package) X(epoch_deal) X(boxes) X(epoch_finish) \
-    X(epoch_vote) X(ack) \
     X(piece_split) X(pieces) X(piece_keep) X(piece_acks) X(piece_acked) \
     X(piece_missing) X(piece_ask) X(piece_given) \
     X(epoch_vote) X(ack) X(epoch_live) X(epoch_where) X(epoch_look) \
