@@ -4,13 +4,13 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 bad=0
-for f in $(git ls-files '*.c' '*.h' '*.sh' check demo .ci/run); do
+for f in $(git ls-files '*.c' '*.h' '*.sh' check demo campaign .ci/run); do
     head -3 "$f" | grep -q 'SPDX-License-Identifier: Apache-2.0' || {
         echo "$f: no SPDX line"
         bad=1
     }
 done
-git ls-files '*.c' '*.h' '*.sh' '*.md' '*.txt' '*.cnf' check demo |
+git ls-files '*.c' '*.h' '*.sh' '*.md' '*.txt' '*.cnf' check demo campaign |
     xargs grep -nE '(^|[^a-z.])/(work|root|home)/' && {
     echo "a path of one machine"
     bad=1
