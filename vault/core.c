@@ -79,6 +79,10 @@ static const struct op_row {
       vault_on_epoch_retire, "epoch_retire" },
     { VAULT_OP_DESTROY,      VAULT_READY, 41, false,
       vault_on_destroy,      "destroy" },
+    { VAULT_OP_BACKUP,     VAULT_READY, 40, false,
+      vault_on_backup,     "backup" },
+    { VAULT_OP_RECOVER,    VAULT_READY, 32768, false,
+      vault_on_recover,    "recover" },
 #ifdef MPC_SIMULATED_TEE
     { VAULT_OP_TRESPASS,   VAULT_NEW | ANY_KEYS, 16, false,
       vault_on_trespass,   "trespass" },

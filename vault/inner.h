@@ -55,6 +55,8 @@ enum vault_op {
     VAULT_OP_PIECE_ACKED = 16,
     VAULT_OP_PIECE_GIVE = 17,
     VAULT_OP_PIECE_JOIN = 18,
+    VAULT_OP_BACKUP = 30,
+    VAULT_OP_RECOVER = 31,
 #ifdef MPC_SIMULATED_TEE
     VAULT_OP_TRESPASS = 0xFE /* tests: a call the sandbox must not allow */
 #endif
@@ -336,6 +338,7 @@ vault_handler vault_on_piece_split, vault_on_piece_keep, vault_on_piece_kept;
 vault_handler vault_on_piece_acked, vault_on_piece_give, vault_on_piece_join;
 vault_handler vault_on_epoch_begin, vault_on_epoch_deal, vault_on_epoch_finish;
 vault_handler vault_on_epoch_moved, vault_on_epoch_retire, vault_on_destroy;
+vault_handler vault_on_backup, vault_on_recover;
 #ifdef MPC_SIMULATED_TEE
 vault_handler vault_on_trespass;
 #endif

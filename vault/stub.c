@@ -293,6 +293,45 @@ enum rc vault_held(struct vault *v, struct vault_holds *out)
     return bytes_end(&r, "vault held");
 }
 
+/* ---- custodians -------------------------------------------------------- */
+
+enum rc vault_backup(struct vault *v, uint8_t *out, size_t *len,
+                     const uint8_t key[32], uint64_t epoch)
+{
+    uint8_t buf[40];
+    uint8_t reply[2 + VAULT_BACKUP_MAX];
+    size_t n;
+    struct bytes_writer w = bytes_writer(buf, sizeof(buf));
+    struct bytes_reader r;
+    bytes_put(&w, key, 32);
+    bytes_put_u64(&w, epoch);
+    TRY(ask(v, &r, reply, sizeof(reply), VAULT_OP_BACKUP, &w));
+    const uint8_t *p = bytes_take_lp16(&r, &n);
+    TRY(bytes_end(&r, "vault backup"));
+    memcpy(out, p, n);
+    *len = n;
+    return RC_OK;
+}
+
+enum rc vault_recover(struct vault *v, uint16_t *node,
+                      const uint8_t parcel[VAULT_PARCEL_LEN],
+                      const struct tlog_epoch_terms *terms,
+                      const struct tlog_vote *votes, unsigned n)
+{
+    uint8_t reply[2];
+    OUT o = { .buf = NULL };
+    struct bytes_reader r;
+    TRY(out_new(&o, 32768));
+    bytes_put(&o.w, parcel, VAULT_PARCEL_LEN);
+    vault_put_epoch_terms(&o.w, terms);
+    vault_put_votes(&o.w, votes, n);
+    TRY(ask(v, &r, reply, sizeof(reply), VAULT_OP_RECOVER, &o.w));
+    uint16_t whose = bytes_get_u16(&r);
+    TRY(bytes_end(&r, "vault recover"));
+    *node = whose;
+    return RC_OK;
+}
+
 /* ---- signing ----------------------------------------------------------- */
 
 enum rc vault_commit(struct vault *v, struct vault_commitment *out,

@@ -20,7 +20,9 @@
 #include "transparency/transparency.h"
 
 #define VAULT_SEALED_KEYS_MAX  (TLOG_ROSTER_MAX + 1024)
-#define VAULT_SEALED_SHARE_MAX 512 /* MSH1: 260 + ciphertext + tag */
+#define VAULT_SEALED_SHARE_MAX 512  /* MSH1: 260 + ciphertext + tag */
+#define VAULT_BACKUP_MAX       1206 /* custody/custody.h */
+#define VAULT_PARCEL_LEN       355
 #define VAULT_BOX_LEN          104 /* nonce 24, MAC 16, run 32, sub-share 32 */
 #define VAULT_NONCE_ID_LEN     16
 #define VAULT_MAX_MESSAGE      (16u * 1024 * 1024)
@@ -438,6 +440,33 @@ MUST_CHECK enum rc vault_piece_join(struct vault *v, bool *whole, uint16_t *bad,
                                     uint64_t epoch, uint16_t t,
                                     const struct vault_piece *pieces,
                                     unsigned n);
+
+/* ---- custodians (docs/CUSTODY.md) --------------------------------------- */
+
+/*
+ * Our live share of (key, epoch), sealed to the custodians that the roster
+ * held names for this node; nobody else can be named.
+ *
+ * out    [VAULT_BACKUP_MAX]
+ * Fails  RC_ORDER the roster names no custodians for us, or the share is not
+ *        active; RC_UNKNOWN RC_EPOCH_MOVED; RC_POLICY a custodian's key is no
+ *        key; RC_ARG the share is one of memory only
+ */
+MUST_CHECK enum rc vault_backup(struct vault *v, uint8_t *out, size_t *len,
+                                const uint8_t key[32], uint64_t epoch);
+/*
+ * Takes a share that a custodian boxed for this vault, of an epoch whose
+ * holders are gone: it cannot sign; it is there to be dealt from, in an epoch
+ * that recovers the key. Memory only. terms and votes certify that epoch: its
+ * votes name the share's Y. One share of a key, whoever's, is all that a vault
+ * takes: RC_EXISTS. Gives the node whose share it was.
+ *
+ * Fails  RC_VERIFY not boxed for us, or not of these votes; RC_STORE
+ */
+MUST_CHECK enum rc vault_recover(struct vault *v, uint16_t *node,
+                                 const uint8_t parcel[VAULT_PARCEL_LEN],
+                                 const struct tlog_epoch_terms *terms,
+                                 const struct tlog_vote *votes, unsigned n);
 
 /* ---- signing ----------------------------------------------------------- */
 

@@ -4,7 +4,7 @@
 # daemon and transparency have two). A wrong room does not compile; a wrong header would.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-rooms='frost|wire|http|transparency|policy|attest|daemon|vault|ca|sidecar|provider|cli'
+rooms='frost|wire|http|transparency|policy|custody|attest|daemon|vault|ca|sidecar|provider|cli'
 bad=0
 while IFS=: read -r file line text; do
     room=${file%%/*}

@@ -19,7 +19,7 @@ while read -r lib; do
     esac
 done < <(readelf -d "$build/lib/ossl-modules/mpc.so" |
     sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p')
-for room in base frost wire vault provider; do
+for room in base frost wire custody vault provider; do
     lib=$build/$room/libmpc_$room.a
     [ -f "$lib" ] || { echo "no $lib"; bad=1; continue; }
     if nm -u "$lib" 2>/dev/null |

@@ -9,7 +9,7 @@ declare -A prefix=(
     [base]='rc_|bytes_|enc_|clock_|rand_|secret_|ct_public|hash256|hash512|log_|file_|sock_|conf_|failpoint_'
     [frost]='frost_' [wire]='wire_' [http]='http_' [transparency]='tlog_'
     [policy]='policy_' [attest]='attest_' [daemon]='daemon_' [vault]='vault_'
-    [ca]='ca_' [provider]='prov_'
+    [custody]='custody_' [ca]='ca_' [provider]='prov_'
     # the sidecar's decide files, one story a prefix; all behind one door
     [sidecar]='node_|store_|session_|lead_|job_|round_|peer_|follow_|epoch_|drive_|govern_|head_|gossip_|abort_|audit_|authorise_|callers_|glass_|spread_|life_|ask_|enrol_|approvers_|proof_|path_|birth_|cert_|max_attempts|keys_|once_|bundle_|standing_|change_|pieces_|master_|custody_|recover_'
 )
