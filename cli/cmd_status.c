@@ -67,11 +67,38 @@ static enum rc say_broken_glass(const json_t *list)
     return RC_OK;
 }
 
+/* Of this node's own share. */
+static enum rc say_backup(const json_t *key)
+{
+    const json_t *b = json_object_get(key, "backup");
+    char age[STATE_WORDS];
+    if (!json_is_object(b))
+        return cli_say("backup       %-12s NONE\n", text_of(key, "name"));
+    long long custodians = int_of(b, "custodians");
+    return cli_say(
+            "backup       %-12s epoch %lld, made %s, %lld custodian%s%s\n",
+            text_of(key, "name"), int_of(b, "epoch"),
+            state_left(age, int_of(b, "made"), clock_now_s()), custodians,
+            custodians == 1 ? "" : "s",
+            json_is_true(json_object_get(b, "current"))
+                    ? ""
+                    : ", NOT OF WHAT LIVES NOW");
+}
+
+static enum rc say_next(const json_t *o)
+{
+    size_t i;
+    json_t *p;
+    json_array_foreach (json_object_get(o, "next"), i, p)
+        TRY(cli_say_line("NEXT         %s\n", json_string_value(p)));
+    return RC_OK;
+}
+
 static enum rc say_keys(const json_t *keys)
 {
     size_t i;
     json_t *k;
-    json_array_foreach (keys, i, k)
+    json_array_foreach (keys, i, k) {
         TRY(cli_say("key          %-12s epoch %lld, %lld of %lld nodes%s, %s\n",
                     text_of(k, "name"), int_of(k, "epoch"),
                     int_of(k, "threshold"), int_of(k, "nodes"),
@@ -79,6 +106,9 @@ static enum rc say_keys(const json_t *keys)
                             ? ""
                             : ", NO SHARE HERE",
                     text_of(k, "group_key")));
+        if (json_is_true(json_object_get(k, "share")))
+            TRY(say_backup(k));
+    }
     if (json_array_size(keys) == 0)
         return cli_say("key          none yet\n");
     return RC_OK;
@@ -213,7 +243,8 @@ static enum rc node(void)
     TRY(say_once(json_object_get(o, "once")));
     TRY(say_peers(json_object_get(o, "peers")));
     TRY(say_attested(json_object_get(o, "attested")));
-    return say_sessions();
+    TRY(say_sessions());
+    return say_next(o);
 }
 
 enum rc cmd_status(int argc, char **argv)

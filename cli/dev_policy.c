@@ -16,6 +16,7 @@
 #include "base/enc.h"
 #include "base/file.h"
 #include "base/rand.h"
+#include "custody/custody.h"
 
 #define KEY_FILE  512
 #define DOC_MAX   (64 * 1024)
@@ -340,8 +341,28 @@ enum rc dev_check_program(const struct dev *d, const struct dev_who *w)
 
 /* ---- version 2 ---------------------------------------------------------- */
 
-static void put_born(json_t *nodes, const struct dev *d,
-                     const struct dev_born *born)
+/* A custodian of its own for each node: DIR/custodians/nodeI. */
+static enum rc put_custodian(json_t *node, const struct dev *d, unsigned id)
+{
+    char dir[DEV_PATH];
+    char path[DEV_PATH + 16];
+    char hex[65];
+    size_t len;
+    WIPED(custody_key) key;
+    WIPED_BYTES(text, CUSTODY_KEY_TEXT_MAX);
+    custody_key_make(&key);
+    TRY(custody_key_write((char *)text, &len, &key, NULL, 0));
+    TRY(dev_path(dir, d, "custodians", NULL));
+    TRY(file_mkdirs(dir, 0700));
+    snprintf(path, sizeof(path), "%s/node%u", dir, id);
+    TRY(file_write(path, text, len, 0600));
+    json_object_set_new(node, "custodians",
+                        json_pack("[s]", enc_hex(hex, key.public, 32)));
+    return RC_OK;
+}
+
+static enum rc put_born(json_t *nodes, const struct dev *d,
+                        const struct dev_born *born)
 {
     char hex[65];
     for (unsigned i = 0; i < d->n; i++) {
@@ -350,8 +371,9 @@ static void put_born(json_t *nodes, const struct dev *d,
                             json_string(enc_hex(hex, born->identity[i], 32)));
         json_object_set_new(node, "box",
                             json_string(enc_hex(hex, born->box[i], 32)));
-        json_object_set_new(node, "custodians", json_array());
+        TRY(put_custodian(node, d, i + 1));
     }
+    return RC_OK;
 }
 
 enum rc dev_version2(char **out, size_t *len, const struct dev *d,
@@ -370,6 +392,6 @@ enum rc dev_version2(char **out, size_t *len, const struct dev *d,
     json_object_set_new(doc, "prev",
                         json_string(enc_hex(hex, genesis->sha256, 32)));
     json_object_set_new(doc, "log", json_string(born->log));
-    put_born(json_object_get(doc, "nodes"), d, born);
+    TRY(put_born(json_object_get(doc, "nodes"), d, born));
     return dump(out, len, doc);
 }

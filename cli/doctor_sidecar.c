@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+
 static const char *text_of(const json_t *o, const char *key)
 {
     const char *s = json_string_value(json_object_get(o, key));
@@ -57,6 +59,31 @@ static const char *fix_of(const char *problem)
     return "see the sidecar's log";
 }
 
+/* The oldest backup of what this node holds, and what to do next. */
+static void say_custody(struct doctor *d, const json_t *o)
+{
+    size_t i;
+    json_t *k;
+    json_t *p;
+    unsigned n = 0;
+    int64_t oldest = INT64_MAX;
+    json_array_foreach (json_object_get(o, "keys"), i, k) {
+        const json_t *b = json_object_get(k, "backup");
+        int64_t made = json_integer_value(json_object_get(b, "made"));
+        if (!json_is_true(json_object_get(b, "current")))
+            continue;
+        n++;
+        oldest = made < oldest ? made : oldest;
+    }
+    if (n)
+        doctor_ok(d, "backup",
+                  "%u of this node's shares have a backup, the oldest %lld "
+                  "days old",
+                  n, (long long)(clock_now_s() - oldest) / 86400);
+    json_array_foreach (json_object_get(o, "next"), i, p)
+        doctor_warn(d, "next", "docs/CUSTODY.md", "%s", json_string_value(p));
+}
+
 static void say_status(struct doctor *d, const json_t *o)
 {
     size_t i;
@@ -76,6 +103,7 @@ static void say_status(struct doctor *d, const json_t *o)
                     "session %.8s",
                     text_of(p, "requester"), text_of(p, "profile"),
                     text_of(p, "session"));
+    say_custody(d, o);
 }
 
 static bool ask_status(struct doctor *d)

@@ -190,11 +190,12 @@ static json_t *keys_json(struct node *n)
         const struct key *k = &n->key[i];
         json_array_append_new(
                 list,
-                json_pack("{s:s, s:o, s:I, s:i, s:i, s:b}", "name", k->name,
-                          "group_key", hex_json(k->group_key, 32), "epoch",
-                          (json_int_t)k->live.epoch, "threshold",
+                json_pack("{s:s, s:o, s:I, s:i, s:i, s:b, s:o}", "name",
+                          k->name, "group_key", hex_json(k->group_key, 32),
+                          "epoch", (json_int_t)k->live.epoch, "threshold",
                           (int)k->live.t, "nodes", (int)keys_cert(k)->votes.n,
-                          "share", (int)k->live.have_share));
+                          "share", (int)k->live.have_share, "backup",
+                          custody_json(n, k)));
     }
     return list;
 }
@@ -308,7 +309,7 @@ enum rc node_status(struct node *n, char **out, size_t *len)
                           : json_null();
     json_t *o = json_pack(
             "{s:i, s:s, s:o, s:o, s:{s:I, s:o, s:o}, s:o, s:o, "
-            "s:o, s:o, s:o, s:o, s:o, s:o}",
+            "s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
             "node", (int)n->id, "deployment", n->deployment, "identity",
             hex_json(n->keys.identity, 32), "box", hex_json(n->keys.box, 32),
             "policy", "version", (json_int_t)p->version, "sha256",
@@ -316,7 +317,7 @@ enum rc node_status(struct node *n, char **out, size_t *len)
             hex_json(policy_chain_genesis(n->chain), 32), "log", log, "keys",
             keys_json(n), "peers", peers_json(n), "problems", problems_json(n),
             "required", required_json(n), "audit", audit, "break_glass", glass,
-            "once", once_json(n));
+            "once", once_json(n), "next", custody_next_json(n));
     if (o)
         json_object_set_new(o, "master_key",
                             json_string(vault_master_name(n->master)));

@@ -313,6 +313,8 @@ enum rc epoch_take_birth(struct wire_ack *out, struct node *n,
     node_lock(n);
     rc = node_key_take(n, name, in, member, &k);
     node_unlock(n);
+    if (rc == RC_OK)
+        custody_on_active(n, k);
     return rc;
 }
 

@@ -205,6 +205,8 @@ static enum rc take_live(struct node *n, const uint8_t id[32],
     node_lock(n);
     rc = keys_move(n, k, in, have ? ack : NULL);
     node_unlock(n);
+    if (rc == RC_OK)
+        custody_on_active(n, k);
     return rc;
 }
 

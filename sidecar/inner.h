@@ -16,6 +16,7 @@
 
 #include "frost/frost.h"
 #include "sidecar/bundle.h"
+#include "sidecar/custody.h"
 #include "sidecar/epochs.h"
 #include "sidecar/keys.h"
 #include "sidecar/once.h"
@@ -198,6 +199,7 @@ struct node {
      * before release_lock and lock. */
     struct once *once; /* owned; newest first; under lock */
     pthread_mutex_t once_lock;
+    struct custody *custody;        /* owned; backups, under lock */
     struct epoch_answer answer[16]; /* ring: repeats get the same bytes */
     unsigned next_answer;
     /*

@@ -212,6 +212,8 @@ enum rc node_new(struct node **out, const struct node_config *c,
                                   c->genesis_sha256);
     if (rc == RC_OK)
         rc = load_all(n);
+    if (rc == RC_OK)
+        custody_start(n);
     if (rc != RC_OK) {
         node_free(n);
         return rc;
@@ -247,6 +249,7 @@ void node_free(struct node *n)
     pieces_free(n);
     change_free(n);
     epoch_keep_free(n);
+    custody_free(n);
     govern_free(n);
     policy_chain_free(n->chain);
     epoch_answers_free(n);
@@ -279,6 +282,7 @@ void node_tick(struct node *n)
     pieces_tick(n);
     change_tick(n);
     epoch_tick(n);
+    custody_tick(n);
     lead_tick(n);
     bundle_tick(n);
     int64_t now = n->w.now_ms(n->w.ctx);
@@ -376,6 +380,12 @@ void node_on_local_as(struct node *n, uint64_t call,
         drive_on_create(n, call, body, len);
     else if (strcmp(path, "/v1/key/change") == 0)
         change_on_post(n, call, body, len);
+    else if (strcmp(path, "/v1/key/backup") == 0)
+        custody_on_backup(n, call, body, len);
+    else if (strcmp(path, "/v1/key/export") == 0)
+        custody_on_export(n, call, body, len);
+    else if (strcmp(path, "/v1/key/recover") == 0)
+        recover_on_share(n, call, body, len);
     else if (strcmp(path, "/v1/policy") == 0)
         govern_on_policy(n, call, body, len);
     else if (strcmp(path, "/v1/policy/proposal") == 0)
@@ -423,6 +433,8 @@ static enum rc on_peer(struct node *n, const struct node_from *from,
         return session_on_put(n, id, body, len, reply, reply_len);
     if (strncmp(path, "/v1/piece/", 10) == 0)
         return pieces_on_peer(n, id, path + 10, body, len, reply, reply_len);
+    if (strcmp(path, "/v1/backup") == 0)
+        return custody_on_peer(n, body, len, reply, reply_len);
     if (strncmp(path, "/v1/epoch/", 10) == 0)
         return epoch_on_peer(n, path + 10, body, len, reply, reply_len);
     if (strncmp(path, "/v1/once/", 9) == 0)

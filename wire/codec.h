@@ -172,7 +172,8 @@ struct wire_any_list {
     X(invite) X(enrol) \
     X(sct_ask) X(sct) X(rekor_ask) X(rekor) \
     X(once_birth) X(once_born) X(once_close) \
-    X(standing) X(cosigned) X(trust) X(export) X(spki)
+    X(standing) X(cosigned) X(trust) X(export) X(spki) \
+    X(backup) X(backups) X(sealed_share) X(recover) X(recovered)
 /* clang-format on */
 
 #define WIRE_DECLARE_TABLE(name)                                               \

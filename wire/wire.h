@@ -474,6 +474,7 @@ WIRE_MESSAGE(vkey);
 
 #include "wire/audit.h"
 #include "wire/bundle.h"
+#include "wire/custody.h"
 #include "wire/enrol.h"
 #include "wire/epoch.h"
 #include "wire/once.h"
