@@ -80,6 +80,35 @@ static enum rc world_random(void *ctx, void *out, size_t len)
     return rand_bytes(out, len);
 }
 
+/* ---- what happened, for people: MPC_SIM_TRACE=1 -------------------------------- */
+
+static void trace(const struct sim *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
+static void trace(const struct sim *s, const char *fmt, ...)
+{
+    static int on = -1;
+    va_list args;
+    if (on < 0)
+        on = getenv("MPC_SIM_TRACE") != NULL;
+    if (!on)
+        return;
+    fprintf(stderr, "%8lld ms  ", (long long)s->now_ms);
+    va_start(args, fmt);
+    vfprintf(stderr, fmt, args);
+    va_end(args);
+    fputc('\n', stderr);
+}
+
+static const char *who(char out[16], uint32_t id)
+{
+    snprintf(out, 16, "%s%.0u",
+             id == WORLD_LOG          ? "log"
+             : id == WORLD_CA         ? "ca"
+             : id == WORLD_AUTHORISER ? "authoriser"
+                                      : "node",
+             id > UINT16_MAX ? 0 : id);
+    return out;
+}
+
 /* ---- events ------------------------------------------------------------------ */
 
 enum sim_kind { EV_TICK, EV_DELIVER, EV_REPLY, EV_DEADLINE };
@@ -171,6 +200,7 @@ static void world_send(void *ctx, uint32_t to, const char *path,
     struct sim_node *from = ctx;
     struct sim *s = from->sim;
     struct sim_send *m = calloc(1, sizeof(*m));
+    char to_name[16];
     assert_non_null(m);
     *m = (struct sim_send){ .from = from->id,
                             .life = from->life,
@@ -189,8 +219,10 @@ static void world_send(void *ctx, uint32_t to, const char *path,
         s->tamper(s, from->id, to, path, false, &m->body, &m->len);
     int64_t left = deadline_ms - s->now_ms;
     event_for_send(s, EV_DEADLINE, left > 0 ? left : 0, m);
-    if (happens(s, s->faults.drop))
+    if (happens(s, s->faults.drop)) {
+        trace(s, "node%u to %s: %s is lost", from->id, who(to_name, to), path);
         return;
+    }
     event_for_send(s, EV_DELIVER, latency(s), m);
     if (happens(s, s->faults.twice))
         event_for_send(s, EV_DELIVER, latency(s), m);
@@ -209,6 +241,9 @@ static void world_answer(void *ctx, uint64_t call, enum rc rc, const char *json,
                  (unsigned long long)call, c->key);
     c->rc = rc;
     c->answered_ms = s->now_ms;
+    trace(s, "node%u answers call %llu (%s): %s%s%s", from->id,
+          (unsigned long long)call, c->key, rc == RC_OK ? "ok" : rc_slug(rc),
+          rc == RC_OK ? "" : ": ", rc == RC_OK ? "" : rc_text());
     if (rc != RC_OK) {
         snprintf(c->why, sizeof(c->why), "%s", rc_text());
         snprintf(c->hint, sizeof(c->hint), "%.250s", rc_hint_text());
@@ -339,6 +374,7 @@ static enum rc world_attestation(void *ctx, const char *json, size_t len)
 
 void sim_start(struct sim *s, unsigned id)
 {
+    trace(s, "node%u starts", id);
     struct sim_node *n = &s->node[id];
     assert_false(n->up);
     start_vault(s, n);
@@ -387,6 +423,7 @@ void sim_crash(struct sim *s, unsigned id)
     struct sim_node *n = &s->node[id];
     if (!n->up)
         return;
+    trace(s, "node%u ends", id);
     free(n->status);
     n->status = sim_status(s, id);
     node_free(n->node);
@@ -514,8 +551,14 @@ static void deliver(struct sim *s, struct sim_send *m)
 {
     char *reply = NULL;
     size_t len = 0;
+    char name[16];
     enum rc rc = far_side(s, m, &reply, &len);
+    trace(s, "node%u to %s: %s: %s%s%s", m->from, who(name, m->to), m->path,
+          rc == RC_OK ? "ok" : rc_slug(rc), rc == RC_OK ? "" : ": ",
+          rc == RC_OK ? "" : rc_text());
     if (rc == RC_TIMEOUT || happens(s, s->faults.lose_reply)) {
+        trace(s, "%s to node%u: the answer to %s is lost", name, m->from,
+              m->path);
         free(reply);
         return; /* the deadline answers */
     }
@@ -640,6 +683,7 @@ static unsigned call_new(struct sim *s, unsigned id, const char *what)
     c->life = s->node[id].life;
     c->asked_ms = s->now_ms;
     snprintf(c->key, sizeof(c->key), "%.64s", what);
+    trace(s, "call %u to node%u: %s", s->n_calls, id, c->key);
     return s->n_calls++;
 }
 

@@ -225,7 +225,10 @@ void sim_watch(struct sim *s, uint16_t signer, const uint8_t *request,
 uint64_t sim_record_head(struct sim *s, unsigned id);
 void sim_on_record(struct sim *s, unsigned id, unsigned lead, uint64_t since,
                    enum rc rc);
-/* MPC_SIM_SEED, MPC_SIM_RUNS and such; what stands there is no number: 0. */
+/*
+ * MPC_SIM_SEED, MPC_SIM_FIRST, MPC_SIM_RUNS; what stands there is no number: 0.
+ * MPC_SIM_TRACE=1 tells every message, crash and call on stderr.
+ */
 uint64_t sim_number(const char *name, uint64_t otherwise);
 /* Answered once each; signatures verify and their intents are logged. */
 void sim_check(struct sim *s);

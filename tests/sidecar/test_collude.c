@@ -263,6 +263,7 @@ static void t_minus_1_nodes_and_all_relays_sign_nothing(void **state)
 {
     (void)state;
     uint64_t runs = sim_number("MPC_SIM_RUNS", DEFAULT_RUNS);
+    uint64_t from = sim_number("MPC_SIM_FIRST", FIRST_SEED);
     if (getenv("MPC_SIM_SEED")) {
         uint64_t seed = sim_number("MPC_SIM_SEED", 0);
         uint64_t first = seed / A_CLUSTER * A_CLUSTER;
@@ -270,7 +271,7 @@ static void t_minus_1_nodes_and_all_relays_sign_nothing(void **state)
         return;
     }
     for (uint64_t at = 0; at < runs; at += A_CLUSTER) {
-        uint64_t first = FIRST_SEED / A_CLUSTER * A_CLUSTER + at;
+        uint64_t first = from / A_CLUSTER * A_CLUSTER + at;
         cluster_of(first / A_CLUSTER % 2 ? 5 : 3, first,
                    runs - at < A_CLUSTER ? runs - at : A_CLUSTER);
     }

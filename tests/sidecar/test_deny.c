@@ -224,8 +224,9 @@ static void a_denial_that_stands_stops_every_signature(void **state)
         return;
     }
     uint64_t runs = sim_number("MPC_SIM_RUNS", DEFAULT_RUNS);
+    uint64_t first = sim_number("MPC_SIM_FIRST", FIRST_SEED);
     for (uint64_t i = 0; i < runs; i++)
-        one_run(&t, FIRST_SEED + i);
+        one_run(&t, first + i);
     print_message("%llu runs: %u signed before, %u denied, %u stood, "
                   "%u crashes\n",
                   (unsigned long long)runs, t.before, t.denied, t.stood,

@@ -291,8 +291,9 @@ static void nothing_forbidden_ever_happens(void **state)
         return;
     }
     uint64_t runs = sim_number("MPC_SIM_RUNS", DEFAULT_RUNS);
+    uint64_t first = sim_number("MPC_SIM_FIRST", FIRST_SEED);
     for (uint64_t i = 0; i < runs; i++)
-        one_run(&t, FIRST_SEED + i);
+        one_run(&t, first + i);
     print_message("%llu runs: %u signatures, %u refusals, %u crashes, "
                   "%u heads behind\n",
                   (unsigned long long)runs, t.signatures, t.refusals, t.crashes,
