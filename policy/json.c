@@ -3,10 +3,66 @@
 #include "policy/json.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/enc.h"
+#include "base/own.h"
 #include "policy/policy.h"
+
+/*
+ * jansson drops characters of a word that it finds no memory for, and goes on.
+ * Its buffer keeps the size it once had: a first word as long as any that
+ * follows shows that there is enough, or is itself too short.
+ */
+#define GUARD_HEAD "[\""
+#define GUARD_TAIL "\",\n"
+
+/* Of what stands between two quotes, or outside any. */
+static size_t longest_word(const char *p, size_t len)
+{
+    size_t longest = 0;
+    size_t run = 0;
+    for (size_t i = 0; i < len; i++) {
+        if (p[i] == '\\' && i + 1 < len) {
+            run += 2;
+            i++;
+        } else if (p[i] == '"') {
+            longest = run > longest ? run : longest;
+            run = 0;
+        } else {
+            run++;
+        }
+    }
+    return run > longest ? run : longest;
+}
+
+/* GUARD_HEAD, n letters, GUARD_TAIL, the text, "]"; heap. */
+static char *guarded(const void *bytes, size_t len, size_t n, size_t *total)
+{
+    const size_t head = sizeof(GUARD_HEAD) - 1;
+    const size_t tail = sizeof(GUARD_TAIL) - 1;
+    char *p = malloc(head + n + tail + len + 1);
+    if (!p)
+        return NULL;
+    memcpy(p, GUARD_HEAD, head);
+    memset(p + head, 'A', n);
+    memcpy(p + head + n, GUARD_TAIL, tail);
+    memcpy(p + head + n + tail, bytes, len);
+    p[head + n + tail + len] = ']';
+    *total = head + n + tail + len + 1;
+    return p;
+}
+
+/* The text begins on the second line. err.text quotes it: never told. */
+static enum rc refuse(const json_error_t *err, size_t len, const char *what)
+{
+    if (err->text[0] == '\0' || err->line < 2 ||
+        json_error_code(err) == json_error_out_of_memory)
+        return rc_raise(RC_NOMEM, "%s: JSON of %zu bytes", what, len);
+    return rc_raise(RC_PARSE, "%s: not JSON at line %d column %d", what,
+                    err->line - 1, err->column);
+}
 
 enum rc policy_json_open(json_t **out, const void *bytes, size_t len,
                          size_t max, const char *what)
@@ -14,13 +70,26 @@ enum rc policy_json_open(json_t **out, const void *bytes, size_t len,
     if (len > max)
         return rc_raise(RC_TOO_LARGE, "%s: %zu bytes, at most %zu", what, len,
                         max);
-    json_error_t err;
-    json_t *v = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, &err);
-    if (!v) /* err.text quotes the input: only the place is told */
-        return rc_raise(RC_PARSE, "%s: not JSON at line %d column %d", what,
-                        err.line, err.column);
-    *out = v;
-    return RC_OK;
+    size_t n = longest_word(bytes, len);
+    size_t total;
+    OWNED_MEM char *text = guarded(bytes, len, n, &total);
+    if (!text)
+        return rc_raise(RC_NOMEM, "%s: JSON of %zu bytes", what, len);
+    json_error_t err = { .text = "" };
+    json_t *both = json_loadb(text, total, JSON_REJECT_DUPLICATES, &err);
+    if (!both)
+        return refuse(&err, len, what);
+    json_t *v = json_array_get(both, 1);
+    enum rc rc = RC_OK;
+    if (json_string_length(json_array_get(both, 0)) != n)
+        rc = rc_raise(RC_NOMEM, "%s: JSON of %zu bytes", what, len);
+    else if (json_array_size(both) != 2 ||
+             !(json_is_object(v) || json_is_array(v)))
+        rc = rc_raise(RC_PARSE, "%s: want one JSON object", what);
+    else
+        *out = json_incref(v);
+    json_decref(both);
+    return rc;
 }
 
 static enum rc exactly(const struct policy_obj *o, const char *const *keys)

@@ -726,10 +726,14 @@ unsigned sim_sign(struct sim *s, unsigned id, const char *key,
     assert_non_null(c->msg);
     memcpy(c->msg, msg, len);
     c->msg_len = len;
+    if (s->calling)
+        s->calling(true);
     if (s->caller)
         node_on_local_as(s->node[id].node, call, s->caller, "/v1/sign", body,
                          w.len);
     else
         node_on_local(s->node[id].node, call, SIM_UID, "/v1/sign", body, w.len);
+    if (s->calling)
+        s->calling(false);
     return call;
 }

@@ -130,6 +130,8 @@ struct sim {
                          size_t tbs_len);
     /* between the judgement and the answer with a share; may be NULL */
     void (*lending)(struct sim *s, unsigned node);
+    /* around a local call's way into the node; may be NULL */
+    void (*calling)(bool begins);
     const struct node_caller *caller; /* who calls; NULL: SIM_UID */
     char dir[DIR_MAX];
     unsigned n;
