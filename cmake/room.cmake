@@ -59,6 +59,19 @@ function(room_binary name)
         RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 endfunction()
 
+# What several test programs of a room share, compiled once.
+function(room_test_part name)
+    cmake_parse_arguments(R "" "ROOM" "USES;SOURCES;LIBS" ${ARGN})
+    add_library(${name} STATIC EXCLUDE_FROM_ALL ${R_SOURCES})
+    room_view(${name} ${R_ROOM} ${R_USES})
+    target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+    room_libs(${name} ${R_ROOM} ${R_USES})
+    target_link_libraries(${name} PRIVATE ${R_LIBS})
+    target_compile_definitions(${name} PRIVATE
+        MPC_BUILD_DIR="${CMAKE_BINARY_DIR}"
+        MPC_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+endfunction()
+
 # LABELS lets check run a part: ctest -L sidecar
 function(room_test name)
     cmake_parse_arguments(R "" "ROOM" "USES;SOURCES;LIBS" ${ARGN})
