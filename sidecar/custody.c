@@ -417,11 +417,23 @@ static enum rc export_share(char **json, size_t *json_len, struct node *n,
     struct key *k;
     WIRE(sealed_share) out = { .node = n->id };
     TRY(judge_body(&k, n, body, len));
-    struct wanted w = { k->name, live_epoch(k), &out };
-    TRY(store_epochs(n->w.store, pick, &w));
-    if (out.epoch == 0)
+    node_lock(n);
+    bool here = live_share(k);
+    uint64_t epoch = live_epoch(k);
+    node_unlock(n);
+    if (!here)
         return rc_raise(RC_UNKNOWN, "key %s: node%u holds no share of it",
                         k->name, n->id);
+    struct wanted w = { k->name, epoch, &out };
+    TRY(store_epochs(n->w.store, pick, &w));
+    if (out.epoch == 0) { /* not its first epoch */
+        OWNED_MEM uint8_t *sealed = NULL;
+        size_t sealed_len;
+        TRY(store_move_sealed(n->w.store, k->name, w.epoch, &sealed,
+                              &sealed_len));
+        out.epoch = w.epoch;
+        TRY(wire_blob_set(&out.sealed, sealed, sealed_len));
+    }
     return wire_sealed_share_encode(json, json_len, &out);
 }
 

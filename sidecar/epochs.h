@@ -8,6 +8,7 @@
 #ifndef SIDECAR_EPOCHS_H
 #define SIDECAR_EPOCHS_H
 
+#include "sidecar/custody.h"
 #include "sidecar/sidecar.h"
 
 struct judged;

@@ -16,7 +16,6 @@
 
 #include "frost/frost.h"
 #include "sidecar/bundle.h"
-#include "sidecar/custody.h"
 #include "sidecar/epochs.h"
 #include "sidecar/keys.h"
 #include "sidecar/once.h"
