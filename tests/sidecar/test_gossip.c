@@ -43,7 +43,7 @@ static void back_up(struct sim *s, unsigned id)
     sim_crash(s, id);
     copy_file(s->node[id].db, name); /* closed: all of it is in the file */
     sim_start(s, id);
-    sim_run(s, 100);
+    sim_run(s, 1000); /* it has asked its peers what they saw of the log */
 }
 
 /* It starts from that copy; what it said before is no measure of it. */
