@@ -344,7 +344,7 @@ static enum rc compare(struct node *n, const struct wire_appended *in)
     return follow(n, note, &cp, &path);
 }
 
-/* At the start jobs wait for this, and more peers have answered meanwhile. */
+/* At the start jobs wait for each peer's word: none waits its turn. */
 static bool asks_at_once(struct node *n)
 {
     bool any = false;
@@ -371,8 +371,7 @@ static void compared(struct node *n, void *arg, uint32_t extra, enum rc rc,
         snprintf(n->log_problem, sizeof(n->log_problem), "%.399s", rc_text());
         node_unlock(n);
     }
-    n->compare_after_ms = n->w.now_ms(n->w.ctx) +
-                          (asks_at_once(n) ? 0 : COMPARE_EVERY_MS);
+    n->compare_after_ms = n->w.now_ms(n->w.ctx) + COMPARE_EVERY_MS;
     gossip_tick(n);
 }
 
@@ -472,8 +471,8 @@ void gossip_tick(struct node *n)
         n->greet_after_ms = now + GREET_EVERY_MS;
         greet_all(n, first);
     }
-    if (any && !n->comparing && now >= n->compare_after_ms &&
-        ask_log(n) != RC_OK)
+    if (any && !n->comparing &&
+        (now >= n->compare_after_ms || asks_at_once(n)) && ask_log(n) != RC_OK)
         n->compare_after_ms = now + COMPARE_EVERY_MS;
     settle(n);
 }
