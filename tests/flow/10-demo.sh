@@ -6,7 +6,7 @@
 export MPC_BUILD=$build TMPDIR=$tmp
 
 must "$here/demo"
-same "$(grep -c '✔' "$tmp/out")" 6 "proofs said"
+same "$(grep -c '✔' "$tmp/out")" 7 "proofs said"
 left() { pgrep -f "$tmp/mpc-demo" || true; }
 same "$(left)" "" "processes after the demo"
 
