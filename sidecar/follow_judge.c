@@ -169,6 +169,7 @@ static enum rc judge_item(struct verdict *v, struct node *n, uint16_t from,
         return rc_raise(RC_ORDER, "node%u has no log key yet", n->id);
     TRY(standing_check(n));
     TRY(session_judge(&v->j, n, &item->session));
+    TRY(session_led_by(&v->j.s, &item->session, from));
     TRY(check_key(v, n, item, &profile));
     TRY(check_payload(v, n, item, profile));
     TRY(check_intent(v, n, item, profile));

@@ -198,6 +198,7 @@ struct node {
      * before release_lock and lock. */
     struct once *once; /* owned; newest first; under lock */
     pthread_mutex_t once_lock;
+    uint64_t n_once_begun;          /* in this life; under once_lock */
     struct custody *custody;        /* owned; backups, under lock */
     struct epoch_answer answer[16]; /* ring: repeats get the same bytes */
     unsigned next_answer;
@@ -221,12 +222,14 @@ struct node {
     int64_t keep_after_ms;    /* and what it is asked next */
     int64_t ask_epochs_after_ms;
     unsigned epoch_asks;
-    struct once_run *once_runs; /* owned; sessions whose key we lead */
-    unsigned once_turn;         /* spreads the choice of nodes */
-    struct govern *govern;      /* the policy being put in force */
-    struct certs *certs;        /* what the CA said lately (certs.c) */
-    struct deal *deals;         /* of pieces, under way; owned */
-    struct pieces *pieces;      /* shares that wait for theirs; owned */
+    struct once_run *once_runs;         /* owned; sessions whose key we lead */
+    struct once_closing *once_closings; /* owned; members to be told */
+    unsigned n_once_closings;
+    unsigned once_turn;    /* spreads the choice of nodes */
+    struct govern *govern; /* the policy being put in force */
+    struct certs *certs;   /* what the CA said lately (certs.c) */
+    struct deal *deals;    /* of pieces, under way; owned */
+    struct pieces *pieces; /* shares that wait for theirs; owned */
     bool asking_log;
     bool flushing;
     bool greeted; /* the peers were asked for their heads, since the start */

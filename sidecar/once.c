@@ -119,6 +119,8 @@ static enum rc keep_begun(struct node *n, const struct once_terms *terms,
         o->named = named;
         if (!named && o->expires > latest)
             o->expires = latest;
+        o->until_ms = n->w.now_ms(n->w.ctx) +
+                      (o->expires - n->w.now_s(n->w.ctx)) * 1000;
         o->step_until_ms = named ? INT64_MAX
                                  : n->w.now_ms(n->w.ctx) + ONCE_STEP_MS;
         remember(o, ONCE_START, q, json, len);
@@ -139,13 +141,15 @@ static enum rc on_start(struct node *n, struct request *q, char **reply,
     if (q->from != n->id)
         session_hear(n, q->from, &in);
     node_lock(n);
-    enum rc rc = once_judge_start(&terms, n, &in);
+    enum rc rc = once_judge_start(&terms, n, &in, q->from);
     struct once *o = rc == RC_OK ? once_find(n, terms.s.id) : NULL;
     node_unlock(n);
     TRY(rc);
     if (!o)
         TRY(once_room(n, q->from));
-    if (given_before(reply, reply_len, o, ONCE_START, q))
+    /* the same words from another lead: it goes on from here with that one */
+    if (o && o->lead == q->from &&
+        given_before(reply, reply_len, o, ONCE_START, q))
         return RC_OK;
     if (o)
         return start_again(reply, reply_len, n, o, q);
@@ -297,6 +301,25 @@ static enum rc on_finish(struct node *n, struct request *q, char **reply,
 
 /* ---- birth -------------------------------------------------------------------------------- */
 
+/*
+ * Made without us: what we began for it ends, and that is no end of the key.
+ * Of two keys of one session we have a share of none.
+ */
+static void left_out(struct node *n, const struct once_birth *b)
+{
+    node_lock(n);
+    struct once *o = b->member ? NULL : once_find(n, b->s.id);
+    bool first = o && !o->has_key;
+    bool holds = first && o->state != ONCE_KEPT;
+    node_unlock(n);
+    if (holds)
+        once_end(n, o, "it was made without this node");
+    node_lock(n);
+    if (first)
+        o->gone = NULL;
+    node_unlock(n);
+}
+
 /* Under lock. Another key of the same session is no birth of it. */
 static enum rc publish(struct once **out, struct node *n,
                        const struct once_birth *b, const struct wire_birth *in,
@@ -337,6 +360,7 @@ static enum rc take_birth(struct once **out, struct node *n,
     if (share)
         TRY(vault_activate(n->w.vault, ack, &b->terms, b->votes, b->n_votes,
                            NULL, 0));
+    left_out(n, b);
     node_lock(n);
     rc = publish(out, n, b, in, share);
     node_unlock(n);

@@ -3,7 +3,8 @@
  * Keys of one session. A member's part: the steps (once.c), what it judges
  * (once_judge.c), what it holds and for how long (once_keep.c). The lead's:
  * which session is meant (once_open.c), making its key (once_make.c,
- * once_deal.c, once_birth.c) and whoever waits for it (once_call.c). Part of sidecar/inner.h.
+ * once_deal.c, once_birth.c), ending it (once_close.c) and whoever waits for it
+ * (once_call.c). Part of sidecar/inner.h.
  */
 #ifndef SIDECAR_ONCE_H
 #define SIDECAR_ONCE_H
@@ -19,6 +20,7 @@ struct making;
 #define ONCE_LIVE_MAX    256   /* keys of sessions that a node takes part in */
 #define ONCE_LEAD_MAX    64    /* of these, made by one lead */
 #define ONCE_DKG_MAX     48    /* and not made yet: the vault has 64 places */
+#define ONCE_LEAD_DKGS   32    /* of these, by one lead: others find a place */
 #define ONCE_CALLER_MAX  32    /* at its lead, of one uid */
 #define ONCE_KEPT_MAX    256   /* births kept when their share is gone */
 #define ONCE_FIND_MS     60000 /* a caller's key is found again this long */
@@ -54,6 +56,7 @@ struct once {
     bool named;    /* its requester signed it: it can be led again */
     char bound[8]; /* no artifact: its first use closes the rest */
     int64_t expires;
+    int64_t until_ms;      /* the same, by a clock that nobody sets */
     int64_t step_until_ms; /* before it lives */
     int64_t kept_ms;       /* since when it is only kept, or was begun */
     const char *gone;      /* static: why; NULL: it is not */
@@ -72,9 +75,10 @@ struct once_terms {
     struct policy_session s;
     struct vault_dkg_terms dkg;
 };
-/* May we take part in making this session's key? */
+/* May we take part in making this session's key, which that node leads? */
 MUST_CHECK enum rc once_judge_start(struct once_terms *out, struct node *n,
-                                    const struct wire_session *in);
+                                    const struct wire_session *in,
+                                    uint16_t lead);
 /* Is that the birth of its session's key? */
 struct once_birth {
     struct policy_session s;
@@ -151,6 +155,9 @@ void once_make(struct node *n, struct once_run *run);
 /* All members wipe it. */
 void once_close(struct node *n, const struct once_run *run);
 void once_make_tick(struct node *n, struct once_run *run);
+/* once_close.c: who has not heard of an end is told again. */
+void once_close_tick(struct node *n);
+void once_close_free(struct node *n);
 /* Where it stands, for a person who waits: "node2's vote". */
 void once_make_waits(char *out, size_t cap, const struct once_run *run);
 /* Hands a birth to a node that missed it. */

@@ -101,6 +101,8 @@ void once_failed(struct node *n, struct once_run *run, enum rc rc,
              rc == RC_NODES  ? "start the missing nodes; mpcsign status shows "
                                "all"
              : rc == RC_BUSY ? "try again in a few seconds"
+             : rc == RC_AUTH && !dealt
+                     ? "another node makes it: try again in a moment"
              : dealt && !run->anonymous
                      ? "a session's key is made once: request a new session"
                      : "");
@@ -373,6 +375,7 @@ void once_tick(struct node *n)
         lead_expire_key(n, &run->once->key, now);
     }
     once_keep_tick(n);
+    once_close_tick(n);
     for (struct once_run *run = n->once_runs; run; run = run->next)
         if (run->once)
             end_with_share(n, run);
@@ -382,6 +385,7 @@ void once_tick(struct node *n)
 
 void once_runs_free(struct node *n)
 {
+    once_close_free(n);
     while (n->once_runs) {
         struct once_run *run = n->once_runs;
         n->once_runs = run->next;

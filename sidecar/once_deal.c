@@ -157,6 +157,7 @@ void once_making_stepped(struct node *n, struct once_run *run, uint16_t from,
     unsigned i = once_making_index(m, from);
     if (rc == RC_OK)
         rc = take_reply(n, run, i, body, len);
+    m->elsewhere = m->elsewhere || rc == RC_AUTH;
     if (rc != RC_OK && m->rc == RC_OK) {
         m->rc = rc;
         m->by = from;

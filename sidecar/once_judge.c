@@ -34,13 +34,14 @@ static enum rc check_type(const struct policy_session *s,
 }
 
 enum rc once_judge_start(struct once_terms *out, struct node *n,
-                         const struct wire_session *in)
+                         const struct wire_session *in, uint16_t lead)
 {
     struct judged j;
     if (!n->has_log)
         return rc_raise(RC_ORDER, "node%u has no log key yet", n->id);
     TRY(gossip_check(n));
     TRY(session_judge(&j, n, in));
+    TRY(session_led_by(&j.s, in, lead));
     const struct policy_profile *f = policy_profile_find(
             policy_chain_head(n->chain), j.s.profile);
     if (!f)

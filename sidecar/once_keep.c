@@ -65,10 +65,12 @@ static enum rc check_room(const struct node *n, uint16_t lead)
     unsigned live = 0;
     unsigned led = 0;
     unsigned making = 0;
+    unsigned by_lead = 0;
     for (const struct once *o = n->once; o; o = o->next) {
         live += o->state != ONCE_KEPT;
         led += o->state != ONCE_KEPT && o->lead == lead;
         making += o->state < ONCE_VOTED;
+        by_lead += o->state < ONCE_VOTED && o->lead == lead;
     }
     enum rc rc = RC_OK;
     if (live >= ONCE_LIVE_MAX)
@@ -86,6 +88,11 @@ static enum rc check_room(const struct node *n, uint16_t lead)
                       "once: node%u takes part in making %u keys, at "
                       "most %d",
                       n->id, making, ONCE_DKG_MAX);
+    else if (by_lead >= ONCE_LEAD_DKGS)
+        rc = rc_raise(RC_BUSY,
+                      "once: node%u takes part in making %u keys for node%u, "
+                      "at most %d",
+                      n->id, by_lead, lead, ONCE_LEAD_DKGS);
     if (rc != RC_OK)
         rc_hint("try again in %d s", ONCE_STEP_MS / 1000);
     return rc;
@@ -128,20 +135,24 @@ struct once *once_add(struct node *n, const struct policy_session *s)
 }
 
 /*
- * A vault remembers what it began for one life; this, for all of them. Twice
- * the same life: it is the vault that refuses.
+ * A vault remembers the newest of what it began, for one life; this, all of
+ * it, for all of them.
  */
 enum rc once_begin_only(struct node *n, const struct policy_session *s)
 {
     char name[NAME_SIZE];
     char hex[ENC_HEX_SIZE(32)];
+    uint8_t mine[16 + 8]; /* no two are alike */
+    struct bytes_writer w = bytes_writer(mine, sizeof(mine));
+    bytes_put(&w, n->keys.boot, 16);
+    bytes_put_u64(&w, n->n_once_begun++);
     snprintf(name, sizeof(name), PREFIX "%012lld/%s", NAME_OF(s->expires),
              enc_hex(hex, s->id, 32));
-    enum rc rc = store_put_once(n->w.store, name, n->keys.boot, 16);
+    enum rc rc = store_put_once(n->w.store, name, mine, sizeof(mine));
     return rc == RC_CONFLICT
                    ? rc_raise(RC_SLOT_BURNT,
-                              "key is gone: node%u was restarted since it was "
-                              "made",
+                              "key is gone: node%u began one for this session "
+                              "before, and has lost it since",
                               n->id)
                    : rc;
 }
@@ -203,7 +214,8 @@ static const char *is_over(struct node *n, const struct once *o)
     const struct policy *p = policy_chain_head(n->chain);
     if (o->state == ONCE_KEPT)
         return NULL;
-    if (n->w.now_s(n->w.ctx) >= o->expires)
+    if (n->w.now_s(n->w.ctx) >= o->expires ||
+        n->w.now_ms(n->w.ctx) >= o->until_ms)
         return "its session has expired";
     if (memcmp(o->policy, p->sha256, 32) != 0)
         return "another policy is in force";

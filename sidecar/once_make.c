@@ -38,35 +38,6 @@ void once_making_free(struct making *m)
     free(m);
 }
 
-static void ignored(struct node *n, void *arg, uint32_t extra, enum rc rc,
-                    const uint8_t *body, size_t len)
-{
-    (void)n;
-    (void)arg;
-    (void)extra;
-    (void)rc;
-    (void)body;
-    (void)len;
-}
-
-/* Who does not hear of it wipes by its own clock. */
-void once_making_close(struct node *n, const uint8_t session[32], uint16_t to)
-{
-    struct wire_once_close m;
-    OWNED_MEM char *json = NULL;
-    OWNED_MEM char *reply = NULL;
-    size_t len;
-    memcpy(m.session, session, 32);
-    if (wire_once_close_encode(&json, &len, &m) != RC_OK)
-        return;
-    if (to != n->id)
-        node_send(n, to, "/v1/once/close", json, len,
-                  n->w.now_ms(n->w.ctx) + ROUND_MS, ignored, NULL, to);
-    else if (node_on_peer(n, n->id, "/v1/once/close", (uint8_t *)json, len,
-                          &reply, &len) != RC_OK)
-        return; /* ours ends by our clock, too */
-}
-
 void once_close(struct node *n, const struct once_run *run)
 {
     const struct making *m = run->making;
@@ -95,6 +66,12 @@ static void leave_out(const struct node *n, struct once_run *run)
         }
 }
 
+/* It will not be made any more, unless another node is making it. */
+static bool is_dealt(const struct making *m)
+{
+    return m->phase > MAKING_START && !m->elsewhere;
+}
+
 void once_making_fail(struct node *n, struct once_run *run, enum rc rc,
                       const char *why)
 {
@@ -103,7 +80,7 @@ void once_making_fail(struct node *n, struct once_run *run, enum rc rc,
     /* begun only: another try gets the same packages */
     if (run->anonymous || run->making->phase > MAKING_START)
         once_close(n, run);
-    bool dealt = run->making->phase > MAKING_START;
+    bool dealt = is_dealt(run->making);
     if (run->making->by)
         leave_out(n, run);
     run->step++;

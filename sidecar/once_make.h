@@ -33,6 +33,7 @@ struct making {
     unsigned waiting;
     bool own_waiting; /* our own part comes last */
     bool soon;        /* somebody said: not now */
+    bool elsewhere;   /* somebody said: another node leads it by now */
     int64_t hedge_ms;
     /* who takes part; ascending */
     unsigned n;
@@ -63,7 +64,7 @@ unsigned once_making_index(const struct making *m, uint16_t node);
 /* Who did not answer as a node should rests a little. */
 void once_making_blame(struct node *n, uint16_t node, enum rc rc);
 
-/* This node ends what it has of it, if it hears of it. */
+/* once_close.c: this node ends what it has of it, if it ever hears of it. */
 void once_making_close(struct node *n, const uint8_t session[32], uint16_t to);
 
 /* once_deal.c */

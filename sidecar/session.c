@@ -64,6 +64,21 @@ enum rc session_judge(struct judged *out, struct node *n,
                                n->w.now_s(n->w.ctx), &raise);
 }
 
+enum rc session_led_by(const struct policy_session *s,
+                       const struct wire_session *in, uint16_t lead)
+{
+    char node[16];
+    size_t len = strlen(s->requester);
+    size_t tail = (size_t)snprintf(node, sizeof(node), ".node%u", lead);
+    if (in->requester.len ||
+        (len > tail && strcmp(s->requester + len - tail, node) == 0))
+        return RC_OK;
+    return rc_raise(RC_AUTH,
+                    "session: nobody signed it, and its requester %s is none "
+                    "that node%u can have seen",
+                    s->requester, lead);
+}
+
 enum rc session_add_noes(struct wire_session *s, struct node *n)
 {
     WIRE(session) noes = { 0 };

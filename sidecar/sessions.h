@@ -64,6 +64,12 @@ struct judged {
  */
 MUST_CHECK enum rc session_judge(struct judged *out, struct node *n,
                                  const struct wire_session *in);
+/*
+ * What nobody signed is what one sidecar saw on its socket: that one leads it,
+ * and no other may say that it has.
+ */
+MUST_CHECK enum rc session_led_by(const struct policy_session *s,
+                                  const struct wire_session *in, uint16_t lead);
 /* Every denial and revocation that this node holds, beside what it brings. */
 MUST_CHECK enum rc session_add_noes(struct wire_session *s, struct node *n);
 /* Under lock. Opens a 0/0 session for a socket peer and this message. */

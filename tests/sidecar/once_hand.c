@@ -38,7 +38,7 @@ void hand_write(struct hand *h)
 
 void hand_begin(struct hand *h, struct sim *s)
 {
-    *h = (struct hand){ .s = s };
+    *h = (struct hand){ .s = s, .lead = HAND_ID };
     h->session = sim_session(s, POLICY_S_SIGN, "once");
     snprintf(h->session.requester, sizeof(h->session.requester), "uid.1.node%d",
              HAND_ID);
@@ -68,7 +68,7 @@ enum rc hand_start(struct hand *h, unsigned at, unsigned id)
     size_t len, reply_len;
     h->member[at] = id;
     assert_ok(wire_session_encode(&json, &len, &h->wire));
-    TRY(tell_as(h, HAND_ID, id, "/v1/once/start", json, len, &reply,
+    TRY(tell_as(h, h->lead, id, "/v1/once/start", json, len, &reply,
                 &reply_len));
     wire_package_free(&h->package[at]);
     return wire_package_decode(&h->package[at], reply, reply_len);
@@ -84,7 +84,7 @@ enum rc hand_deal(struct hand *h, unsigned at)
     m.packages.at = h->package; /* lent */
     m.packages.n = h->n;
     assert_ok(wire_epoch_deal_encode(&json, &len, &m));
-    TRY(tell_as(h, HAND_ID, h->member[at], "/v1/once/deal", json, len, &reply,
+    TRY(tell_as(h, h->lead, h->member[at], "/v1/once/deal", json, len, &reply,
                 &reply_len));
     return wire_boxes_decode(&h->boxes[at], reply, reply_len);
 }
@@ -106,7 +106,7 @@ enum rc hand_finish(struct hand *h, unsigned at)
     m.boxes.at = boxes; /* lent */
     m.boxes.n = h->n;
     assert_ok(wire_epoch_finish_encode(&json, &len, &m));
-    TRY(tell_as(h, HAND_ID, h->member[at], "/v1/once/finish", json, len, &reply,
+    TRY(tell_as(h, h->lead, h->member[at], "/v1/once/finish", json, len, &reply,
                 &reply_len));
     return wire_epoch_vote_decode(&h->vote[at], reply, reply_len);
 }
@@ -172,7 +172,7 @@ void hand_log(struct hand *h, const struct tlog_birth *entry)
     assert_ok(wire_list_new(&ask.entries, 1));
     assert_ok(wire_text_set(&ask.entries.at[0], text, text_len));
     assert_ok(wire_append_encode(&json, &len, &ask));
-    assert_ok(sim_log_serve(h->s, HAND_ID, "/v1/log/append", (uint8_t *)json,
+    assert_ok(sim_log_serve(h->s, h->lead, "/v1/log/append", (uint8_t *)json,
                             len, &reply, &reply_len));
     assert_ok(wire_appended_decode(&got, reply, reply_len));
     wire_proof_free(&h->birth.proof);
@@ -188,7 +188,7 @@ enum rc hand_birth(struct hand *h, unsigned id, bool *share)
     size_t len, reply_len;
     WIRE(once_born) out = { 0 };
     assert_ok(wire_once_birth_encode(&json, &len, &m));
-    TRY(tell_as(h, HAND_ID, id, "/v1/once/birth", json, len, &reply,
+    TRY(tell_as(h, h->lead, id, "/v1/once/birth", json, len, &reply,
                 &reply_len));
     TRY(wire_once_born_decode(&out, reply, reply_len));
     *share = out.share;
@@ -232,7 +232,7 @@ enum rc hand_sign(struct hand *h, const struct policy_session *s,
     assert_ok(wire_list_new(&item->signers, 2));
     for (unsigned i = 0; i < 2; i++) {
         uint64_t seen = sim_commit(h->s, &item->signers.at[i], h->member[i],
-                                   HAND_ID, item->key, 1);
+                                   h->lead, item->key, 1);
         if (h->member[i] == id)
             head = seen;
         memcpy(identities[i], h->s->node[h->member[i]].keys.identity, 32);
@@ -246,6 +246,6 @@ enum rc hand_sign(struct hand *h, const struct policy_session *s,
     tlog_approvals_root(in.approvals, NULL, 0);
     memcpy(in.policy, h->s->policy_sha256, 32);
     tlog_participants(in.participants, identities, 2);
-    sim_log_intent(h->s, item, HAND_ID, head, &in);
-    return sim_round2(h->s, HAND_ID, id, &m, msg, strlen(msg), share);
+    sim_log_intent(h->s, item, h->lead, head, &in);
+    return sim_round2(h->s, h->lead, id, &m, msg, strlen(msg), share);
 }

@@ -12,6 +12,7 @@
 
 struct hand {
     struct sim *s;
+    uint16_t lead; /* HAND_ID, unless set afterwards */
     struct policy_session session;
     struct wire_session wire;   /* owned */
     unsigned member[SIM_NODES]; /* who takes part, ascending */

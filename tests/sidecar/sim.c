@@ -54,7 +54,8 @@ static int fill_random(void *out, size_t len)
 
 static int64_t clock_s(void)
 {
-    return EPOCH_S + __atomic_load_n(&running->now_ms, __ATOMIC_RELAXED) / 1000;
+    return EPOCH_S + running->step_s +
+           __atomic_load_n(&running->now_ms, __ATOMIC_RELAXED) / 1000;
 }
 
 static int64_t clock_ms(void)

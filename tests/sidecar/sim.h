@@ -108,6 +108,7 @@ struct sim {
     uint64_t seed;
     uint64_t chance, random; /* two streams: faults and the nodes' own */
     int64_t now_ms;
+    int64_t step_s; /* the wall clock was set so far from where it was */
     uint64_t serial;
     struct sim_event *events; /* ascending by time */
     struct sim_faults faults;
