@@ -18,7 +18,7 @@
 /* ---- repeats ------------------------------------------------------------------- */
 /*
  * A POST may come twice (a connection died before its answer); a
- * byte-identical repeat gets the answer that was given.
+ * byte-identical repeat of the same node's gets the answer that was given.
  */
 
 struct request {
@@ -147,9 +147,7 @@ static enum rc on_start(struct node *n, struct request *q, char **reply,
     TRY(rc);
     if (!o)
         TRY(once_room(n, q->from));
-    /* the same words from another lead: it goes on from here with that one */
-    if (o && o->lead == q->from &&
-        given_before(reply, reply_len, o, ONCE_START, q))
+    if (given_before(reply, reply_len, o, ONCE_START, q))
         return RC_OK;
     if (o)
         return start_again(reply, reply_len, n, o, q);
@@ -436,7 +434,9 @@ enum rc once_on_peer(struct node *n, uint16_t from, const char *step,
                   { "birth", on_birth },
                   { "close", on_close } };
     struct request q = { .from = from, .body = body, .len = len };
-    hash256(q.hash, body, len);
+    const uint8_t who[2] = { (uint8_t)(from >> 8), (uint8_t)from };
+    const struct hash_part parts[] = { { who, 2 }, { body, len } };
+    hash256_parts(q.hash, parts, 2);
     for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
         if (strcmp(step, steps[i].name) != 0)
             continue;

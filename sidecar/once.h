@@ -17,12 +17,12 @@
 struct job;
 struct making;
 
-#define ONCE_LIVE_MAX    256   /* keys of sessions that a node takes part in */
-#define ONCE_LEAD_MAX    64    /* of these, made by one lead */
-#define ONCE_DKG_MAX     48    /* and not made yet: the vault has 64 places */
-#define ONCE_LEAD_DKGS   32    /* of these, by one lead: others find a place */
-#define ONCE_CALLER_MAX  32    /* at its lead, of one uid */
-#define ONCE_KEPT_MAX    256   /* births kept when their share is gone */
+#define ONCE_LIVE_MAX    256 /* keys of sessions that a node takes part in */
+#define ONCE_LEAD_MAX    64  /* of these, made by one lead */
+#define ONCE_DKG_MAX     48  /* and not made yet: the vault has 64 places */
+#define ONCE_LEAD_DKGS   32  /* of these, by one lead: others find a place */
+#define ONCE_CALLER_MAX  32  /* at its lead, of one uid */
+#define ONCE_KEPT_MAX    256 /* births kept when their share is gone, and ends */
 #define ONCE_FIND_MS     60000 /* a caller's key is found again this long */
 #define ONCE_LIFE_S      120   /* of a session opened for a socket peer */
 #define ONCE_IDLE_MS     60000 /* begun for a session, and not led since */

@@ -258,7 +258,7 @@ void once_queue(struct node *n, struct job *job)
 
 void once_made(struct node *n, struct once_run *run)
 {
-    if (!run->jobs && !run->calls && !run->shown) {
+    if (run->anonymous && !run->jobs && !run->calls && !run->shown) {
         end_run(n, run, RC_TIMEOUT, "nobody waited for it any more");
         return;
     }

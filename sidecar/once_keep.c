@@ -48,19 +48,23 @@ struct key *once_key_by_birth(const struct node *n, uint64_t index)
 
 /* ---- adding them ---------------------------------------------------------------- */
 
-/* Begun for a session that nobody came back to, as the oldest: it gives way. */
-static struct once *idle(const struct node *n)
+/*
+ * Begun for a session that nobody came back to, as the oldest: it gives way.
+ * Who has too many gives up its own; lead 0: of anybody.
+ */
+static struct once *idle(const struct node *n, uint16_t lead)
 {
     int64_t before = n->w.now_ms(n->w.ctx) - ONCE_IDLE_MS;
     struct once *found = NULL;
     for (struct once *o = n->once; o; o = o->next)
-        if (o->state == ONCE_BEGUN && o->named && o->kept_ms < before)
+        if (o->state == ONCE_BEGUN && o->named && o->kept_ms < before &&
+            (!lead || o->lead == lead))
             found = o;
     return found;
 }
 
-/* Under lock. */
-static enum rc check_room(const struct node *n, uint16_t lead)
+/* Under lock. of: who has too many; 0: all together. */
+static enum rc check_room(uint16_t *of, const struct node *n, uint16_t lead)
 {
     unsigned live = 0;
     unsigned led = 0;
@@ -73,6 +77,7 @@ static enum rc check_room(const struct node *n, uint16_t lead)
         by_lead += o->state < ONCE_VOTED && o->lead == lead;
     }
     enum rc rc = RC_OK;
+    *of = led >= ONCE_LEAD_MAX || by_lead >= ONCE_LEAD_DKGS ? lead : 0;
     if (live >= ONCE_LIVE_MAX)
         rc = rc_raise(RC_BUSY,
                       "once: node%u holds %u keys of sessions, at "
@@ -102,15 +107,16 @@ enum rc once_room(struct node *n, uint16_t lead)
 {
     node_lock(n);
     struct once *o = NULL;
-    enum rc rc = check_room(n, lead);
+    uint16_t of;
+    enum rc rc = check_room(&of, n, lead);
     if (rc != RC_OK)
-        o = idle(n);
+        o = idle(n, of);
     node_unlock(n);
     if (!o)
         return rc;
     once_end(n, o, "others needed its place");
     node_lock(n);
-    rc = check_room(n, lead);
+    rc = check_room(&of, n, lead);
     node_unlock(n);
     return rc;
 }
@@ -253,15 +259,22 @@ static void free_one(struct once *o)
     free(o);
 }
 
-static bool may_go(const struct once *o, int64_t now, unsigned kept)
+/* Births, and those of which only the end is known: neither crowds out the
+ * other. */
+struct kept {
+    unsigned n[2]; /* by has_key */
+};
+
+static bool may_go(const struct once *o, int64_t now, const struct kept *kept)
 {
     return o->state == ONCE_KEPT && o->key.held == 0 && !o->key.queue &&
            !o->key.round &&
-           (kept > ONCE_KEPT_MAX || now - o->kept_ms >= KEEP_MS);
+           (kept->n[o->has_key] > ONCE_KEPT_MAX || now - o->kept_ms >= KEEP_MS);
 }
 
 /* The oldest are last in the list. */
-static struct once **oldest(struct node *n, int64_t now, unsigned kept)
+static struct once **oldest(struct node *n, int64_t now,
+                            const struct kept *kept)
 {
     struct once **found = NULL;
     for (struct once **at = &n->once; *at; at = &(*at)->next)
@@ -273,19 +286,20 @@ static struct once **oldest(struct node *n, int64_t now, unsigned kept)
 static void forget_some(struct node *n)
 {
     int64_t now = n->w.now_ms(n->w.ctx);
-    unsigned kept = 0;
+    struct kept kept = { { 0 } };
     node_lock(n);
     for (const struct once *o = n->once; o; o = o->next)
-        kept += o->state == ONCE_KEPT;
-    bool any = oldest(n, now, kept) != NULL;
+        kept.n[o->has_key] += o->state == ONCE_KEPT;
+    bool any = oldest(n, now, &kept) != NULL;
     node_unlock(n);
     if (!any)
         return;
     pthread_rwlock_wrlock(&n->release_lock); /* nobody judges by one of them */
     node_lock(n);
-    for (struct once **at; (at = oldest(n, now, kept)) != NULL; kept--) {
+    for (struct once **at; (at = oldest(n, now, &kept)) != NULL;) {
         struct once *o = *at;
         *at = o->next;
+        kept.n[o->has_key]--;
         free_one(o);
     }
     node_unlock(n);

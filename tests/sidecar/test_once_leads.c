@@ -45,6 +45,55 @@ static void a_session_that_was_only_begun_is_anothers_to_lead(void **state)
     done(s);
 }
 
+/* The same bytes, whoever brings them. */
+static void who_leads_it_is_who_began_it_last(void **state)
+{
+    (void)state;
+    struct sim *s = once_cluster(3);
+    struct hand h;
+    hand_begin(&h, s);
+    h.session = sim_session(s, POLICY_S_SIGN, "once");
+    h.session.slot[POLICY_RAW] = true;
+    wire_session_free(&h.wire);
+    sim_session_wire(s, &h.wire, &h.session, "engineer", NULL);
+    h.n = 2;
+    for (h.lead = 2; h.lead <= 3; h.lead++)
+        for (unsigned i = 0; i < 2; i++)
+            assert_ok(hand_start(&h, i, i + 1));
+    h.lead = 2;
+    assert_rc(hand_deal(&h, 0), RC_AUTH);
+    h.lead = 3;
+    assert_ok(hand_deal(&h, 0));
+    /* nor is anybody else given the answer */
+    h.lead = 2;
+    assert_rc(hand_deal(&h, 0), RC_AUTH);
+    hand_free(&h);
+    done(s);
+}
+
+/* Its caller gave up; what was approved is there for the next one. */
+static void an_impatient_caller_wastes_no_session(void **state)
+{
+    (void)state;
+    struct sim *s = once_cluster(3);
+    struct node_caller me = once_caller(100);
+    char hex[65];
+    once_approved(s, 1, hex, "app", false);
+    sim_run(s, 1000);
+    s->faults.slow = 1000;
+    s->caller = &me;
+    unsigned call = sim_sign(s, 1, "guarded-once", hex, "app", 3, 60);
+    s->caller = NULL;
+    sim_want(s, call, RC_TIMEOUT);
+    s->faults.slow = 0;
+    sim_run(s, 1000);
+    sim_want_ok(s, once_sign(s, 1, &me, "guarded-once", hex, "app"));
+    assert_int_equal(once_births(s), 1);
+    sim_run(s, 500);
+    once_nothing_left(s);
+    done(s);
+}
+
 static void ask_key(struct sim *s, unsigned id, const char *hex, unsigned *call)
 {
     struct node_caller me = once_caller(5);
@@ -215,6 +264,67 @@ static void a_lead_that_only_begins_leaves_places_to_others(void **state)
     done(s);
 }
 
+static enum rc start_signed(struct sim *s, uint16_t lead)
+{
+    struct hand h;
+    hand_begin(&h, s);
+    h.lead = lead;
+    h.session = sim_session(s, POLICY_S_SIGN, "once");
+    h.session.slot[POLICY_RAW] = true;
+    wire_session_free(&h.wire);
+    sim_session_wire(s, &h.wire, &h.session, "engineer", NULL);
+    enum rc rc = hand_start(&h, 0, 1);
+    hand_free(&h);
+    return rc;
+}
+
+/* What waits for its nodes gives way to others' need, not to anyone's greed. */
+static void who_has_too_many_gives_up_its_own(void **state)
+{
+    (void)state;
+    struct sim *s = once_cluster(3);
+    struct vault_holds before, after;
+    for (unsigned i = 0; i < 4; i++)
+        assert_ok(start_signed(s, 3));
+    sim_run(s, 70000);
+    enum rc rc = RC_OK;
+    for (unsigned i = 0; i < 40 && rc == RC_OK; i++)
+        rc = start_as(s, 2, "uid.1.node2");
+    assert_int_equal(rc, RC_BUSY);
+    assert_ok(vault_held(s->node[1].vault, &before));
+    for (unsigned i = 0; i < 4; i++)
+        assert_rc(start_as(s, 2, "uid.1.node2"), RC_BUSY);
+    assert_ok(vault_held(s->node[1].vault, &after));
+    assert_int_equal(before.dkgs, after.dkgs);
+    done(s);
+}
+
+/* Whoever begins and ends many drives out no births. */
+static void ends_do_not_crowd_out_births(void **state)
+{
+    (void)state;
+    struct sim *s = once_cluster(3);
+    struct tlog_birth entry;
+    struct hand h;
+    bool share;
+    hand_begin(&h, s);
+    hand_make(&h, 2, &entry);
+    hand_log(&h, &entry);
+    assert_ok(hand_birth(&h, 3, &share));
+    for (unsigned i = 0; i < 300; i++) {
+        struct hand o;
+        hand_begin(&o, s);
+        assert_ok(hand_start(&o, 0, 3));
+        assert_ok(hand_close(&o, HAND_ID, 3));
+        hand_free(&o);
+    }
+    sim_run(s, 1000);
+    /* forgotten, it would be begun */
+    assert_rc(hand_start(&h, 2, 3), RC_SLOT_BURNT);
+    hand_free(&h);
+    done(s);
+}
+
 /* ---- its end ------------------------------------------------------------------------------- */
 
 /* However long ago, and whatever the vault remembers. */
@@ -286,12 +396,16 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_teardown(name, sim_teardown)
         T(a_session_that_was_only_begun_is_anothers_to_lead),
+        T(who_leads_it_is_who_began_it_last),
+        T(an_impatient_caller_wastes_no_session),
         T(who_was_left_out_leads_it_all_the_same),
         T(who_was_left_out_keeps_nothing),
         T(two_leads_at_once_do_not_burn_what_one_has_made),
         T(a_lead_speaks_for_its_own_callers_only),
         T(a_key_of_one_leads_caller_signs_for_no_other_lead),
         T(a_lead_that_only_begins_leaves_places_to_others),
+        T(who_has_too_many_gives_up_its_own),
+        T(ends_do_not_crowd_out_births),
         T(a_session_that_was_forgotten_is_not_begun_again),
         T(a_clock_set_back_does_not_keep_a_share),
         T(an_end_is_told_until_it_is_heard),
