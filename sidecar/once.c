@@ -391,6 +391,9 @@ static enum rc on_birth(struct node *n, struct request *q, char **reply,
                      ONCE_BIRTH, q))
         return RC_OK;
     TRY(take_birth(&o, n, &in.birth));
+    /* logged, but in which history? */
+    gossip_hear(n, q->from == n->id ? 0 : q->from, in.birth.proof.checkpoint.p,
+                in.birth.proof.checkpoint.len, false);
     FAILPOINT(once_active);
     TRY(answer_birth(&out, n, o, q, in.want_next));
     TRY(wire_once_born_encode(reply, reply_len, &out));

@@ -325,6 +325,30 @@ static void ends_do_not_crowd_out_births(void **state)
     done(s);
 }
 
+/* A log that shows a birth to its members alone has two histories. */
+static void a_birth_in_another_history_is_found(void **state)
+{
+    (void)state;
+    struct sim *s = once_cluster(3);
+    struct node_caller me = once_caller(100);
+    struct tlog_birth entry;
+    struct hand h;
+    bool share;
+    sim_want_ok(s, once_sign(s, 1, &me, "once", "", "all know the log"));
+    sim_run(s, 500);
+    hand_begin(&h, s);
+    hand_make(&h, 3, &entry);
+    sim_log_fork(s, HAND_ID);
+    hand_log(&h, &entry); /* there, and nowhere else */
+    s->fork_for = 0;
+    assert_ok(hand_birth(&h, 1, &share));
+    sim_want_ok(s, once_sign(s, 3, &me, "once", "", "the true one grows"));
+    sim_run(s, 15000);
+    assert_int_equal(s->node[1].forks, 1);
+    hand_free(&h);
+    done(s);
+}
+
 /* ---- its end ------------------------------------------------------------------------------- */
 
 /* However long ago, and whatever the vault remembers. */
@@ -406,6 +430,7 @@ int main(void)
         T(a_lead_that_only_begins_leaves_places_to_others),
         T(who_has_too_many_gives_up_its_own),
         T(ends_do_not_crowd_out_births),
+        T(a_birth_in_another_history_is_found),
         T(a_session_that_was_forgotten_is_not_begun_again),
         T(a_clock_set_back_does_not_keep_a_share),
         T(an_end_is_told_until_it_is_heard),
