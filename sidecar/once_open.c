@@ -91,17 +91,18 @@ static struct once_run *find_named(const struct node *n, const uint8_t id[32],
     return NULL;
 }
 
-/* This process opened it, not long ago; the newest one. */
+/* This process opened it, not long ago, or means to sign with the key that it
+ * was shown; the newest one. */
 static struct once_run *find_mine(const struct node *n,
                                   const struct node_caller *who,
-                                  const char *profile)
+                                  const char *profile, bool signing)
 {
     int64_t now = n->w.now_ms(n->w.ctx);
     for (struct once_run *run = n->once_runs; run; run = run->next)
         if (run->anonymous && who->pid && who->start && run->pid == who->pid &&
             run->start == who->start && run->uid == who->uid &&
             strcmp(run->profile, profile) == 0 &&
-            now - run->opened_ms < ONCE_FIND_MS)
+            ((signing && run->shown) || now - run->opened_ms < ONCE_FIND_MS))
             return run;
     return NULL;
 }
@@ -305,7 +306,7 @@ enum rc once_want(struct once_run **out, struct node *n, uint64_t call,
         return rc;
     }
     if (hex[0] == '\0') {
-        struct once_run *run = find_mine(n, who, f->name);
+        struct once_run *run = find_mine(n, who, f->name, signing);
         if (run && run->ended && run->shown && signing)
             return once_gone(run); /* the caller holds that public key */
         *out = run;

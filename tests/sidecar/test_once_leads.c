@@ -369,6 +369,29 @@ static void a_session_that_was_forgotten_is_not_begun_again(void **state)
     done(s);
 }
 
+/* Another one would not verify under the key that its caller holds. */
+static void a_key_that_was_shown_signs_as_long_as_it_lives(void **state)
+{
+    (void)state;
+    struct sim *s = once_cluster(3);
+    struct node_caller me = once_caller(100);
+    struct wire_signed out;
+    uint8_t key[32];
+    once_key(s, once_get(s, 1, &me, "/v1/key/once"), key);
+    sim_run(s, 70000);
+    unsigned call = once_sign(s, 1, &me, "once", "", "late");
+    sim_want_ok(s, call);
+    assert_true(sim_signature(s, call, &out));
+    assert_memory_equal(out.group_key, key, 32);
+    me = once_caller(101);
+    once_key(s, once_get(s, 1, &me, "/v1/key/once"), key);
+    sim_run(s, 130000);
+    call = once_sign(s, 1, &me, "once", "", "too late");
+    sim_want(s, call, RC_SLOT_BURNT);
+    says(s, call, "key is gone");
+    done(s);
+}
+
 /* A clock that is set back gives no share a longer life. */
 static void a_clock_set_back_does_not_keep_a_share(void **state)
 {
@@ -432,6 +455,7 @@ int main(void)
         T(ends_do_not_crowd_out_births),
         T(a_birth_in_another_history_is_found),
         T(a_session_that_was_forgotten_is_not_begun_again),
+        T(a_key_that_was_shown_signs_as_long_as_it_lives),
         T(a_clock_set_back_does_not_keep_a_share),
         T(an_end_is_told_until_it_is_heard),
     };
