@@ -135,6 +135,13 @@ MUST_CHECK enum rc ca_tbs_check(const struct policy_chain *chain,
                                 const struct wire_birth *birth,
                                 const uint8_t *tbs, size_t tbs_len,
                                 int64_t now_s);
+/*
+ * And this: its marks of simulated hardware, which stand together or not at
+ * all in what ca_tbs_check() took, stand just where the signer's own hardware
+ * is simulated. RC_POLICY.
+ */
+MUST_CHECK enum rc ca_tbs_marks(const uint8_t *tbs, size_t tbs_len,
+                                bool simulated);
 
 /*
  * Issues with a key of any OSSL_STORE URI: builds, signs (EVP_DigestSign),

@@ -129,3 +129,18 @@ enum rc ca_tbs_check(const struct policy_chain *chain,
                         policy_session_type_name(session->type));
     return check_leaf(chain, issuer_key, birth, x, tbs, tbs_len, now_s);
 }
+
+enum rc ca_tbs_marks(const uint8_t *tbs, size_t tbs_len, bool simulated)
+{
+    OWNED(X509) *x = NULL;
+    const uint8_t *der;
+    size_t len;
+    TRY(ca_tbs_open(&x, tbs, tbs_len));
+    bool marked = ca_get_raw(&der, &len, x, CA_OID_SIMULATED) == RC_OK;
+    if (marked != simulated)
+        return rc_raise(RC_POLICY,
+                        "certificate: %smarked as simulated, and this node's "
+                        "hardware is %s",
+                        marked ? "" : "not ", simulated ? "simulated" : "real");
+    return RC_OK;
+}

@@ -139,9 +139,9 @@ static enum rc tbs_check(void *ctx, const struct policy_chain *chain,
                          const struct wire_birth *birth, const uint8_t *tbs,
                          size_t tbs_len)
 {
-    (void)ctx;
-    return ca_tbs_check(chain, session, issuer_key, birth, tbs, tbs_len,
-                        clock_now_s());
+    TRY(ca_tbs_check(chain, session, issuer_key, birth, tbs, tbs_len,
+                     clock_now_s()));
+    return ca_tbs_marks(tbs, tbs_len, is_simulated(ctx));
 }
 
 static enum rc tbs_birth(void *ctx, uint64_t *index, const uint8_t *tbs,

@@ -122,6 +122,28 @@ static void no_flipped_bit_passes_unseen(void **state)
     assert_int_equal(accepted, 20 * 8 - 2);
 }
 
+/* A CA that is taken over cannot make a trial look like the real thing. */
+static void marks_follow_the_signers_hardware(void **state)
+{
+    (void)state;
+    WIRE(birth) b = { 0 };
+    uint8_t tbs[CA_DER_MAX];
+    size_t len;
+    world_birth(&b, &w, &(struct world_plan){ 0 });
+    for (int marked = 0; marked < 2; marked++)
+        for (int root = 0; root < 2; root++) {
+            if (root)
+                assert_ok(ca_root_tbs(tbs, &len, "test", w.issuer.pk, marked,
+                                      WORLD_NOW));
+            else
+                world_leaf(tbs, &len, &w, &b, marked);
+            assert_ok(ca_tbs_marks(tbs, len, marked));
+            assert_rc(ca_tbs_marks(tbs, len, !marked), RC_POLICY);
+            assert_non_null(strstr(rc_text(), "simulated"));
+            assert_rc(ca_tbs_marks(tbs, len - 1, marked), RC_PARSE);
+        }
+}
+
 static void bytes_around_a_leaf_are_refused(void **state)
 {
     (void)state;
@@ -280,6 +302,7 @@ int main(void)
         cmocka_unit_test(honest_leaf_is_accepted),
         cmocka_unit_test(changed_leaf_is_refused),
         cmocka_unit_test(no_flipped_bit_passes_unseen),
+        cmocka_unit_test(marks_follow_the_signers_hardware),
         cmocka_unit_test(bytes_around_a_leaf_are_refused),
         cmocka_unit_test(leaf_needs_its_own_birth_and_issuer),
         cmocka_unit_test(approved_root_is_accepted),

@@ -114,6 +114,34 @@ static void moved_promise(void)
     try_leaf("promise-moved", x, "certificate.sct");
 }
 
+/* The trial's leaf as real hardware's would be, extension and name. */
+static void unmarked(const char *cluster)
+{
+    static const char path[] = "/group/";
+    ASN1_OBJECT *oid = OBJ_txt2obj(CA_OID_SIMULATED, 1);
+    X509 *x = plain();
+    X509 *other = X509_new();
+    X509_EXTENSION *san = X509_get_ext(
+            x, X509_get_ext_by_NID(x, NID_subject_alt_name, -1));
+    const ASN1_OCTET_STRING *der = X509_EXTENSION_get_data(san);
+    const char *group = memmem(ASN1_STRING_get0_data(der),
+                               (size_t)ASN1_STRING_length(der), path,
+                               sizeof(path) - 1);
+    char uri[CA_URI_SIZE];
+    if (!group)
+        abort();
+    snprintf(uri, sizeof(uri), "mpc://%s%.15s", cluster, group);
+    if (ca_put_san(other, uri, true) != RC_OK)
+        abort();
+    X509_EXTENSION_set_data(san, X509_EXTENSION_get_data(
+                                         X509_get_ext(other, 0)));
+    X509_EXTENSION_free(
+            X509_delete_ext(x, X509_get_ext_by_OBJ(x, oid, -1)));
+    ASN1_OBJECT_free(oid);
+    X509_free(other);
+    try_leaf("unmarked", x, "not marked as simulated");
+}
+
 /* A leaf for a key of another class, by that key's own birth. */
 static void other_class(const char *birth, const char *hex)
 {
@@ -177,6 +205,7 @@ int main(int argc, char **argv)
     try_leaf("honest-without-promise", plain(), NULL);
     all_lies();
     moved_promise();
+    unmarked(argv[2]);
     if (argc == 5)
         other_class(argv[3], argv[4]);
     another_root(argv[2]);
