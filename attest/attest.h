@@ -387,6 +387,8 @@ struct attest_channel_config {
                                   * then one in 2 s; 0 means 4 */
     unsigned refused_burst;      /* refusals of a peer told at once, and then
                                   * one in a second; 0 means 32 */
+    const struct attest_files *files; /* as attest_channel_files() takes them,
+                                       * for our own evidence already; NULL */
     struct attest_channel_host host;
 };
 /*
@@ -471,6 +473,13 @@ MUST_CHECK enum rc attest_channel_self(struct attest_channel *ch);
 MUST_CHECK enum rc attest_channel_report(struct attest_channel *ch,
                                          struct wire_evidence *out,
                                          const uint8_t report_data[64]);
+/*
+ * What it came without, out of the certificates at hand; its chain is then
+ * the VEK's signer and that one's root, in this order. What is nowhere stays
+ * missing, which is no error here.
+ */
+MUST_CHECK enum rc attest_channel_whole(struct attest_channel *ch,
+                                        struct wire_evidence *evidence);
 /* How often the device was asked for one so far. */
 uint64_t attest_channel_reports(struct attest_channel *ch);
 /* Peers currently attested, for status: fills up to max, returns how many. */

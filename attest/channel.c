@@ -59,7 +59,7 @@ static enum rc configure(struct attest_channel *ch,
     ch->roots = c->roots;
     ch->host = c->host;
     memcpy(ch->genesis, c->genesis, sizeof(ch->genesis));
-    return attest_terms_init(ch, c->tee_policy_hash);
+    return attest_terms_init(ch, c->tee_policy_hash, c->files);
 }
 
 static enum rc make_key(struct attest_channel *ch)

@@ -191,7 +191,8 @@ void attest_conn_said(uint8_t out[ATTEST_CONN_LEN], enum attest_end signer,
 struct attest_terms *attest_terms_get(struct attest_channel *ch);
 void attest_terms_free(struct attest_terms *t);
 MUST_CHECK enum rc attest_terms_init(struct attest_channel *ch,
-                                     const char *tee_policy_hash);
+                                     const char *tee_policy_hash,
+                                     const struct attest_files *files);
 /* The policies and the CRL of the report's product, into want. */
 void attest_terms_want(const struct attest_terms *t, struct attest_want *want,
                        const struct wire_evidence *e);

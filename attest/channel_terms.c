@@ -95,13 +95,6 @@ static enum rc narrow(struct attest_terms *t, const char *tee_policy_hash)
                        : RC_OK;
 }
 
-enum rc attest_terms_init(struct attest_channel *ch,
-                          const char *tee_policy_hash)
-{
-    TRY(renew(&ch->terms, NULL));
-    return narrow(ch->terms, tee_policy_hash);
-}
-
 static enum rc change(struct attest_channel *ch,
                       enum rc (*make)(struct attest_terms *t, const void *arg),
                       const void *arg)
@@ -230,6 +223,15 @@ enum rc attest_channel_files(struct attest_channel *ch,
                              const struct attest_files *files)
 {
     return change(ch, make_files, files);
+}
+
+enum rc attest_terms_init(struct attest_channel *ch,
+                          const char *tee_policy_hash,
+                          const struct attest_files *files)
+{
+    TRY(renew(&ch->terms, NULL));
+    TRY(narrow(ch->terms, tee_policy_hash));
+    return files ? make_files(ch->terms, files) : RC_OK;
 }
 
 /* ---- judging by them --------------------------------------------------- */

@@ -175,26 +175,41 @@ void daemon_attestation_self(struct daemon *d)
         log_warn("attest.self", "code=%s why=\"%s\"", rc_slug(rc), rc_text());
 }
 
+static struct attest_files files_of(const struct daemon_read *r)
+{
+    return (struct attest_files){ .rules = r->has_rules ? &r->rules : NULL,
+                                  .crl = r->crl,
+                                  .n_crls = r->n_crls,
+                                  .cert = r->cert,
+                                  .n_certs = r->n_certs };
+}
+
 static enum rc apply(struct daemon *d, const struct conf *c)
 {
     OWN_S(daemon_read) *r = NULL;
     uint64_t state = state_of(c);
     TRY(read_all(&r, c));
-    const struct attest_files files = { .rules = r->has_rules ? &r->rules
-                                                              : NULL,
-                                        .crl = r->crl,
-                                        .n_crls = r->n_crls,
-                                        .cert = r->cert,
-                                        .n_certs = r->n_certs };
+    const struct attest_files files = files_of(r);
     TRY(attest_channel_files(d->channel, &files));
     d->files_state = state;
     return RC_OK;
 }
 
-enum rc daemon_attestation_open(struct daemon *d)
+/* Our own evidence, judged first of all, may want certificates from there. */
+enum rc daemon_attestation_open(struct daemon *d,
+                                struct attest_channel_config *c)
 {
+    OWN_S(daemon_read) *r = NULL;
+    uint64_t state = state_of(d->conf);
+    TRY(read_all(&r, d->conf));
+    const struct attest_files files = files_of(r);
+    c->files = &files;
+    enum rc rc = attest_channel_new(&d->channel, c);
+    c->files = NULL; /* it has copied them */
+    TRY(rc);
+    d->files_state = state;
     d->look_ms = clock_mono_ms() + LOOK_MS;
-    return apply(d, d->conf);
+    return RC_OK;
 }
 
 enum rc daemon_rules(struct daemon *d, const char *json, size_t len)

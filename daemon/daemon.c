@@ -324,8 +324,7 @@ enum rc daemon_channel(struct daemon *d, const struct attest_channel_host *host)
         .host = *host,
     };
     memcpy(c.genesis, d->genesis_sha256, 32);
-    TRY(attest_channel_new(&d->channel, &c));
-    return daemon_attestation_open(d);
+    return daemon_attestation_open(d, &c);
 }
 
 /* ctx begins with the daemon. */

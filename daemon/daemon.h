@@ -82,7 +82,8 @@ void daemon_on_refused(void *ctx, const char *uri, const char *method,
 void daemon_on_news(void *ctx, const char *uri, enum attest_news news);
 /* attestation.c, called by the others here */
 MUST_CHECK enum rc daemon_attestation_check(const struct conf *c);
-MUST_CHECK enum rc daemon_attestation_open(struct daemon *d);
+MUST_CHECK enum rc daemon_attestation_open(struct daemon *d,
+                                           struct attest_channel_config *c);
 void daemon_attestation_self(struct daemon *d);
 /*
  * The peer listener on config key `listen`. routes must begin with the

@@ -50,6 +50,7 @@ enum rc announce_standing(struct sidecar *sc)
     WIRE(evidence) evidence = { 0 };
     WIRE(standing) s = { 0 };
     TRY(attest_channel_report(sc->d.channel, &evidence, data));
+    TRY(attest_channel_whole(sc->d.channel, &evidence));
     hash256(entry.report, evidence.report.p, evidence.report.len);
     move(&s, &evidence);
     memcpy(s.ak, entry.ak, 32);

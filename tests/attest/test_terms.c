@@ -326,6 +326,50 @@ static void certificates_at_hand_complete_evidence(void **state)
     line_close(&l);
 }
 
+static void drop_certificates(struct wire_evidence *e)
+{
+    for (size_t i = 0; i < e->chain.n; i++)
+        free(e->chain.at[i].p);
+    e->chain.n = 0;
+    e->vek.len = 0;
+}
+
+static void want_blob(const struct wire_blob *have,
+                      const struct wire_blob *want)
+{
+    assert_int_equal(have->len, want->len);
+    assert_memory_equal(have->p, want->p, want->len);
+}
+
+/* Who reads it later has no certificates: it takes them along, in order. */
+static void evidence_to_keep_is_made_whole(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "ark.der", "vcek.der", "ask.der" };
+    static const uint8_t data[64];
+    struct wire_blob cert[3];
+    WIRE(evidence) e = { 0 };
+    for (int i = 0; i < 3; i++)
+        X509_free(sim_cert(names[i], &cert[i]));
+    assert_ok(attest_channel_report(a.channel, &e, data));
+    drop_certificates(&e);
+    assert_ok(attest_channel_whole(a.channel, &e)); /* nothing is at hand */
+    assert_int_equal(e.chain.n, 0);
+    assert_int_equal(e.vek.len, 0);
+    const struct attest_files f = { .cert = cert, .n_certs = 3 };
+    assert_ok(attest_channel_files(a.channel, &f));
+    for (int again = 0; again < 2; again++) {
+        assert_ok(attest_channel_whole(a.channel, &e));
+        assert_int_equal(e.chain.n, 2);
+        want_blob(&e.vek, &cert[1]);
+        want_blob(&e.chain.at[0], &cert[2]);
+        want_blob(&e.chain.at[1], &cert[0]);
+    }
+    assert_ok(attest_channel_files(a.channel, &(struct attest_files){ 0 }));
+    for (int i = 0; i < 3; i++)
+        free(cert[i].p);
+}
+
 /* ---- what a policy document may say ------------------------------------ */
 
 static void shared_policies_list_no_measurements(void **state)
@@ -456,6 +500,7 @@ int main(void)
         WITH_NODES(peers_are_judged_by_the_crl_at_hand),
         WITH_NODES(unusable_files_change_nothing),
         WITH_NODES(certificates_at_hand_complete_evidence),
+        WITH_NODES(evidence_to_keep_is_made_whole),
         cmocka_unit_test(shared_policies_list_no_measurements),
         WITH_NODES(call_under_way_is_not_answered_after_a_reset),
         WITH_NODES(nothing_attested_earlier_is_answered_after_a_reset),

@@ -133,10 +133,9 @@ static void unmarked(const char *cluster)
     snprintf(uri, sizeof(uri), "mpc://%s%.15s", cluster, group);
     if (ca_put_san(other, uri, true) != RC_OK)
         abort();
-    X509_EXTENSION_set_data(san, X509_EXTENSION_get_data(
-                                         X509_get_ext(other, 0)));
-    X509_EXTENSION_free(
-            X509_delete_ext(x, X509_get_ext_by_OBJ(x, oid, -1)));
+    X509_EXTENSION_set_data(san,
+                            X509_EXTENSION_get_data(X509_get_ext(other, 0)));
+    X509_EXTENSION_free(X509_delete_ext(x, X509_get_ext_by_OBJ(x, oid, -1)));
     ASN1_OBJECT_free(oid);
     X509_free(other);
     try_leaf("unmarked", x, "not marked as simulated");
