@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/ca.h"
 #include "cli/sign.h"
 #include "cli/verify.h"
 
@@ -62,12 +63,25 @@ static enum rc say_failed(const struct verify_result *r, enum rc rc)
                     why);
 }
 
+/* Where the CA's key was not born here, its root is what that CA has. */
+static enum rc pin_root(struct verify_trust *trust, const struct sign_file *f)
+{
+    WIRE(bundle) b = { 0 };
+    WIRE(chain) root = { 0 };
+    TRY(wire_bundle_decode(&b, (const char *)f->bytes, f->len));
+    if (b.chain.n == 0 || b.issuer.n > 0)
+        return RC_OK;
+    TRY(ca_ask_root(&root, NULL));
+    return verify_trust_pin(trust, &root.chain.at[0]);
+}
+
 static enum rc judge(const struct sign *g, const struct sign_file *f)
 {
     OWN_S(verify_trust) *trust = NULL;
     struct verify_result result = { 0 };
     TRY(verify_trust_new(&trust));
     TRY(verify_trust_ask(trust, NULL));
+    TRY(pin_root(trust, f));
     const struct verify_ask ask = { .file = g->file,
                                     .bundle = f->bytes,
                                     .bundle_len = f->len,

@@ -24,6 +24,10 @@ MUST_CHECK enum rc verify_trust_read(struct verify_trust *t, const char *path);
 /* The same from a sidecar's GET /v1/policy; NULL: that of MPC_SIDECAR. */
 MUST_CHECK enum rc verify_trust_ask(struct verify_trust *t, const char *socket);
 
+/* This root, DER, and no other. */
+MUST_CHECK enum rc verify_trust_pin(struct verify_trust *t,
+                                    const struct wire_blob *root);
+
 /* An export's content, proven. */
 MUST_CHECK enum rc verify_trust_take(struct verify_trust *t,
                                      const struct wire_trust *in);

@@ -2,7 +2,8 @@
 /*
  * The certificate that came along: the leaf is the signing key's and was valid
  * when the log's witnesses cosigned; its root is trusted because the birth of
- * the root's key names an issuer profile of the policy, and for nothing else.
+ * the root's key names an issuer profile of the policy; or, where the CA's key
+ * was born elsewhere, because the reader pinned that root.
  */
 #include "cli/verify_inner.h"
 
@@ -68,18 +69,31 @@ static enum rc check_time(const struct verify *v, X509 *leaf)
     return RC_OK;
 }
 
+/* By the birth of its key, by the reader's own copy, or by both. */
+static enum rc check_root(const struct verify *v, X509 *root)
+{
+    const struct wire_bundle *b = &v->bundle;
+    const struct wire_blob *mine = &v->trust->root;
+    const struct wire_blob *der = &b->chain.at[1];
+    if (mine->len &&
+        (mine->len != der->len || memcmp(mine->p, der->p, der->len) != 0))
+        return rc_raise(RC_VERIFY, "another root than the one trusted");
+    if (b->issuer.n ? !has_key(root, b->issuer.at[0].cert.group_key)
+                    : !mine->len)
+        return rc_raise(RC_VERIFY, "no birth of the root's key came along%s",
+                        b->issuer.n ? ""
+                                    : ", and the policy given pins no root "
+                                      "(trust export --root)");
+    return RC_OK;
+}
+
 static enum rc check(struct verify *v, X509 *leaf, X509 *root)
 {
     const struct wire_bundle *b = &v->bundle;
     if (!has_key(leaf, b->group_key))
         return rc_raise(RC_VERIFY, "the leaf is of another key");
     TRY(check_signed(leaf, root));
-    if (b->issuer.n != 1 || !has_key(root, b->issuer.at[0].cert.group_key))
-        return rc_raise(RC_VERIFY, "no birth of the root's key came along");
-    if (v->trust->root.len &&
-        (v->trust->root.len != b->chain.at[1].len ||
-         memcmp(v->trust->root.p, b->chain.at[1].p, b->chain.at[1].len) != 0))
-        return rc_raise(RC_VERIFY, "another root than the one trusted");
+    TRY(check_root(v, root));
     TRY(verify_context(v, leaf));
     return check_time(v, leaf);
 }
@@ -122,7 +136,8 @@ static void check_two(struct verify *v)
     else
         verify_mark(v, "certificate", rc,
                     "the signing key's leaf, by a root whose key was born for "
-                    "an issuer profile, good when it was signed",
+                    "an issuer profile or that is pinned, good when it was "
+                    "signed",
                     "%s", "");
 }
 

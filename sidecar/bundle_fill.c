@@ -150,7 +150,17 @@ static enum rc put_birth(struct wire_birth *out, struct node *n,
     return RC_OK;
 }
 
-/* With certificates, why their root is to be believed. */
+/* Its SubjectPublicKeyInfo, RFC 8410. verify is who judges the certificate. */
+static bool is_root_of(const struct wire_blob *der, const uint8_t key[32])
+{
+    uint8_t spki[12 + 32] = { 0x30, 0x2a, 0x30, 0x05, 0x06, 0x03,
+                              0x2b, 0x65, 0x70, 0x03, 0x21, 0x00 };
+    memcpy(spki + 12, key, 32);
+    return memmem(der->p, der->len, spki, sizeof(spki)) != NULL;
+}
+
+/* With certificates, why their root is to be believed: the birth of its key,
+ * where that is one of ours. */
 static enum rc put_chain(struct wire_bundle *out, struct node *n,
                          const struct seen *s)
 {
@@ -164,7 +174,8 @@ static enum rc put_chain(struct wire_bundle *out, struct node *n,
                           s->chain.chain.at[i].len));
     for (unsigned i = 0; i < p->n_profiles; i++) {
         struct key *k = node_key_by_name(n, p->profile[i].name);
-        if (p->profile[i].class != POLICY_ISSUER || !k || out->issuer.n)
+        if (p->profile[i].class != POLICY_ISSUER || !k || out->issuer.n ||
+            !is_root_of(&out->chain.at[count - 1], k->group_key))
             continue;
         TRY(wire_list_new(&out->issuer, 1));
         TRY(put_birth(&out->issuer.at[0], n, &k->evidence));

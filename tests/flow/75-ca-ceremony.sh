@@ -121,6 +121,13 @@ refuse 'does not ask for the root' ca init --key ca2 --out "$tmp/other.pem" \
     --session "$id"
 cp "$tmp/found.pem" "$tmp/kept.pem"
 
+# ---- two issuers: a bundle has the birth of the one whose root it is
+must "$mpcsign" cert release "$tmp/leaf.pem"
+must "$mpcsign" sign "$tmp/f" --cert "$tmp/leaf.pem" --bundle "$tmp/b.json"
+must "$mpcsign" trust export --out "$tmp/trust.json" --root "$tmp/kept.pem"
+must "$mpcsign" verify "$tmp/f" --bundle "$tmp/b.json" \
+    --policy "$tmp/trust.json" --allow-simulated
+
 # ---- down: the CA
 must "$mpcsign" cert release "$tmp/leaf.pem"
 must "$mpcsign" dev kill ca
@@ -134,6 +141,7 @@ must "$mpcsign" cert guarded "$tmp/guarded.pem"
 # the log
 must "$mpcsign" dev restart ca # it forgets what it issued
 must "$mpcsign" dev restart node1
+wait_for 20 psign "$tmp/f" "$tmp/f.sig" # its evidence is in the log
 must "$mpcsign" dev kill log
 refuse 'the log does not answer|log' "$mpcsign" cert release
 cp "$tmp/out" "$tmp/log.down"
@@ -162,6 +170,17 @@ must ca init --self-signed "file:$tmp/issuer.key" --out "$tmp/file-root.pem"
 cmp -s "$tmp/file-root.pem" "$tmp/file.pem" || fail "the file key's root"
 must "$mpcsign" cert release "$tmp/leaf.pem"
 must stock verify -CAfile "$tmp/file.pem" "$tmp/leaf.pem"
+# who reads its bundles pins its root: no birth stands behind that
+must "$mpcsign" sign "$tmp/f" --cert "$tmp/leaf.pem" --bundle "$tmp/b.json"
+must "$mpcsign" trust export --root "$tmp/file.pem" --out "$tmp/trust.json"
+must "$mpcsign" verify "$tmp/f" --bundle "$tmp/b.json" \
+    --policy "$tmp/trust.json" --allow-simulated
+must "$mpcsign" trust export --root "$MPC_DEV/ca.pem" --out "$tmp/other.json"
+refuse 'certificate .*another root' "$mpcsign" verify "$tmp/f" \
+    --bundle "$tmp/b.json" --policy "$tmp/other.json" --allow-simulated
+jq '.root = ""' "$tmp/trust.json" >"$tmp/none.json"
+refuse 'certificate .*pins no root' "$mpcsign" verify "$tmp/f" \
+    --bundle "$tmp/b.json" --policy "$tmp/none.json" --allow-simulated
 stock genpkey -algorithm ed25519 -out "$tmp/other.key"
 mv "$tmp/file.pem" "$tmp/file.gone"
 refuse "another key than file:$tmp/issuer.key" ca init --self-signed \
