@@ -167,16 +167,32 @@ unsigned job_signers_left(struct node *n, const struct job *job)
     return left;
 }
 
+/*
+ * More than the key needs where the policy in force asks for more: its
+ * threshold was raised, and the key has not moved yet. Bundles are judged by
+ * that policy; where too few are there it keeps nobody from signing.
+ */
+static unsigned wanted(struct node *n, const struct key *k)
+{
+    node_lock(n);
+    const struct policy_profile *f = policy_profile_find(
+            policy_chain_head(n->chain), k->name);
+    unsigned t = f && f->threshold > k->t ? f->threshold : k->t;
+    node_unlock(n);
+    return t;
+}
+
 /* Ourselves first: our share costs no round trip. Then around the ring. */
 static bool choose(struct round *r, struct node *n, struct key *k,
                    const struct job *job)
 {
     int64_t now = n->w.now_ms(n->w.ctx);
+    unsigned want = wanted(n, k);
     r->n_signers = 0;
     for (unsigned i = 0; i < k->n; i++)
         if (k->node[i] == n->id && usable(n, k, i, now))
             r->signer[r->n_signers++] = n->id;
-    for (unsigned i = 0; i < k->n && r->n_signers < k->t; i++) {
+    for (unsigned i = 0; i < k->n && r->n_signers < want; i++) {
         unsigned at = (k->turn + i) % k->n;
         if (k->node[at] != n->id && usable(n, k, at, now) &&
             !has_refused(job, k->node[at]))

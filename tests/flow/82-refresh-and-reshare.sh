@@ -94,6 +94,9 @@ same "$(shares node4)" 0 "shares of node4, which has left"
 unload
 holders 3 '[1,2,3,4,5]'
 wait_for 10 policies
+# judged by a policy that asks for more nodes than the key still needs
+must "$mpcsign" sign "$tmp/f" --bundle "$tmp/raised.json" --profile release
+same "$(jq '.signers | length' "$tmp/raised.json")" 3 "signers of 3-of-5"
 loads 2 5
 move reshare
 same "$(show node1 '[.threshold, .nodes]')" '[3,[1,2,3,4,5]]' "3-of-5"
