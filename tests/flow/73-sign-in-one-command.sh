@@ -78,6 +78,19 @@ must "$mpcsign" verify app --bundle a.json --policy "$MPC_DEV/policy.json" \
     --allow-simulated
 rm -f a.*
 
+# a disk that is full: nothing new on it, and what was there is as it was
+if unshare -rm true 2>/dev/null; then
+    mkdir full
+    unshare -rm bash -c 'mount -t tmpfs -o size=16k none full &&
+        echo old >full/a.sig &&
+        ! "$0" sign app -s full/a.sig --cms full/a.p7s --bundle full/a.json \
+            2>"$1" && [ "$(ls full)" = a.sig ] &&
+        [ "$(cat full/a.sig)" = old ]' "$mpcsign" "$tmp/err" ||
+        fail "outputs on a full disk"
+    grep -q 'full/a.json: No space left' "$tmp/err" || fail "what was full"
+    rmdir full
+fi
+
 # interrupted while it waits for people, and while nodes are away
 "$mpcsign" sign app --profile guarded -s g.sig --cms g.p7s 2>"$tmp/err" &
 pid=$!
