@@ -486,6 +486,9 @@ MUST_CHECK enum rc vault_blame_dealers(const struct frost_culprits *culprits);
 
 /* reshare.c */
 void vault_reshare_drop_all(struct vault_core *core);
+/* Runs of this key from a parent before this epoch: they hold its shares. */
+void vault_reshare_drop_before(struct vault_core *core, const uint8_t key[32],
+                               uint64_t epoch);
 
 /* dkg.c */
 void vault_dkg_drop_all(struct vault_core *core);

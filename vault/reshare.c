@@ -33,6 +33,19 @@ void vault_reshare_drop_all(struct vault_core *core)
     }
 }
 
+void vault_reshare_drop_before(struct vault_core *core, const uint8_t key[32],
+                               uint64_t epoch)
+{
+    for (unsigned i = 0; i < VAULT_MAX_RESHARES; i++) {
+        struct vault_reshare *d = core->reshare[i];
+        if (!d || d->more->parent >= epoch ||
+            memcmp(d->more->key, key, 32) != 0)
+            continue;
+        run_free(d);
+        core->reshare[i] = NULL;
+    }
+}
+
 static enum rc run_find(struct vault_reshare ***out, struct vault_core *core,
                         const uint8_t session[32], uint64_t epoch)
 {

@@ -54,9 +54,11 @@ static enum rc ours_is_live(struct vault_core *core, const uint8_t key[32],
     return RC_OK;
 }
 
+/* And what was to be dealt from them: that is as good as the share. */
 static void erase_before(struct vault_core *core, const uint8_t key[32],
                          uint64_t epoch)
 {
+    vault_reshare_drop_before(core, key, epoch);
     for (unsigned i = core->n_shares; i-- > 0;) {
         const struct vault_share *s = &core->share[i];
         if (memcmp(s->key, key, 32) != 0 || s->terms.epoch >= epoch)

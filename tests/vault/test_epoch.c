@@ -456,6 +456,28 @@ static void nothing_is_erased_before_all_have_acknowledged(void **state)
     assert_ok(retire(f, &f->m, 1));
 }
 
+/* A run that was begun holds a part of the share that it would deal. */
+static void what_was_to_be_dealt_goes_with_the_share(void **state)
+{
+    struct fixture *f = *state;
+    terms(f, &f->other, 20, 9, "123", "123");
+    begin(f, &f->other);
+    terms(f, &f->m, 10, 2, "123", "123");
+    prepare(f, &f->m);
+    activate(f, &f->m);
+    for (unsigned node = 1; node <= NODES; node++) {
+        assert_ok(retire(f, &f->m, node));
+        assert_rc(deal_one(f, &f->other, node, f->other.package), RC_UNKNOWN);
+    }
+    follow(f, &f->m);
+    terms(f, &f->other, 21, 10, "123", "123");
+    begin(f, &f->other);
+    assert_ok(retire(f, &f->m, 1)); /* those of its own epoch go on */
+    assert_ok(deal_one(f, &f->other, 1, f->other.package));
+    assert_ok(vault_destroy(f->c->v[1], f->key.key));
+    assert_rc(deal_one(f, &f->other, 2, f->other.package), RC_UNKNOWN);
+}
+
 static const enum mode spawned = SPAWNED;
 static const enum mode local = LOCAL;
 
@@ -475,7 +497,8 @@ static const enum mode local = LOCAL;
             T(a_split_view_is_seen_in_the_votes, mode),                        \
             T(a_box_of_another_try_is_refused, mode),                          \
             T(votes_of_another_epoch_do_not_activate, mode),                   \
-            T(nothing_is_erased_before_all_have_acknowledged, mode)
+            T(nothing_is_erased_before_all_have_acknowledged, mode),           \
+            T(what_was_to_be_dealt_goes_with_the_share, mode)
 
 int main(void)
 {
