@@ -155,6 +155,24 @@ static enum rc after_look_destroy(enum change_phase *next, struct node *n,
     return rc;
 }
 
+/*
+ * The highest number that was used, but for one so far away that no member
+ * would follow: who says that shall not stand in everybody's way.
+ */
+static uint64_t highest(const struct change *c, uint16_t us)
+{
+    uint64_t base = c->parent;
+    for (unsigned i = 0; i < c->n_parties; i++)
+        if (c->party[i].node == us && c->party[i].number > base)
+            base = c->party[i].number;
+    uint64_t most = base;
+    for (unsigned i = 0; i < c->n_parties; i++)
+        if (c->party[i].number > most &&
+            c->party[i].number - base < EPOCH_STEP_MAX)
+            most = c->party[i].number;
+    return most;
+}
+
 enum rc change_after_look(enum change_phase *next, struct node *n,
                           struct change *c)
 {
@@ -184,7 +202,7 @@ enum rc change_after_look(enum change_phase *next, struct node *n,
                 c->epoch = c->party[i].vote.epoch;
     } else if (rc == RC_OK && !made) {
         *next = CH_BEGIN;
-        c->epoch = c->number + 1;
+        c->epoch = highest(c, n->id) + 1;
         rc = choose_dealers(c);
         if (rc == RC_OK)
             rc = all_receivers(c);

@@ -165,8 +165,8 @@ static enum rc other_node(void)
     return rc_raise(RC_PARSE, "answers for another node");
 }
 
-static enum rc take_found(struct node *n, struct change *c,
-                          struct change_party *p, const char *json, size_t len)
+static enum rc take_found(struct node *n, struct change_party *p,
+                          const char *json, size_t len)
 {
     WIRE(epoch_found) in = { 0 };
     TRY(wire_epoch_found_decode(&in, json, len));
@@ -174,8 +174,7 @@ static enum rc take_found(struct node *n, struct change *c,
         return other_node();
     if (in.newer.n)
         TRY(epoch_take(n, &in.newer.at[0]));
-    if (in.number > c->number)
-        c->number = in.number;
+    p->number = in.number;
     p->found = true;
     p->holds = in.share || in.word.n; /* or had one, and says so again */
     p->has_vote = in.voted.n == 1;
@@ -267,7 +266,7 @@ enum rc change_take(struct node *n, struct change *c, struct change_party *p,
     const char *json = (const char *)body;
     switch (c->phase) {
     case CH_LOOK:
-        return take_found(n, c, p, json, len);
+        return take_found(n, p, json, len);
     case CH_DESTROY:
         return take_word(p, json, len);
     case CH_BEGIN:

@@ -24,6 +24,7 @@ struct change_party {
     bool receives;
     bool holds;                  /* of the parent */
     bool found;                  /* it answered the look */
+    uint64_t number;             /* the highest that it has used, it says */
     bool asked;                  /* in this phase, and has not answered */
     enum change_phase step;      /* the last that it has done */
     char what[480];              /* why it did not go on; "" */
@@ -50,7 +51,6 @@ struct change {
     bool destroys;
     struct epoch_plan plan;
     uint64_t parent;
-    uint64_t number; /* the highest that anybody has used */
     uint64_t epoch;
     struct change_party party[POLICY_MAX_NODES];
     unsigned n_parties;

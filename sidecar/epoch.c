@@ -13,9 +13,6 @@
 #include "base/enc.h"
 #include "base/hash.h"
 
-/* Numbers are burnt, so that none may be far away: u64 is not endless. */
-#define EPOCH_STEP_MAX 1024
-
 /* ---- start ------------------------------------------------------------------- */
 
 static bool is_member(const struct policy_profile *p, uint64_t node)

@@ -96,7 +96,6 @@ static enum rc put(struct node *n, struct key *k, const uint8_t *word,
     enum rc rc = keys_gone(k, word, shown);
     node_unlock(n);
     TRY(rc);
-    TRY(pieces_forget(n, k->name, INT64_MAX));
     return vault_destroy(n->w.vault, k->id);
 }
 

@@ -13,9 +13,6 @@
 
 #include "base/failpoint.h"
 
-/* Numbers are burnt, so that none may be far away: u64 is not endless. */
-#define EPOCH_STEP_MAX 1024
-
 /* ---- who is to hold it ------------------------------------------------------------ */
 
 static void plan_of_parent(struct epoch_plan *out,
@@ -286,6 +283,23 @@ static enum rc finish(struct vault_dkg_result *made, struct node *n,
                               (unsigned)in->boxes.n);
 }
 
+/* Before the vote: the key may have moved on, or ended, since the run began. */
+static enum rc still_parent(struct node *n, const char *name, uint64_t parent)
+{
+    node_lock(n);
+    const struct key *k = node_key_by_name(n, name);
+    enum rc rc = k ? RC_OK : rc_raise(RC_UNKNOWN, "key %s: not known", name);
+    if (rc == RC_OK && k->live.gone)
+        rc = rc_raise(RC_POLICY, "key %s: destroyed", name);
+    if (rc == RC_OK && k->live.epoch != parent)
+        rc = rc_raise(RC_EPOCH_MOVED, "key %s: in epoch %llu here, not %llu",
+                      name, (unsigned long long)k->live.epoch,
+                      (unsigned long long)parent);
+    node_unlock(n);
+    return rc;
+}
+
+/* Under policy_lock: nothing is certified between the check and the vote. */
 static enum rc prepare(struct wire_epoch_voted *out, struct node *n,
                        const struct wire_epoch_prepare *in)
 {
@@ -296,6 +310,7 @@ static enum rc prepare(struct wire_epoch_voted *out, struct node *n,
     if (!made)
         return rc_raise(RC_NOMEM, "epoch: out of memory");
     TRY(finish(made, n, in));
+    TRY(still_parent(n, in->name, made->parent));
     TRY(store_move_prepare(n->w.store, in->name, in->epoch, made->sealed,
                            made->sealed_len));
     FAILPOINT(epoch_prepared);
@@ -322,7 +337,10 @@ enum rc epoch_on_prepare(struct node *n, const uint8_t *body, size_t len,
     TRY(wire_epoch_prepare_decode(&in, (const char *)body, len));
     if (in.boxes.n == 0 || in.boxes.n > TLOG_MAX_NODES)
         return rc_raise(RC_PARSE, "boxes: %zu", in.boxes.n);
-    TRY(prepare(&out, n, &in));
+    pthread_mutex_lock(&n->policy_lock);
+    enum rc rc = prepare(&out, n, &in);
+    pthread_mutex_unlock(&n->policy_lock);
+    TRY(rc);
     TRY(wire_epoch_voted_encode(&kept, &kept_len, &out));
     TRY(store_move_vote(n->w.store, in.name, in.epoch, kept, kept_len));
     FAILPOINT(epoch_voted);

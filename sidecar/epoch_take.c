@@ -61,13 +61,52 @@ static enum rc check_voters(const struct policy *p,
     return RC_OK;
 }
 
-/* Who is behind by more than one epoch cannot know what the parent was. */
-static void plan_of_cert(struct epoch_plan *plan, const struct wire_cert *c)
+static bool same_holders(const struct wire_cert *a, const struct wire_cert *b)
 {
+    if (a->threshold != b->threshold || a->votes.n != b->votes.n)
+        return false;
+    for (size_t i = 0; i < a->votes.n; i++)
+        if (a->votes.at[i].node != b->votes.at[i].node)
+            return false;
+    return true;
+}
+
+static bool profile_holders(const struct policy_profile *f,
+                            const struct wire_cert *c)
+{
+    if (!f || f->threshold != c->threshold || f->n_signers != c->votes.n)
+        return false;
+    for (unsigned i = 0; i < f->n_signers; i++)
+        if (f->signers[i] != c->votes.at[i].node)
+            return false;
+    return true;
+}
+
+/*
+ * Who is behind by more than one epoch cannot know what the parent was. A
+ * refresh keeps who held it: those of an epoch that we know, or those whom a
+ * version of the policy named, or else a few nodes could make a parent of
+ * their own and have everybody else's shares erased for it.
+ */
+static enum rc plan_of_cert(struct epoch_plan *plan, const struct node *n,
+                            const struct key *k, const struct policy *p,
+                            const struct wire_cert *c)
+{
+    bool known = same_holders(c, keys_cert(k)) ||
+                 same_holders(c, &k->evidence.cert);
+    for (uint64_t v = 1; !known && v <= p->version; v++) {
+        const struct policy *at = policy_chain_at(n->chain, v);
+        known = at && profile_holders(policy_profile_find(at, k->name), c);
+    }
+    if (!known)
+        return rc_raise(RC_POLICY,
+                        "epoch: %llu of %zu nodes that no policy named for %s",
+                        (unsigned long long)c->threshold, c->votes.n, k->name);
     plan->t = (uint16_t)c->threshold;
     plan->n = (unsigned)c->votes.n;
     for (unsigned i = 0; i < plan->n && i < TLOG_MAX_NODES; i++)
         plan->node[i] = (uint16_t)c->votes.at[i].node;
+    return RC_OK;
 }
 
 static enum rc check_session(const struct judged *j, const struct key *k,
@@ -108,7 +147,7 @@ static enum rc judge_live(struct node *n, const struct key *k,
     bool know = in->cert.parent == have->epoch;
     TRY(epoch_plan_make(&plan, p, &j.s, know ? have : NULL));
     if (plan.n == 0)
-        plan_of_cert(&plan, &in->cert);
+        TRY(plan_of_cert(&plan, n, k, p, &in->cert));
     if (strcmp(plan.type, e.type) != 0)
         return rc_raise(RC_LOG, "epoch: entry says %s, its session %s", e.type,
                         plan.type);
@@ -228,6 +267,7 @@ static enum rc nothing_old(struct node *n, const uint8_t id[32])
     enum rc rc = store_move_old(n->w.store, name, epoch, &json, &len);
     if (rc != RC_UNKNOWN)
         return rc;
+    TRY(pieces_forget(n, name, epoch - 1)); /* asked for, we refuse them */
     node_lock(n);
     keys_retired(k);
     node_unlock(n);
@@ -289,7 +329,6 @@ static enum rc retire(struct node *n, const char *name, uint64_t epoch,
     TRY(vault_epoch_retire(n->w.vault, &terms, votes, acks, n_acks));
     FAILPOINT(epoch_retiring);
     TRY(store_move_retire(n->w.store, name, epoch));
-    TRY(pieces_forget(n, name, epoch - 1));
     FAILPOINT(epoch_retired);
     node_lock(n);
     struct key *k = node_key_by_name(n, name);

@@ -52,6 +52,9 @@ epoch_step epoch_on_look, epoch_on_begin, epoch_on_share, epoch_on_prepare;
 epoch_step epoch_on_live, epoch_on_retire;
 epoch_step epoch_on_destroy, epoch_on_gone; /* epoch_gone.c */
 
+/* Numbers are burnt, so that none may be far away: u64 is not endless. */
+#define EPOCH_STEP_MAX 1024
+
 /* ---- epoch_move.c: who is to hold the key, by the kind of change */
 
 struct epoch_plan {

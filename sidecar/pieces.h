@@ -10,7 +10,7 @@
  *     the dealing and FINISH, whose vault seals the share (PREPARED): it
  *     refuses with RC_ORDER while a holder's acknowledgement is missing
  *
- * RETIRE calls pieces_forget() where an epoch's share is erased. After a
+ * RETIRE erases them with an epoch's share, in one transaction. After a
  * restart keys.c calls pieces_wait() for shares that do not open alone, and
  * pieces_tick() asks for what is missing.
  */

@@ -92,6 +92,9 @@ MUST_CHECK enum rc store_epoch_newest(struct store *s, const char *key,
 /*
  * Others' pieces (store_pieces.c), by run (session and epoch) and owner; the
  * key's name is that of the run that was started here (RC_UNKNOWN: none was).
+ * Taken while our own share of that run is not made, and the first one stays:
+ * a message that comes again later neither replaces a piece nor brings one
+ * back that was erased.
  */
 MUST_CHECK enum rc store_piece_started(struct store *s,
                                        const uint8_t session[32],
@@ -147,13 +150,17 @@ MUST_CHECK enum rc store_moves(struct store *s, store_row *row, void *ctx);
  */
 MUST_CHECK enum rc store_move_old(struct store *s, const char *key,
                                   uint64_t epoch, uint8_t **json, size_t *len);
-/* Erases every share of the key from before this epoch, in the log too. */
+/*
+ * Erases every share of the key from before this epoch, and all pieces of
+ * others' shares, in the log too.
+ */
 MUST_CHECK enum rc store_move_retire(struct store *s, const char *key,
                                      uint64_t epoch);
 
 /*
  * Keys that are destroyed: our word of it, and what shows that all have erased
- * theirs; either may be NULL and come later. Erases every share of the key.
+ * theirs; either may be NULL and come later. Erases every share of the key,
+ * and all pieces of others' shares.
  */
 MUST_CHECK enum rc store_gone_put(struct store *s, const char *key,
                                   uint64_t epoch, const uint8_t *word,

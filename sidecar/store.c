@@ -208,6 +208,10 @@ enum rc store_open(struct store **out, const char *path)
         store_free(s);
         return rc;
     }
+    /* a crash may have come between an erasure and its checkpoint; where it
+     * fails, the disk's next write says so */
+    (void)sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE,
+                                    NULL, NULL);
     *out = s;
     return RC_OK;
 }

@@ -72,6 +72,8 @@ MUST_CHECK enum rc store_each(struct store *s, const char *sql, store_row *row,
                               void *ctx);
 /* Ends the transaction that BEGIN opened: COMMIT when rc is RC_OK. */
 MUST_CHECK enum rc store_end(struct store *s, enum rc rc);
+/* What was deleted is gone from the write-ahead log as well. LOCKED. */
+MUST_CHECK enum rc store_checkpoint(struct store *s);
 
 /*
  * store_audit.c: rows that ride in somebody's transaction. Zeroed; begin

@@ -280,7 +280,7 @@ static enum rc erase_before(struct store *s, const char *sql, const char *key,
 }
 
 /* secure_delete zeroes the pages; the log of writes must not keep them. */
-static enum rc checkpoint(struct store *s)
+enum rc store_checkpoint(struct store *s)
 {
     int e = sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE,
                                       NULL, NULL);
@@ -297,10 +297,12 @@ static enum rc erase_all_before(struct store *s, const char *key,
             " IS NULL THEN 'ABORTED' ELSE 'RETIRED' END"
             " WHERE key=?1 AND epoch<?2",
             key, epoch));
-    return erase_before(s,
-                        "UPDATE epoch SET sealed=NULL"
-                        " WHERE key=?1 AND epoch<?2",
-                        key, epoch);
+    TRY(erase_before(s,
+                     "UPDATE epoch SET sealed=NULL"
+                     " WHERE key=?1 AND epoch<?2",
+                     key, epoch));
+    return erase_before(s, "DELETE FROM piece WHERE key=?1 AND epoch<?2", key,
+                        epoch);
 }
 
 enum rc store_move_retire(struct store *s, const char *key, uint64_t epoch)
@@ -308,7 +310,7 @@ enum rc store_move_retire(struct store *s, const char *key, uint64_t epoch)
     LOCKED(s);
     TRY(store_exec(s, "BEGIN IMMEDIATE"));
     TRY(store_end(s, erase_all_before(s, key, epoch)));
-    return checkpoint(s);
+    return store_checkpoint(s);
 }
 
 /* ---- keys that are destroyed ------------------------------------------------------ */
@@ -346,8 +348,11 @@ enum rc store_gone_put(struct store *s, const char *key, uint64_t epoch,
                           "UPDATE epoch SET sealed=NULL"
                           " WHERE key=?1 AND epoch<?2",
                           key, INT64_MAX);
+    if (rc == RC_OK)
+        rc = erase_before(s, "DELETE FROM piece WHERE key=?1 AND epoch<?2", key,
+                          INT64_MAX);
     TRY(store_end(s, rc));
-    return checkpoint(s);
+    return store_checkpoint(s);
 }
 
 enum rc store_gone(struct store *s, store_row *row, void *ctx)

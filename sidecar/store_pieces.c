@@ -45,14 +45,15 @@ enum rc store_piece_started(struct store *s, const uint8_t session[32],
     LOCKED(s);
     STATEMENT *st = NULL;
     TRY(store_prepare(&st, s,
-                      "SELECT 1 FROM run WHERE session=?1 AND epoch=?2"));
+                      "SELECT 1 FROM run WHERE session=?1 AND epoch=?2"
+                      " AND state='STARTED'"));
     store_bind_blob(st, 1, session, 32);
     store_bind_u64(st, 2, epoch);
     int step = sqlite3_step(st);
     if (step == SQLITE_ROW)
         return RC_OK;
     return step == SQLITE_DONE
-                   ? rc_raise(RC_UNKNOWN, "pieces: no such epoch was started")
+                   ? rc_raise(RC_UNKNOWN, "pieces: no such epoch is being made")
                    : store_broken(s, "read");
 }
 
@@ -62,18 +63,15 @@ enum rc store_piece_put(struct store *s, const uint8_t session[32],
 {
     LOCKED(s);
     STATEMENT *st = NULL;
-    int changed;
     TRY(store_prepare(&st, s,
-                      "INSERT OR REPLACE INTO piece SELECT session, epoch, ?3,"
-                      " key, ?4 FROM run WHERE session=?1 AND epoch=?2"));
+                      "INSERT OR IGNORE INTO piece SELECT session, epoch, ?3,"
+                      " key, ?4 FROM run WHERE session=?1 AND epoch=?2"
+                      " AND state='STARTED'"));
     store_bind_blob(st, 1, session, 32);
     store_bind_u64(st, 2, epoch);
     store_bind_u64(st, 3, owner);
     store_bind_blob(st, 4, sealed, len);
-    TRY(store_run(s, st, &changed));
-    return changed == 1
-                   ? RC_OK
-                   : rc_raise(RC_UNKNOWN, "pieces: no such epoch was started");
+    return store_run(s, st, NULL);
 }
 
 enum rc store_piece_get(struct store *s, const uint8_t session[32],
@@ -103,7 +101,8 @@ enum rc store_pieces_drop(struct store *s, const char *key, uint64_t epoch)
     TRY(store_prepare(&st, s, "DELETE FROM piece WHERE key=?1 AND epoch<=?2"));
     store_bind_text(st, 1, key);
     store_bind_u64(st, 2, epoch);
-    return store_run(s, st, NULL);
+    TRY(store_run(s, st, NULL));
+    return store_checkpoint(s);
 }
 
 enum rc store_pieces_prepared(struct store *s, store_row *row, void *ctx)
