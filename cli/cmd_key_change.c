@@ -10,7 +10,7 @@
 
 #include "base/enc.h"
 #include "base/hash.h"
-#include "cli/policy.h"
+#include "cli/node.h"
 #include "cli/session.h"
 
 #define CHANGE_MS 45000 /* the sidecar's own time, and some */
@@ -27,6 +27,7 @@ struct options {
     const char *timeout;
     struct cli_list approvers;
     bool no_wait;
+    bool quiet; /* the caller says how it ended */
 };
 
 /* ---- the session --------------------------------------------------------- */
@@ -236,7 +237,20 @@ static enum rc change(const struct options *o, enum policy_session_type type)
         }
     }
     TRY(drive_watched(&key, o->name, &session));
-    return cli_key_say(&key);
+    return o->quiet ? RC_OK : cli_key_say(&key);
+}
+
+enum rc cli_key_reshare(const struct cli_asker *who, const char *name)
+{
+    const struct options o = { .name = name,
+                               .who = who->who,
+                               .ssh_key = who->ssh_key,
+                               .reason = who->reason,
+                               .keys = who->keys,
+                               .timeout = who->timeout,
+                               .approvers = who->approvers,
+                               .quiet = true };
+    return change(&o, POLICY_S_RESHARE);
 }
 
 static enum rc verb(int argc, char **argv, enum policy_session_type type)

@@ -256,6 +256,9 @@ static json_t *problems_json(const struct node *n)
         json_array_append_new(list, json_string(n->log_problem));
     for (unsigned i = 0; i < n->n_problems; i++)
         json_array_append_new(list, json_string(n->problem[i]));
+    char line[700];
+    if (keys_new_problem(line, sizeof(line), n))
+        json_array_append_new(list, json_string(line));
     pieces_problems(n, list);
     for (unsigned i = 0; i < n->n_keys; i++) {
         char text[400];

@@ -201,6 +201,8 @@ static enum rc into_vault(uint8_t ack[64], bool *have, struct node *n,
     OWNED_MEM uint8_t *sealed = NULL;
     size_t len = 0;
     *have = false;
+    if (!n->keys.has_roster)
+        return RC_OK; /* nor any share: this node's keys are new */
     TRY(cert_terms(&terms, votes, &n_votes, &in->cert));
     enum rc rc = store_move_sealed(n->w.store, name, in->cert.epoch, &sealed,
                                    &len);

@@ -3,7 +3,7 @@
  * Governing: a policy version is judged against the one before, taken with
  * its log proof, kept, and followed by the vault's roster.
  */
-#include "sidecar/inner.h"
+#include "sidecar/new_keys.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -51,6 +51,8 @@ enum rc govern_fits(const struct policy *next, const struct node *n)
         if (rc != RC_OK)
             return rc_prefix(rc, "policy.attestation: ");
     }
+    if (!n->keys.has_roster)
+        return RC_OK; /* no share opens here: others have them to keep */
     for (unsigned i = 0; i < n->n_keys; i++)
         if (!n->key[i].live.shown.cert.votes.n) /* else nobody holds it */
             TRY(keeps_holders(next, &n->key[i], keys_cert(&n->key[i])));
@@ -154,7 +156,8 @@ static enum rc follow_roster(struct node *n)
     node_lock(n);
     const struct policy *p = policy_chain_head(n->chain);
     uint64_t version = p->version;
-    bool same = !p->has_log; /* version 1 names no keys */
+    /* version 1 names no keys; one without this vault's is not for it */
+    bool same = !p->has_log || !policy_node_find(p, n->id) || keys_are_new(n);
     enum rc rc = same ? RC_OK : policy_roster(roster, hash, p);
     if (rc == RC_OK && !same)
         same = n->keys.has_roster && memcmp(hash, n->keys.roster, 32) == 0;

@@ -183,8 +183,7 @@ struct node {
     unsigned next_head;
     struct told told[TOLD_MAX];
     unsigned n_told;
-    uint64_t
-            peers_head; /* what peers have cosigned; no smaller one is relied on */
+    uint64_t peers_head; /* peers have cosigned it: none smaller counts */
     bool settled; /* what we were told since the start is of our history */
     bool forked;  /* for good: fork is what shows it */
     bool fork_stored;
@@ -277,6 +276,7 @@ struct node {
     int64_t page_since_ms;
     int64_t audit_keep_s;
     bool simulated;
+    char keys_why[300]; /* those from before did not open; "": they did */
 };
 
 static inline void node_lock(struct node *n)

@@ -269,7 +269,7 @@ enum rc keys_load_epoch(void *ctx, const char *name, uint64_t number,
         rc = rc_raise(RC_CONFLICT, "another group key than epoch %llu's",
                       (unsigned long long)k->epoch);
     if (rc == RC_OK) {
-        bool have = sealed_len > 0;
+        bool have = sealed_len > 0 && n->keys.has_roster;
         if (have)
             rc = load_share(n, ack, &birth.cert, sealed, sealed_len);
         if (rc != RC_OK) {
@@ -318,7 +318,7 @@ static enum rc load_live(struct node *n, uint8_t ack[64], bool *have,
                          size_t sealed_len)
 {
     *have = false;
-    if (!is_member(c, n->id) || sealed_len == 0)
+    if (!is_member(c, n->id) || sealed_len == 0 || !n->keys.has_roster)
         return RC_OK; /* status says what is missing */
     enum rc rc = load_share(n, ack, c, sealed, sealed_len);
     *have = rc == RC_OK;

@@ -305,7 +305,11 @@ static enum rc open_node(struct sidecar *sc)
                              .page_origin = conf_get(sc->d.conf, "page_origin"),
                              .rp_id = rp_id };
     memcpy(c.genesis_sha256, sc->d.genesis_sha256, 32);
-    return node_new(&sc->node, &c, &w);
+    TRY(node_new(&sc->node, &c, &w));
+    char why[700];
+    if (keys_new_problem(why, sizeof(why), sc->node))
+        log_warn("node.keys_new", "why=\"%s\"", why);
+    return RC_OK;
 }
 
 /* Into the log, as CA and log have it, and into the audit record. */

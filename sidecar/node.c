@@ -3,7 +3,7 @@
  * A node's life and its events: what comes in is handed to the file that
  * decides it. Holds public state only; every secret is behind world.vault.
  */
-#include "sidecar/inner.h"
+#include "sidecar/new_keys.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,32 +108,12 @@ void node_answer(struct node *n, uint64_t call, enum rc rc, char *json,
 
 /* ---- life --------------------------------------------------------------------------- */
 
-static enum rc load_vault(struct node *n)
-{
-    uint8_t *sealed = calloc(1, VAULT_SEALED_KEYS_MAX);
-    if (!sealed)
-        return rc_raise(RC_NOMEM, "node keys: out of memory");
-    OWNED_MEM uint8_t *freed = sealed;
-    OWNED_MEM uint8_t *kept = NULL;
-    size_t len = 0;
-    enum rc rc = store_get(n->w.store, "node_keys", &kept, &len);
-    if (rc != RC_OK && rc != RC_UNKNOWN)
-        return rc;
-    if (len > VAULT_SEALED_KEYS_MAX)
-        return rc_raise(RC_STORE, "node keys: %zu bytes at rest", len);
-    if (len)
-        memcpy(sealed, kept, len);
-    TRY(vault_open(n->w.vault, &n->keys, sealed, &len));
-    (void)freed;
-    return len ? store_put(n->w.store, "node_keys", sealed, len) : RC_OK;
-}
-
 static enum rc load_head(struct node *n)
 {
     OWNED_MEM uint8_t *note = NULL;
     size_t len;
     enum rc rc = store_get(n->w.store, "head", &note, &len);
-    if (rc == RC_UNKNOWN)
+    if (rc == RC_UNKNOWN || (rc == RC_OK && len == 0))
         return RC_OK;
     TRY(rc);
     if (len >= sizeof(n->head_note))
@@ -162,7 +142,7 @@ static enum rc load_log_key(struct node *n)
 
 static enum rc load_all(struct node *n)
 {
-    TRY(load_vault(n));
+    TRY(keys_open(n));
     TRY(load_log_key(n));
     TRY(govern_load(n));
     if (n->has_log && n->keys.has_roster)

@@ -513,6 +513,9 @@ MUST_CHECK enum rc node_attestation(struct node *n, char **json, size_t *len);
 void node_peer_head(struct node *n, uint32_t from,
                     const struct wire_policy_head *head);
 void node_keys(struct node *n, struct vault_keys *out);
+/* Under lock, or before there is a second thread. The policy names other keys
+ * for this node than its vault has: why, and what to do about it. */
+bool keys_new_problem(char *out, size_t cap, const struct node *n);
 /* Adds text entry to the outbox: evidence at boot. */
 MUST_CHECK enum rc node_log_later(struct node *n, const char *entry);
 /*

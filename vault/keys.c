@@ -170,7 +170,8 @@ static enum rc keys_seal(struct bytes_writer *out,
     return rc;
 }
 
-/* Every refusal is RC_STORE: these keys cannot be had here. */
+/* RC_STORE: these keys cannot be had here. RC_UNKNOWN: they are whole, and of
+ * another chip, firmware level or measurement. */
 static enum rc header_read(struct keys_header *out,
                            const struct vault_core *core, const uint8_t *sealed,
                            size_t len)
@@ -197,7 +198,9 @@ static enum rc header_read(struct keys_header *out,
                         "cluster",
                         node);
     /* the header does not say which provider: any of ours */
-    return vault_base_find(&out->base, core, "sealed keys", 0, mek_id);
+    enum rc rc = vault_base_find(&out->base, core, "sealed keys", 0, mek_id);
+    /* what is not bound to the machine is missing by mistake: add it */
+    return rc != RC_OK && core->base[0].provider == VAULT_SNP ? RC_UNKNOWN : rc;
 }
 
 /* The public halves of what the secret arena holds. */

@@ -151,8 +151,8 @@ struct vault_keys {
 
 /*
  * Opens the sealed node keys, or makes new ones when sealed_len is 0 and
- * returns them sealed. RC_STORE: cannot be unsealed here (other measurement,
- * other chip, damaged).
+ * returns them sealed. RC_UNKNOWN: sealed under another measurement or chip;
+ * RC_STORE: damaged, or another node's. After either it may be called again.
  *
  * sealed   in/out [VAULT_SEALED_KEYS_MAX]; *sealed_len in/out, 0 out when
  *          unchanged

@@ -232,11 +232,12 @@ static void sealed_keys_open_nowhere_else(void **state)
     static const struct {
         const char *why;
         bool node, cluster, measurement, key;
+        enum rc rc;
     } cases[] = {
-        { "another node", true, false, false, false },
-        { "another cluster", false, true, false, false },
-        { "another measurement", false, false, true, false },
-        { "another chip", false, false, false, true },
+        { "another node", true, false, false, false, RC_STORE },
+        { "another cluster", false, true, false, false, RC_STORE },
+        { "another measurement", false, false, true, false, RC_STORE },
+        { "another chip", false, false, false, true, RC_UNKNOWN },
     };
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct vault_config config = node_config(c, 0);
@@ -252,7 +253,7 @@ static void sealed_keys_open_nowhere_else(void **state)
         assert_ok(c->mode == SPAWNED ? vault_spawn(&v, &config)
                                      : vault_local(&v, &config));
         enum rc rc = vault_open(v, &keys, sealed, &len);
-        if (rc != RC_STORE)
+        if (rc != cases[i].rc)
             fail_msg("%s: %s", cases[i].why, rc_slug(rc));
         vault_free(v);
     }
@@ -268,7 +269,9 @@ static void flipped_bit_in_sealed_keys_is_refused(void **state)
         size_t len = c->sealed_len[0];
         memcpy(sealed, c->sealed[0], len);
         sealed[i] ^= (uint8_t)(1u << (i % 8));
-        assert_rc(vault_open(c->v[0], &keys, sealed, &len), RC_STORE);
+        bool other = i >= 40 && i < 56; /* names another master key */
+        assert_rc(vault_open(c->v[0], &keys, sealed, &len),
+                  other ? RC_UNKNOWN : RC_STORE);
     }
     for (size_t len = 1; len < c->sealed_len[0]; len++) {
         size_t cut = len;
@@ -330,7 +333,7 @@ static void sealing_key_is_asked_of_the_guest_device(void **state)
     answer[36] ^= 1;
     len = kept;
     assert_rc(open_by_simulator(&again, sealed, &len, c->mode, answer, 37),
-              RC_STORE);
+              RC_UNKNOWN);
     answer[0] = 25;
     assert_rc(open_by_simulator(&again, sealed, &len, c->mode, answer, 37),
               RC_STORE);
