@@ -25,6 +25,7 @@ struct options {
     struct cli_list profiles;
     struct cli_list allow;
     struct cli_list retire;
+    bool back;
     unsigned id;
 };
 
@@ -241,6 +242,8 @@ static enum rc upgrade_step(enum next *next, const struct options *o,
         return not_there(v);
     if (row->leaving && node_look_holds_any(v))
         return reshare_all(o, v);
+    if (row->leaving && o->back && v->reached)
+        return join_again(o, v);
     if (row->leaving && !new) {
         *next = NEXT_DONE;
         return say_install(v);
@@ -391,7 +394,7 @@ static enum rc run(const struct options *o, step_fn *step, bool upgrade)
         enum next next;
         struct node_view v;
         TRY(node_look(&v, o->id, o->at));
-        bool ended = upgrade && i > 0 && upgrade_ended(&v);
+        bool ended = upgrade && (i > 0 || o->back) && upgrade_ended(&v);
         next = ended ? NEXT_DONE : NEXT_AGAIN;
         enum rc rc = ended ? say_holds(&v, "upgraded") : step(&next, o, &v);
         node_look_end(&v);
@@ -428,6 +431,9 @@ static enum rc verb(int argc, char **argv, step_fn *step, const char *uri,
         { .name = "--threshold",
           .text = &o.threshold,
           .help = "of these profiles, from now on" },
+        { .name = "--back",
+          .flag = &o.back,
+          .help = "upgrade: take it in again with the keys it has" },
         { .name = "--as",
           .text = &o.ask.who,
           .help = "the person who asks [dev in MPC_DEV, else whose key is "

@@ -42,8 +42,13 @@ static enum rc keeps_holders(const struct policy *next, const struct key *k,
     return RC_OK;
 }
 
-/* Under lock. */
-enum rc govern_fits(const struct policy *next, const struct node *n)
+/*
+ * Under lock. logged: the version is in force already, and only a node that
+ * has a share to keep stands against it. Who has none may have missed epochs
+ * between, of which only the versions that come will let it hear.
+ */
+static enum rc fits(const struct policy *next, const struct node *n,
+                    bool logged)
 {
     if (n->w.attestation) {
         enum rc rc = n->w.attestation(n->w.ctx, next->attestation,
@@ -51,15 +56,21 @@ enum rc govern_fits(const struct policy *next, const struct node *n)
         if (rc != RC_OK)
             return rc_prefix(rc, "policy.attestation: ");
     }
-    if (!n->keys.has_roster)
+    if (logged && !n->keys.has_roster)
         return RC_OK; /* no share opens here: others have them to keep */
     for (unsigned i = 0; i < n->n_keys; i++)
-        if (!n->key[i].live.shown.cert.votes.n) /* else nobody holds it */
+        if (!n->key[i].live.shown.cert.votes.n && /* else nobody holds it */
+            (n->key[i].live.member || !logged))
             TRY(keeps_holders(next, &n->key[i], keys_cert(&n->key[i])));
     /* who has left holds its old share until it is retired */
     for (unsigned i = 0; i < n->n_keys; i++)
         TRY(keeps_holders(next, &n->key[i], &n->key[i].live.old));
     return RC_OK;
+}
+
+enum rc govern_fits(const struct policy *next, const struct node *n)
+{
+    return fits(next, n, false);
 }
 
 /* Under lock. */
@@ -80,7 +91,7 @@ enum rc govern_check(struct govern_checked *out, struct node *n,
                            in->policy.len, &descriptor,
                            requester.len ? &requester : NULL, approvals,
                            (unsigned)s->approvals.n, now_s));
-    enum rc rc = govern_fits(c.next, n);
+    enum rc rc = fits(c.next, n, now_s == POLICY_AT_ITS_TIME);
     if (rc != RC_OK) {
         policy_free(c.next);
         return rc;

@@ -49,6 +49,12 @@ same "$(holders release)" '[2,[1,2]]' "holders without node3"
 must "$mpcsign" node upgrade 3 --at "$(conf node3 socket)" "${by[@]}"
 same "$(status node1 | jq .policy.version)" 3 "versions"
 
+# it may come back as it was, and leave again
+must "$mpcsign" node upgrade 3 --at "$(conf node3 socket)" --back "${by[@]}"
+same "$(holders release)" '[2,[1,2,3]]' "holders with node3 back"
+must "$mpcsign" node upgrade 3 --at "$(conf node3 socket)" "${by[@]}"
+same "$(holders release)" '[2,[1,2]]' "holders without node3 again"
+
 # ---- the new program starts empty, and says what to do
 must "$mpcsign" dev kill node3
 "$tmp/rebuilt" -c "$MPC_DEV/node3/daemon.cnf" >"$tmp/node3.log" 2>&1 &
@@ -60,7 +66,7 @@ grep -q 'node.keys_new' "$tmp/node3.log" || fail "not in its log"
 
 # ---- its keys into the policy, shares back
 must "$mpcsign" node upgrade 3 --at "$(conf node3 socket)" "${by[@]}"
-grep -q 'node3: upgraded, policy version 4' "$tmp/out" || fail "how it ended"
+grep -q 'node3: upgraded, policy version 6' "$tmp/out" || fail "how it ended"
 for k in release web ca guarded; do
     same "$(holders $k)" '[2,[1,2,3]]' "holders of $k"
 done
