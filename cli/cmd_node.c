@@ -213,10 +213,9 @@ static enum rc say_holds(const struct node_view *v, const char *state)
         json_array_append_new(list, json_string(k->name));
     }
     if (cli_json())
-        return cli_say_json(json_pack("{s:i, s:s, s:I, s:O}", "node",
-                                      (int)v->id, "state", state, "version",
-                                      (json_int_t)v->policy->version, "keys",
-                                      list));
+        return cli_say_json(json_pack(
+                "{s:i, s:s, s:I, s:O}", "node", (int)v->id, "state", state,
+                "version", (json_int_t)v->policy->version, "keys", list));
     return cli_say("node%u: %s, policy version %llu; shares of %s\n", v->id,
                    state, (unsigned long long)v->policy->version,
                    *names ? names : "no key");
@@ -250,7 +249,7 @@ static enum rc upgrade_step(enum next *next, const struct options *o,
     }
     if (new && (row->leaving || !node_look_holds_any(v)))
         return join_again(o, v);
-    if (!new && any_due(v))
+    if (!new &&any_due(v))
         return reshare_all(o, v);
     return leave(o, v, "a node is upgraded");
 }
@@ -288,15 +287,14 @@ static enum rc remove_step(enum next *next, const struct options *o,
     const struct policy_node *row = node_look_row(v);
     *next = row ? NEXT_AGAIN : NEXT_DONE;
     if (!row)
-        return cli_json() ? cli_say_json(json_pack("{s:i, s:s, s:I}", "node",
-                                                   (int)v->id, "state", "gone",
-                                                   "version",
-                                                   (json_int_t)v->policy
-                                                           ->version))
-                          : cli_say("node%u: not in the policy any more, "
-                                    "version %llu\n",
-                                    v->id,
-                                    (unsigned long long)v->policy->version);
+        return cli_json()
+                       ? cli_say_json(json_pack("{s:i, s:s, s:I}", "node",
+                                                (int)v->id, "state", "gone",
+                                                "version",
+                                                (json_int_t)v->policy->version))
+                       : cli_say("node%u: not in the policy any more, "
+                                 "version %llu\n",
+                                 v->id, (unsigned long long)v->policy->version);
     if (!node_look_holds_any(v))
         return drop(o, v);
     return row->leaving ? reshare_all(o, v) : leave(o, v, "a node leaves");
@@ -313,8 +311,9 @@ static enum rc add_row(json_t *doc, const struct options *o,
         return rc_raise(RC_ARG, "URI: want the node's, it is not in the "
                                 "policy");
     if (!v->reached) {
-        enum rc rc = rc_raise(RC_ARG, "node%u: its own sidecar must say its "
-                                      "keys",
+        enum rc rc = rc_raise(RC_ARG,
+                              "node%u: its own sidecar must say its "
+                              "keys",
                               v->id);
         rc_hint("--at SOCKET");
         return rc;
@@ -401,8 +400,9 @@ static enum rc run(const struct options *o, step_fn *step, bool upgrade)
         if (rc != RC_OK || next == NEXT_DONE)
             return rc;
     }
-    return rc_raise(RC_ORDER, "node%u: it does not settle: mpcsign status tells "
-                              "more",
+    return rc_raise(RC_ORDER,
+                    "node%u: it does not settle: mpcsign status tells "
+                    "more",
                     o->id);
 }
 
@@ -452,7 +452,8 @@ static enum rc verb(int argc, char **argv, step_fn *step, const char *uri,
           .help = "directory with PERSON/id_ed25519 [$MPC_DEV/persons]" },
         { .name = "--timeout",
           .text = &o.ask.timeout,
-          .help = "seconds to wait for stewards, each time; exit 3 after them" },
+          .help = "seconds to wait for stewards, each time; exit 3 after "
+                  "them" },
         { .name = uri, .text = &o.uri, .help = "mpc://CLUSTER/sidecar/NAME" },
         { 0 },
     };

@@ -121,47 +121,33 @@ bool node_look_settled(const struct node_view *v, const struct wire_key *k)
 
 /* ---- whether the others are enough --------------------------------------- */
 
-static const json_t *row_of(const json_t *list, const char *key,
-                            const char *text, uint64_t number)
+/* Each of its nodes is asked, now. */
+static enum rc ask_holders(struct wire_change *out, const char *name)
 {
-    size_t i;
-    const json_t *row;
-    json_array_foreach (list, i, row) {
-        const json_t *v = json_object_get(row, key);
-        if (text ? json_is_string(v) && strcmp(json_string_value(v), text) == 0
-                 : json_is_integer(v) &&
-                           (uint64_t)json_integer_value(v) == number)
-            return row;
-    }
-    return NULL;
-}
-
-static bool is_live(const struct node_view *v, const struct wire_key *k,
-                    uint64_t node)
-{
-    const json_t *row;
-    if (node == id_of(v->driver)) {
-        row = row_of(json_object_get(v->driver, "keys"), "name", k->name, 0);
-        return json_is_true(json_object_get(row, "share"));
-    }
-    row = row_of(json_object_get(v->driver, "peers"), "node", NULL, node);
-    return json_is_true(json_object_get(row, "usable"));
+    char path[128];
+    struct http_answer a;
+    snprintf(path, sizeof(path), "/v1/key/%.64s/holders", name);
+    TRY(cli_ask(&a, NULL, path, NULL, 0, CLI_ASK_MS));
+    enum rc rc = wire_change_decode(out, (const char *)a.body, a.body_len);
+    http_answer_free(&a);
+    return rc;
 }
 
 static enum rc check_spare(const struct node_view *v, const struct wire_key *k)
 {
-    char down[200] = "";
+    char down[300] = "";
     unsigned live = 0;
-    for (size_t i = 0; i < k->nodes.n; i++) {
-        uint64_t node = k->nodes.at[i];
+    WIRE(change) c = { 0 };
+    TRY(ask_holders(&c, k->name));
+    for (size_t i = 0; i < c.nodes.n; i++) {
+        const struct wire_change_node *n = &c.nodes.at[i];
         size_t at = strlen(down);
-        if (node == v->id)
+        if (n->node == v->id)
             continue;
-        if (is_live(v, k, node))
-            live++;
-        else
-            snprintf(down + at, sizeof(down) - at, ", node%llu is not there",
-                     (unsigned long long)node);
+        live += n->deals;
+        if (!n->deals)
+            snprintf(down + at, sizeof(down) - at, "; node%llu: %.90s",
+                     (unsigned long long)n->node, n->what);
     }
     if (live >= k->threshold)
         return RC_OK;

@@ -162,8 +162,9 @@ static enum rc wait_force(const struct policy_session *s, uint64_t version,
             break;
         pause_ms(POLL_MS);
     }
-    enum rc rc = rc_raise(RC_NOT_APPROVED, "policy version %llu: not approved "
-                                           "yet",
+    enum rc rc = rc_raise(RC_NOT_APPROVED,
+                          "policy version %llu: not approved "
+                          "yet",
                           (unsigned long long)version);
     rc_hint("mpcsign policy approve %s; then the same command again", id);
     return rc;

@@ -91,6 +91,12 @@ void ask_key(struct node *n, uint64_t call, const char *name)
         change_on_get(n, call, name);
         return;
     }
+    if (whole > 8 && strcmp(name + whole - 8, "/holders") == 0) {
+        char key[256];
+        snprintf(key, sizeof(key), "%.*s", (int)(whole - 8), name);
+        epoch_on_holders(n, call, key);
+        return;
+    }
     answer_key(n, call, name, NULL);
 }
 

@@ -103,6 +103,9 @@ void drive_tick(struct node *n);
 /* change.c: the driver of a move; change_steps.c: what it says */
 void change_on_post(struct node *n, uint64_t call, const uint8_t *body,
                     size_t len);
+/* GET /v1/key/NAME/holders: of a wire_change, nodes that `deal` hold a live
+ * share (epoch_holders.c). */
+void epoch_on_holders(struct node *n, uint64_t call, const char *name);
 void change_on_get(struct node *n, uint64_t call, const char *name);
 void change_tick(struct node *n);
 void change_free(struct node *n);
