@@ -240,16 +240,46 @@ static enum rc change(const struct options *o, enum policy_session_type type)
     return o->quiet ? RC_OK : cli_key_say(&key);
 }
 
+/* One that was asked for before, under the version in force: its approvals
+ * are not asked for again. */
+static bool find_asked(char id[65], const char *name)
+{
+    WIRE(sessions) all = { 0 };
+    struct cli_cluster cluster;
+    struct policy_session s;
+    if (state_sessions(&all) != RC_OK ||
+        cli_cluster_ask(&cluster, NULL) != RC_OK)
+        return false;
+    for (size_t i = 0; i < all.sessions.n; i++) {
+        const struct wire_session_row *r = &all.sessions.at[i];
+        if (strcmp(r->type, policy_session_type_name(POLICY_S_RESHARE)) != 0 ||
+            strcmp(r->profile, name) != 0 ||
+            (strcmp(r->state, "open") != 0 &&
+             strcmp(r->state, "approved") != 0))
+            continue;
+        enc_hex(id, r->session, 32);
+        if (cli_ask_session(&s, id) == RC_OK &&
+            memcmp(s.policy, cluster.policy, 32) == 0)
+            return true;
+    }
+    return false;
+}
+
 enum rc cli_key_reshare(const struct cli_asker *who, const char *name)
 {
-    const struct options o = { .name = name,
-                               .who = who->who,
-                               .ssh_key = who->ssh_key,
-                               .reason = who->reason,
-                               .keys = who->keys,
-                               .timeout = who->timeout,
-                               .approvers = who->approvers,
-                               .quiet = true };
+    char id[65];
+    struct options o = { .name = name,
+                         .who = who->who,
+                         .ssh_key = who->ssh_key,
+                         .reason = who->reason,
+                         .keys = who->keys,
+                         .timeout = who->timeout,
+                         .approvers = who->approvers,
+                         .quiet = true };
+    if (o.approvers.n == 0 && find_asked(id, name)) {
+        cli_note("approve  mpcsign approve %s --as PERSON --role steward", id);
+        o.session = id;
+    }
     return change(&o, POLICY_S_RESHARE);
 }
 

@@ -145,7 +145,6 @@ static bool has_member(const json_t *list, unsigned id)
     return false;
 }
 
-/* touched: the node is in the profile, or comes into it. */
 static enum rc set_threshold(const struct options *o, json_t *profile)
 {
     int64_t t;
@@ -269,8 +268,12 @@ static enum rc drop(const struct options *o, const struct node_view *v)
     size_t i;
     json_t *row;
     TRY(node_version_begin(&doc, v));
-    json_array_foreach (json_object_get(doc, "profiles"), i, row)
-        TRY(set_member(json_object_get(row, "nodes"), v->id, false));
+    json_array_foreach (json_object_get(doc, "profiles"), i, row) {
+        json_t *of = json_object_get(row, "nodes");
+        if (is_named(o, row) && has_member(of, v->id))
+            TRY(set_threshold(o, row));
+        TRY(set_member(of, v->id, false));
+    }
     json_t *nodes = json_object_get(doc, "nodes");
     json_array_foreach (nodes, i, row)
         if (row == node_version_row(doc, v->id)) {
@@ -386,6 +389,16 @@ static enum rc read_id(struct options *o)
     return RC_OK;
 }
 
+static enum rc check_profiles(const struct options *o,
+                              const struct node_view *v)
+{
+    for (unsigned i = 0; i < o->profiles.n; i++)
+        if (!policy_profile_find(v->policy, o->profiles.at[i]))
+            return rc_raise(RC_UNKNOWN, "--profile: the policy has no %.64s",
+                            o->profiles.at[i]);
+    return RC_OK;
+}
+
 /* Until there is nothing more that can be done now. */
 static enum rc run(const struct options *o, step_fn *step, bool upgrade)
 {
@@ -395,7 +408,9 @@ static enum rc run(const struct options *o, step_fn *step, bool upgrade)
         TRY(node_look(&v, o->id, o->at));
         bool ended = upgrade && (i > 0 || o->back) && upgrade_ended(&v);
         next = ended ? NEXT_DONE : NEXT_AGAIN;
-        enum rc rc = ended ? say_holds(&v, "upgraded") : step(&next, o, &v);
+        enum rc rc = check_profiles(o, &v);
+        if (rc == RC_OK)
+            rc = ended ? say_holds(&v, "upgraded") : step(&next, o, &v);
         node_look_end(&v);
         if (rc != RC_OK || next == NEXT_DONE)
             return rc;

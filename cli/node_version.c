@@ -142,16 +142,45 @@ static enum rc propose(const struct wire_policy *m, const char *whole,
     return send("/v1/session", session, session_len, POLICY_ASK_MS);
 }
 
-/* Whose approval completes the rule puts it in force: policy approve. */
-static enum rc wait_force(const struct policy_session *s, uint64_t version,
-                          const char *timeout)
+static bool is_proposed(const char *id, const char *text)
 {
-    char id[65];
+    char path[128];
+    struct http_answer a;
+    WIRE(policy) m = { 0 };
+    snprintf(path, sizeof(path), "/v1/policy/proposal/%s", id);
+    if (cli_ask(&a, NULL, path, NULL, 0, POLICY_ASK_MS) != RC_OK)
+        return false;
+    enum rc rc = wire_policy_decode(&m, (const char *)a.body, a.body_len);
+    http_answer_free(&a);
+    return rc == RC_OK && m.policy.len == strlen(text) &&
+           memcmp(m.policy.p, text, m.policy.len) == 0;
+}
+
+/* The same version, proposed before: its approvals are not asked for again. */
+static bool find_proposed(char id[65], const char *text)
+{
+    WIRE(sessions) all = { 0 };
+    if (state_sessions(&all) != RC_OK)
+        return false;
+    for (size_t i = 0; i < all.sessions.n; i++) {
+        const struct wire_session_row *r = &all.sessions.at[i];
+        if (strcmp(r->type, policy_session_type_name(POLICY_S_POLICY)) != 0 ||
+            strcmp(r->state, "open") != 0)
+            continue;
+        enc_hex(id, r->session, 32);
+        if (is_proposed(id, text))
+            return true;
+    }
+    return false;
+}
+
+/* Whose approval completes the rule puts it in force: policy approve. */
+static enum rc wait_force(const char *id, uint64_t version, const char *timeout)
+{
     int64_t left_s = CLI_SESSION_S;
     struct cli_cluster cluster;
     if (timeout)
         TRY(cli_number(&left_s, "--timeout", timeout, 1, CLI_SESSION_S));
-    enc_hex(id, s->id, 32);
     cli_note("stewards: mpcsign policy approve %s --as PERSON", id);
     int64_t until = clock_mono_ms() + left_s * 1000;
     for (;;) {
@@ -174,6 +203,7 @@ enum rc node_version_put(json_t *doc, const struct cli_asker *who,
                          const char *what)
 {
     WIRE(policy) m = { 0 };
+    char id[65];
     struct policy_session s;
     struct cli_cluster cluster;
     OWN_S(policy) *next = NULL;
@@ -186,6 +216,8 @@ enum rc node_version_put(json_t *doc, const struct cli_asker *who,
     TRY(policy_parse(&next, text, strlen(text)));
     TRY(cli_policy_newest(&head));
     TRY(cli_policy_check_next(next, head, "the next version"));
+    if (who->approvers.n == 0 && find_proposed(id, text))
+        return wait_force(id, next->version, who->timeout);
     TRY(cli_cluster_ask(&cluster, NULL));
     TRY(cli_session_begin(&s, POLICY_S_POLICY, &cluster, NULL,
                           who->reason ? who->reason : what));
@@ -199,5 +231,5 @@ enum rc node_version_put(json_t *doc, const struct cli_asker *who,
     if (who->approvers.n)
         return send("/v1/policy", whole, len, PUT_MS);
     TRY(propose(&m, whole, len));
-    return wait_force(&s, next->version, who->timeout);
+    return wait_force(enc_hex(id, s.id, 32), next->version, who->timeout);
 }

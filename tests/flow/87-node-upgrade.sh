@@ -105,7 +105,30 @@ rm -rf "$MPC_DEV/node3/state"
 three=$!
 servers[$three]=1
 wait_for 20 says node3 'mpcsign node upgrade 3'
-must "$mpcsign" node upgrade 3 --at "$(conf node3 socket)" "${by[@]}"
+# by people this time: it stops, says what it needs, and goes on
+people() { "$mpcsign" node upgrade 3 --at "$(conf node3 socket)" --timeout 1 \
+    >"$tmp/out" 2>"$tmp/err"; }
+rounds=0
+until people; do
+    rounds=$((rounds + 1))
+    [ $rounds -le 12 ] || fail "it does not end"
+    cat "$tmp/out" "$tmp/err" >"$tmp/all"
+    id=$(grep -oE 'approve [0-9a-f]{64}' "$tmp/all" | tail -1 | cut -d' ' -f2)
+    [ -n "$id" ] || {
+        cat "$tmp/all"
+        fail "it does not say what to approve"
+    }
+    # carol after it was asked again, the first times: the same session
+    if grep -q 'policy approve' "$tmp/all"; then
+        approve=("$mpcsign" policy approve "$id" --yes --as)
+    else
+        approve=("$mpcsign" approve "$id" --role steward --as)
+    fi
+    must "${approve[@]}" bob
+    [ $rounds -gt 2 ] || ! people || fail "one steward was enough"
+    must "${approve[@]}" carol
+done
+same $rounds 10 "approvals: two versions, twice four keys"
 wait_for 10 whole
 same "$(keys)" "$before" "group keys"
 
