@@ -274,11 +274,23 @@ static enum rc check_certifiable(const struct policy_profile *f)
     return RC_OK;
 }
 
-/* Its shares are gone by then: whoever still asks does not ask for it. */
+/*
+ * Its shares are gone by then: whoever still asks does not ask for it. Nor
+ * does it sign under a later policy; what endorsed it may be out of that, and
+ * would go on making births of yesterday.
+ */
 static enum rc check_alive(const struct policy_profile *f,
-                           const struct policy_session *s, int64_t now_s)
+                           const struct policy_session *s,
+                           const struct policy *head, int64_t now_s)
 {
-    if (!f->ephemeral || now_s < s->expires)
+    if (!f->ephemeral)
+        return RC_OK;
+    if (memcmp(s->policy, head->sha256, 32) != 0)
+        return rc_raise(RC_POLICY_CHANGED,
+                        "certificate: its key's session was made under another "
+                        "policy than version %llu, which is in force",
+                        (unsigned long long)head->version);
+    if (now_s < s->expires)
         return RC_OK;
     return rc_raise(RC_EXPIRED,
                     "certificate: its key ended with its session, %lld s ago",
@@ -293,8 +305,8 @@ enum rc ca_facts_of(struct ca_facts *out, const struct policy_chain *chain,
     const struct policy_profile *profile;
     TRY(ca_birth_check(&profile, &entry, &session, chain, birth));
     TRY(check_certifiable(profile));
-    TRY(check_alive(profile, &session, now_s));
     const struct policy *head = policy_chain_head(chain);
+    TRY(check_alive(profile, &session, head, now_s));
     memset(out, 0, sizeof(*out));
     out->profile = profile;
     memcpy(out->cluster, head->cluster, sizeof(out->cluster));

@@ -123,7 +123,8 @@ MUST_CHECK enum rc ca_tbs_birth(uint64_t *index, const uint8_t *tbs,
  * believed by ca_birth_check; every extension exactly what ca_leaf_tbs would
  * write (critical bits too), and after them at most one SCT list as
  * ca_sct_read() takes it, of the time of issuing; never CA:TRUE; an ephemeral
- * key only while its session lasts (RC_EXPIRED). A root: only in a session of
+ * key only while its session lasts (RC_EXPIRED) and the policy that this was
+ * made under is in force (RC_POLICY_CHANGED). A root: only in a session of
  * type root whose artifact is exactly these bytes, self-issued for issuer_key.
  * RC_POLICY names the field.
  *

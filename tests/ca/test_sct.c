@@ -472,6 +472,33 @@ static void ephemeral_key_is_certified_while_its_session_lasts(void **state)
     }
 }
 
+/* Nodes that a policy put out cannot certify keys by the one before. Last: w
+ * has another version after it. */
+static void ephemeral_key_is_certified_under_its_own_policy(void **state)
+{
+    (void)state;
+    static const struct {
+        struct world_plan plan;
+        enum rc want;
+    } cases[] = {
+        { { .profile = "once", .sign_session = true }, RC_POLICY_CHANGED },
+        { { .profile = "release" }, RC_OK },
+    };
+    struct wire_birth b[2] = { 0 };
+    struct tbs t[2];
+    for (int i = 0; i < 2; i++) {
+        world_birth(&b[i], &w, &cases[i].plan);
+        world_leaf(t[i].at, &t[i].len, &w, &b[i], true);
+        assert_ok(judged(&b[i], &t[i]));
+    }
+    world_next_version(&w);
+    world_session(&sign, &w, POLICY_S_SIGN, NULL, 0);
+    for (int i = 0; i < 2; i++) {
+        assert_rc(judged(&b[i], &t[i]), cases[i].want);
+        wire_birth_free(&b[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -484,6 +511,7 @@ int main(void)
         cmocka_unit_test(no_bit_outside_the_promise_is_free),
         cmocka_unit_test(root_has_no_promise),
         cmocka_unit_test(ephemeral_key_is_certified_while_its_session_lasts),
+        cmocka_unit_test(ephemeral_key_is_certified_under_its_own_policy),
     };
     return cmocka_run_group_tests(tests, open_world, close_world);
 }

@@ -226,15 +226,15 @@ static void keep_second(struct world *w, const struct text *t,
     proof_to_wire(&p->proof.at[0], proof);
 }
 
-/* Version 2: what was born inside. */
-static void second_version(struct world *w)
+void world_next_version(struct world *w)
 {
+    unsigned version = (unsigned)policy_chain_head(w->chain)->version + 1;
     struct text *t = calloc(1, sizeof(*t));
     char descriptor[POLICY_DESCRIPTOR_MAX], entry[TLOG_ENTRY_MAX + 1];
     struct policy_session s;
     struct record r[3];
     size_t len;
-    policy_text(t, w, 2, policy_chain_genesis(w->chain));
+    policy_text(t, w, version, policy_chain_head(w->chain)->sha256);
     session_base(&s, w, POLICY_S_POLICY);
     policy_session_artifact(&s, "policy.json", t->at, t->n);
     assert_ok(policy_session_write(descriptor, &len, &s));
@@ -255,7 +255,8 @@ static void second_version(struct world *w)
     assert_ok(tlog_policy_encode(entry, &len, &e));
     append(&proof, w, entry, len);
     assert_ok(policy_chain_take(w->chain, next, &by, &proof));
-    keep_second(w, t, &d, b, &proof);
+    if (version == 2) /* what was born inside */
+        keep_second(w, t, &d, b, &proof);
     free(t);
 }
 
@@ -468,7 +469,7 @@ void world_open_with(struct world *w, const uint8_t ca_hash[32],
     free(t);
     hash256(genesis, w->genesis, w->genesis_len);
     assert_ok(policy_chain_new(&w->chain, w->genesis, w->genesis_len, genesis));
-    second_version(w);
+    world_next_version(w);
     assert_ok(
             ca_root_tbs(tbs, &tbs_len, "test", w->issuer.pk, false, WORLD_NOW));
     world_sign(w->root, &w->root_len, w, tbs, tbs_len);

@@ -44,6 +44,8 @@ void world_open(struct world *w);
 void world_open_with(struct world *w, const uint8_t ca_hash[32],
                      const uint8_t sidecar_hash[32]);
 void world_close(struct world *w);
+/* One more policy version, which changes nothing but its number. */
+void world_next_version(struct world *w);
 
 /* How a key is born. Zeros: honestly, for profile release. */
 struct world_plan {
