@@ -197,7 +197,6 @@ struct node {
      * before release_lock and lock. */
     struct once *once; /* owned; newest first; under lock */
     pthread_mutex_t once_lock;
-    uint64_t n_once_begun;          /* in this life; under once_lock */
     struct custody *custody;        /* owned; backups, under lock */
     struct epoch_answer answer[16]; /* ring: repeats get the same bytes */
     unsigned next_answer;
@@ -221,10 +220,8 @@ struct node {
     int64_t keep_after_ms;    /* and what it is asked next */
     int64_t ask_epochs_after_ms;
     unsigned epoch_asks;
-    struct once_run *once_runs;         /* owned; sessions whose key we lead */
-    struct once_closing *once_closings; /* owned; members to be told */
-    unsigned n_once_closings;
-    unsigned once_turn;    /* spreads the choice of nodes */
+    struct once_run *once_runs; /* owned; sessions whose key we lead */
+    struct once_more once_more;
     struct govern *govern; /* the policy being put in force */
     struct certs *certs;   /* what the CA said lately (certs.c) */
     struct deal *deals;    /* of pieces, under way; owned */

@@ -114,6 +114,15 @@ void once_keep_tick(struct node *n);
 void once_expire(struct node *n);
 void once_free(struct node *n);
 
+/* What else a node keeps. */
+struct once_more {
+    uint64_t begun; /* keys, in this life; under once_lock */
+    /* leads only */
+    unsigned turn;                 /* spreads the choice of nodes */
+    struct once_closing *closings; /* owned; members to be told */
+    unsigned n_closings;
+};
+
 /* ---- the lead's: loop thread -------------------------------------------------- */
 
 struct once_call {

@@ -22,11 +22,11 @@ struct once_closing {
 
 static void forget(struct node *n, struct once_closing *c)
 {
-    struct once_closing **at = &n->once_closings;
+    struct once_closing **at = &n->once_more.closings;
     while (*at != c)
         at = &(*at)->next;
     *at = c->next;
-    n->n_once_closings--;
+    n->once_more.n_closings--;
     free(c);
 }
 
@@ -56,7 +56,7 @@ static void heard(struct node *n, void *arg, uint32_t to, enum rc rc,
     (void)body;
     (void)len;
     if (!worth_telling(rc) || now >= c->until_ms ||
-        n->n_once_closings > CLOSINGS_MAX) {
+        n->once_more.n_closings > CLOSINGS_MAX) {
         forget(n, c);
         return;
     }
@@ -105,16 +105,16 @@ void once_making_close(struct node *n, const uint8_t session[32], uint16_t to)
     memcpy(c->session, session, 32);
     c->to = to;
     c->until_ms = n->w.now_ms(n->w.ctx) + CLOSE_FOR_MS;
-    c->next = n->once_closings;
-    n->once_closings = c;
-    n->n_once_closings++;
+    c->next = n->once_more.closings;
+    n->once_more.closings = c;
+    n->once_more.n_closings++;
     tell(n, c);
 }
 
 /* Those whose time has come, and whose node seems well; one a turn. */
 static struct once_closing *due(struct node *n, int64_t now)
 {
-    for (struct once_closing *c = n->once_closings; c; c = c->next) {
+    for (struct once_closing *c = n->once_more.closings; c; c = c->next) {
         const struct peer *p = node_peer(n, c->to);
         bool rests = p && p->down_until_ms > now;
         if (!c->asked &&
@@ -137,6 +137,6 @@ void once_close_tick(struct node *n)
 
 void once_close_free(struct node *n)
 {
-    while (n->once_closings)
-        forget(n, n->once_closings);
+    while (n->once_more.closings)
+        forget(n, n->once_more.closings);
 }

@@ -151,7 +151,7 @@ enum rc once_begin_only(struct node *n, const struct policy_session *s)
     uint8_t mine[16 + 8]; /* no two are alike */
     struct bytes_writer w = bytes_writer(mine, sizeof(mine));
     bytes_put(&w, n->keys.boot, 16);
-    bytes_put_u64(&w, n->n_once_begun++);
+    bytes_put_u64(&w, n->once_more.begun++);
     snprintf(name, sizeof(name), PREFIX "%012lld/%s", NAME_OF(s->expires),
              enc_hex(hex, s->id, 32));
     enum rc rc = store_put_once(n->w.store, name, mine, sizeof(mine));

@@ -201,7 +201,7 @@ static unsigned list_candidates(struct making *m, struct node *n,
 {
     int64_t now = n->w.now_ms(n->w.ctx);
     unsigned well = 0;
-    unsigned turn = n->once_turn++;
+    unsigned turn = n->once_more.turn++;
     if (f->n_signers <= f->threshold)
         left_out = 0;
     for (unsigned i = 0; i < f->n_signers; i++)
