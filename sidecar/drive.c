@@ -11,7 +11,6 @@
 
 #include "base/hash.h"
 
-#define DRIVE_MS 20000
 
 enum phase { P_START, P_DEAL, P_FINISH, P_LOG, P_ACTIVATE };
 
@@ -452,7 +451,7 @@ static enum rc begin(struct node *n, const uint8_t *body, size_t len)
     /* Numbers are never used twice: time gives one past all of ours. */
     TRY(store_epoch_newest(n->w.store, d->name, &d->epoch));
     d->epoch++;
-    d->deadline_ms = n->w.now_ms(n->w.ctx) + DRIVE_MS;
+    d->deadline_ms = n->w.now_ms(n->w.ctx) + EPOCH_DRIVE_MS;
     return RC_OK;
 }
 

@@ -23,6 +23,68 @@ static bool is_member(const struct policy_profile *p, uint64_t node)
     return false;
 }
 
+/*
+ * Two drivers at once must not end in two keys of one name, each active
+ * somewhere: a member votes for the last making that it has started, and
+ * after its vote starts no other before that one's driver has ended.
+ */
+static enum rc run_may_begin(const struct node *n, const char *name)
+{
+    const int64_t now = n->w.now_ms(n->w.ctx);
+    for (unsigned i = 0; i < POLICY_MAX_PROFILES; i++) {
+        const struct epoch_run *r = &n->making.run[i];
+        if (strcmp(r->name, name) != 0 || !r->voted || now >= r->until_ms)
+            continue;
+        enum rc rc = rc_raise(RC_ORDER,
+                              "key %s: node%u has voted for another making of "
+                              "it, which may still end well",
+                              name, n->id);
+        rc_hint("ask again in %lld s",
+                (long long)((r->until_ms - now + 999) / 1000));
+        return rc;
+    }
+    return RC_OK;
+}
+
+static enum rc run_begin(struct node *n, const char *name,
+                         const uint8_t session[32])
+{
+    const int64_t now = n->w.now_ms(n->w.ctx);
+    struct epoch_run *r = NULL;
+    TRY(run_may_begin(n, name));
+    for (unsigned i = 0; i < POLICY_MAX_PROFILES; i++) {
+        struct epoch_run *at = &n->making.run[i];
+        bool over = !at->name[0] || now >= at->until_ms;
+        if (strcmp(at->name, name) == 0 || (!r && over))
+            r = at;
+    }
+    if (!r)
+        return rc_raise(RC_NOMEM, "keys: %d are being made",
+                        POLICY_MAX_PROFILES);
+    *r = (struct epoch_run){ .until_ms = now + EPOCH_DRIVE_MS + 2000 };
+    snprintf(r->name, sizeof(r->name), "%s", name);
+    memcpy(r->session, session, 32);
+    return RC_OK;
+}
+
+/* *out: it counts as voted from now on; none has left us yet. */
+static enum rc run_vote(struct epoch_run **out, struct node *n,
+                        const uint8_t session[32])
+{
+    for (unsigned i = 0; i < POLICY_MAX_PROFILES; i++) {
+        struct epoch_run *r = &n->making.run[i];
+        if (!r->name[0] || memcmp(r->session, session, 32) != 0)
+            continue;
+        if (node_key_by_name(n, r->name))
+            return rc_raise(RC_EXISTS, "key %s exists already", r->name);
+        r->voted = true;
+        *out = r;
+        return RC_OK;
+    }
+    return rc_raise(RC_CONFLICT, "epoch: not started, or another making of "
+                                 "this key was started since");
+}
+
 /* Under lock. */
 static enum rc judge_start(struct vault_dkg_terms *terms, char *name,
                            struct node *n, const struct wire_epoch_start *in)
@@ -47,6 +109,7 @@ static enum rc judge_start(struct vault_dkg_terms *terms, char *name,
     if (node_key_by_name(n, p->name))
         return rc_raise(RC_EXISTS, "key %s exists already, or was destroyed",
                         p->name);
+    TRY(run_may_begin(n, p->name));
     *terms = (struct vault_dkg_terms){ .epoch = in->epoch,
                                        .t = p->threshold,
                                        .n = (uint16_t)p->n_nodes,
@@ -80,6 +143,10 @@ static enum rc on_start(struct node *n, const uint8_t *body, size_t len,
                         (unsigned long long)in.epoch, name,
                         (unsigned long long)newest);
     TRY(store_epoch_start(n->w.store, name, in.epoch, terms.session));
+    node_lock(n);
+    rc = run_begin(n, name, terms.session);
+    node_unlock(n);
+    TRY(rc);
     struct frost_dealing package;
     TRY(vault_dkg_begin(n->w.vault, &package, &terms));
     WIRE(package) out = { 0 };
@@ -147,6 +214,24 @@ static enum rc prepare(struct wire_epoch_vote *out, struct node *n,
     return RC_OK;
 }
 
+/* Under policy_lock. */
+static enum rc vote(struct wire_epoch_vote *out, struct node *n,
+                    const struct wire_epoch_finish *in)
+{
+    struct epoch_run *r;
+    node_lock(n);
+    enum rc rc = run_vote(&r, n, in->session);
+    node_unlock(n);
+    TRY(rc);
+    rc = prepare(out, n, in);
+    if (rc == RC_OK)
+        return RC_OK;
+    node_lock(n);
+    r->voted = false;
+    node_unlock(n);
+    return rc;
+}
+
 static enum rc on_finish(struct node *n, const uint8_t *body, size_t len,
                          char **reply, size_t *reply_len)
 {
@@ -155,7 +240,10 @@ static enum rc on_finish(struct node *n, const uint8_t *body, size_t len,
     TRY(wire_epoch_finish_decode(&in, (const char *)body, len));
     if (in.boxes.n == 0 || in.boxes.n > TLOG_MAX_NODES)
         return rc_raise(RC_PARSE, "boxes: %zu", in.boxes.n);
-    TRY(prepare(&out, n, &in));
+    pthread_mutex_lock(&n->policy_lock); /* no birth comes between */
+    enum rc rc = vote(&out, n, &in);
+    pthread_mutex_unlock(&n->policy_lock);
+    TRY(rc);
     return wire_epoch_vote_encode(reply, reply_len, &out);
 }
 
@@ -339,8 +427,9 @@ static bool given_before(struct node *n, const uint8_t request[32],
 {
     char *copy = NULL;
     node_lock(n);
-    for (size_t i = 0; i < sizeof(n->answer) / sizeof(*n->answer); i++) {
-        const struct epoch_answer *a = &n->answer[i];
+    const struct epoch_making *m = &n->making;
+    for (size_t i = 0; i < sizeof(m->answer) / sizeof(*m->answer); i++) {
+        const struct epoch_answer *a = &m->answer[i];
         if (copy || !a->json || memcmp(a->request, request, 32) != 0)
             continue;
         copy = malloc(a->len + 1);
@@ -364,9 +453,10 @@ static void remember(struct node *n, const uint8_t request[32],
     memcpy(copy, json, len);
     copy[len] = '\0';
     node_lock(n);
+    struct epoch_making *m = &n->making;
     struct epoch_answer *a =
-            &n->answer[n->next_answer++ %
-                       (sizeof(n->answer) / sizeof(*n->answer))];
+            &m->answer[m->next_answer++ %
+                       (sizeof(m->answer) / sizeof(*m->answer))];
     free(a->json);
     *a = (struct epoch_answer){ .json = copy, .len = len };
     memcpy(a->request, request, 32);
@@ -375,8 +465,9 @@ static void remember(struct node *n, const uint8_t request[32],
 
 void epoch_answers_free(struct node *n)
 {
-    for (size_t i = 0; i < sizeof(n->answer) / sizeof(*n->answer); i++)
-        free(n->answer[i].json);
+    struct epoch_making *m = &n->making;
+    for (size_t i = 0; i < sizeof(m->answer) / sizeof(*m->answer); i++)
+        free(m->answer[i].json);
 }
 
 enum rc epoch_on_peer(struct node *n, const char *step, const uint8_t *body,

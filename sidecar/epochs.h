@@ -21,6 +21,24 @@ struct epoch_answer {
     size_t len;
 };
 
+/* The last making of a key that was started here. */
+struct epoch_run {
+    char name[POLICY_NAME_MAX]; /* "": none */
+    uint8_t session[32];
+    bool voted;
+    int64_t until_ms; /* by then its driver has ended */
+};
+
+/* Keys in the making; in struct node, under lock. */
+struct epoch_making {
+    struct epoch_answer answer[16]; /* ring: repeats get the same bytes */
+    unsigned next_answer;
+    struct epoch_run run[POLICY_MAX_PROFILES];
+};
+
+/* How long a driver makes a key. */
+#define EPOCH_DRIVE_MS 20000
+
 /* epoch.c: a member's part in making a key; drive.c: the driver's */
 /* step: start, deal, finish or activate */
 MUST_CHECK enum rc epoch_on_peer(struct node *n, const char *step,

@@ -198,8 +198,7 @@ struct node {
     struct once *once; /* owned; newest first; under lock */
     pthread_mutex_t once_lock;
     struct custody *custody;        /* owned; backups, under lock */
-    struct epoch_answer answer[16]; /* ring: repeats get the same bytes */
-    unsigned next_answer;
+    struct epoch_making making;
     /*
      * Versions reach the disk in order, and births one at a time, judged with
      * the version they are taken under; taken before lock.

@@ -38,7 +38,7 @@ static enum rc tell(struct sim *s, unsigned from, unsigned to, const char *path,
 struct kept {
     const char *path;
     uint32_t to;
-    bool lost; /* and does not arrive */
+    bool lost;     /* and does not arrive */
     uint8_t *body; /* owned; the first one */
     size_t len;
 };
