@@ -11,7 +11,6 @@
 
 #include "base/hash.h"
 
-
 enum phase { P_START, P_DEAL, P_FINISH, P_LOG, P_ACTIVATE };
 
 struct drive {

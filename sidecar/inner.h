@@ -197,7 +197,7 @@ struct node {
      * before release_lock and lock. */
     struct once *once; /* owned; newest first; under lock */
     pthread_mutex_t once_lock;
-    struct custody *custody;        /* owned; backups, under lock */
+    struct custody *custody; /* owned; backups, under lock */
     struct epoch_making making;
     /*
      * Versions reach the disk in order, and births one at a time, judged with
