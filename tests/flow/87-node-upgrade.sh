@@ -138,6 +138,22 @@ sleep 0.5
     cat "$tmp/failed"
     fail "a caller noticed"
 }
+# ---- the other two, and with the last the old measurement leaves
+at() { MPC_SIDECAR=$(conf node3 socket) must "$mpcsign" node upgrade "$1" \
+    --at "$(conf "node$1" socket)" "${by[@]}" "${@:2}"; }
+for i in 1 2; do
+    at $i
+    must "$mpcsign" dev kill node$i
+    "$tmp/rebuilt" -c "$MPC_DEV/node$i/daemon.cnf" >"$tmp/node$i.log" 2>&1 &
+    servers[$!]=1
+    wait_for 20 says node$i "mpcsign node upgrade $i"
+    if [ $i = 1 ]; then at 1; else at 2 --retire "$old"; fi
+done
+same "$("$mpcsign" policy show -o json |
+    jq -c .document.measurements.sidecar)" "[\"$new\"]" "allowed"
+wait_for 10 psign "$tmp/f" "$tmp/new.sig"
+must verify "$tmp/pub.pem" "$tmp/f" "$tmp/new.sig"
+same "$(keys)" "$before" "group keys"
 "$mpcsign" ca chain >"$tmp/root2.pem"
 cmp "$tmp/root.pem" "$tmp/root2.pem" || fail "another root"
 pubkey "$tmp/pub2.pem"
