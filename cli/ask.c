@@ -76,6 +76,12 @@ enum rc cli_ask_key(struct wire_key *out, const char *name)
         if (strcmp(k->name, name) != 0)
             continue;
         if (k->epoch == 0 && strcmp(k->lifetime, "ephemeral") != 0) {
+            static const uint8_t none[32];
+            if (memcmp(k->group_key, none, 32) != 0)
+                return rc_raise(RC_UNKNOWN,
+                                "key %s: it was destroyed, and its name is "
+                                "not used again",
+                                name);
             rc = rc_raise(RC_UNKNOWN, "key %s: not created yet", name);
             rc_hint("mpcsign key create %s", name);
             return rc;

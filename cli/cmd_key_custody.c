@@ -13,6 +13,7 @@
 
 #define BIRTH_MAX (1024u * 1024)
 #define ASK_MS    15000
+#define MOVE_MS   45000 /* the sidecar's own time, and some */
 
 /* ---- a session of stewards ------------------------------------------------ */
 
@@ -97,15 +98,21 @@ static enum rc put_one(json_t *list, const char *dir, const char *name,
                    of.n_custodians, of.n_custodians == 1 ? "" : "s", path);
 }
 
+/* The certificate of the epoch a key lives in. */
+static const struct wire_cert *cert_of(const struct wire_epoch_live *key)
+{
+    return key->live.n ? &key->live.at[0].cert : &key->birth.cert;
+}
+
 static enum rc put_birth(char path[CLI_PATH], const char *dir, const char *name,
-                         const struct wire_birth *birth)
+                         const struct wire_epoch_live *key)
 {
     OWNED_MEM char *json = NULL;
     size_t len;
     if (snprintf(path, CLI_PATH, "%s/%s.epoch%llu.birth.json", dir, name,
-                 (unsigned long long)birth->cert.epoch) >= CLI_PATH)
+                 (unsigned long long)cert_of(key)->epoch) >= CLI_PATH)
         return rc_raise(RC_ARG, "--out: name too long");
-    TRY(wire_birth_encode(&json, &len, birth));
+    TRY(wire_epoch_live_encode(&json, &len, key));
     return file_write(path, json, len, 0644);
 }
 
@@ -117,18 +124,19 @@ static enum rc put_all(const struct wire_backups *in, const char *dir)
     TRY(file_mkdirs(dir, 0700));
     for (size_t i = 0; i < in->backups.n; i++)
         TRY(put_one(list, dir, in->name, &in->backups.at[i], &missing));
-    TRY(put_birth(path, dir, in->name, &in->birth));
+    TRY(put_birth(path, dir, in->name, &in->key));
     if (cli_json())
         TRY(cli_say_json(json_pack("{s:s, s:O, s:s}", "key", in->name,
                                    "backups", list, "certificate", path)));
     else
         TRY(cli_say("certificate: %s\n", path));
     unsigned have = (unsigned)in->backups.n - missing;
-    if (have >= in->birth.cert.threshold)
+    unsigned long long need = cert_of(&in->key)->threshold;
+    if (have >= need)
         return RC_OK;
-    enum rc rc = rc_raise(
-            RC_NODES, "%u backups: %llu are needed to bring key %s back", have,
-            (unsigned long long)in->birth.cert.threshold, in->name);
+    enum rc rc = rc_raise(RC_NODES,
+                          "%u backups: %llu are needed to bring key %s back",
+                          have, need, in->name);
     rc_hint("mpcsign status on each node says what is missing");
     return rc;
 }
@@ -231,15 +239,15 @@ struct recover {
     bool dry_run;
     struct who who;
     struct custody_backup of;
-    struct wire_birth birth; /* owned */
+    struct wire_epoch_live key; /* owned */
 };
 
-static enum rc read_birth(struct wire_birth *out, const char *path)
+static enum rc read_birth(struct wire_epoch_live *out, const char *path)
 {
     OWNED_MEM uint8_t *p = NULL;
     size_t len;
     TRY(file_read(&p, &len, path, BIRTH_MAX));
-    if (wire_birth_decode(out, (const char *)p, len) != RC_OK)
+    if (wire_epoch_live_decode(out, (const char *)p, len) != RC_OK)
         return rc_prefix(RC_PARSE, "%s: ", path);
     return RC_OK;
 }
@@ -251,7 +259,7 @@ static enum rc check_certificate(const struct recover *r)
     struct tlog_vote votes[TLOG_MAX_NODES];
     unsigned n;
     const struct custody_backup *b = &r->of;
-    TRY(cli_votes(&terms, votes, &n, &r->birth.cert));
+    TRY(cli_votes(&terms, votes, &n, cert_of(&r->key)));
     TRY(tlog_votes_check(&terms, TLOG_VOTE_PREPARED, votes, n));
     if (memcmp(terms.group_key, b->group_key, 32) != 0)
         return rc_raise(RC_VERIFY, "the backup is of another key than the "
@@ -300,7 +308,7 @@ static enum rc open_it(struct custody_secrets *s, struct recover *r)
     enum rc rc = custody_backup_open(&s->share, &r->of, p, len, &s->key);
     if (rc != RC_OK)
         return rc_prefix(rc, "%s: ", r->backup);
-    TRY(read_birth(&r->birth, r->certificate));
+    TRY(read_birth(&r->key, r->certificate));
     return check_certificate(r);
 }
 
@@ -325,6 +333,33 @@ static enum rc find_box(uint8_t box[32], const struct recover *r)
     return rc_raise(RC_UNKNOWN, "%s: no node %s", r->policy, r->node);
 }
 
+/*
+ * With enough shares the key moves at once, by the same session. Until then
+ * the answer says how many there are.
+ */
+static enum rc move_on(char *words, size_t cap, const struct wire_session *s,
+                       const struct recover *r)
+{
+    OWNED_MEM char *json = NULL;
+    size_t len;
+    struct http_answer a;
+    WIRE(key) key = { 0 };
+    TRY(wire_session_encode(&json, &len, s));
+    enum rc rc = cli_ask(&a, NULL, "/v1/key/change", json, len, MOVE_MS);
+    if (rc == RC_NODES) {
+        snprintf(words, cap, "not yet: %.400s", rc_text());
+        return RC_OK;
+    }
+    TRY(rc);
+    rc = wire_key_decode(&key, (const char *)a.body, a.body_len);
+    http_answer_free(&a);
+    TRY(rc);
+    snprintf(words, cap,
+             "recovered: key %s lives in epoch %llu, on %zu nodes, and signs",
+             r->name, (unsigned long long)key.epoch, key.nodes.n);
+    return RC_OK;
+}
+
 static enum rc send_share(struct custody_secrets *s, struct recover *r)
 {
     uint8_t box[32];
@@ -340,17 +375,19 @@ static enum rc send_share(struct custody_secrets *s, struct recover *r)
     TRY(wire_blob_set(&m.parcel, parcel, sizeof(parcel)));
     hash256(id, r->of.group_key, 32);
     TRY(make_session(&m.session, POLICY_S_RECOVER, r->name, id, &r->who));
-    m.birth = r->birth; /* moved */
-    memset(&r->birth, 0, sizeof(r->birth));
+    m.key = r->key; /* moved */
+    memset(&r->key, 0, sizeof(r->key));
     TRY(wire_recover_encode(&json, &len, &m));
     TRY(cli_ask(&a, NULL, "/v1/key/recover", json, len, ASK_MS));
     enum rc rc = wire_recovered_decode(&got, (const char *)a.body, a.body_len);
     http_answer_free(&a);
     TRY(rc);
-    char words[160];
-    snprintf(words, sizeof(words),
-             "brought: node%llu holds the share of node %llu, to deal from it",
-             (unsigned long long)got.at, (unsigned long long)got.node);
+    char words[700];
+    int n = snprintf(words, sizeof(words),
+                     "brought: node%llu holds the share of node %llu, to deal "
+                     "from it\n",
+                     (unsigned long long)got.at, (unsigned long long)got.node);
+    TRY(move_on(words + n, sizeof(words) - (size_t)n, &m.session, r));
     return say_what(r, words);
 }
 
@@ -367,7 +404,7 @@ static enum rc recover(struct recover *r)
     else if (rc == RC_OK)
         rc = send_share(s, r);
     secret_free(s);
-    wire_birth_free(&r->birth);
+    wire_epoch_live_free(&r->key);
     return rc;
 }
 

@@ -85,6 +85,48 @@ static enum rc say_backup(const json_t *key)
                     : ", NOT OF WHAT LIVES NOW");
 }
 
+/* Where each key lives, as its nodes say it. */
+static enum rc say_epoch(const json_t *e)
+{
+    char line[1024] = "";
+    size_t at = 0;
+    size_t i;
+    json_t *p;
+    json_array_foreach (json_object_get(e, "nodes"), i, p) {
+        const char *state = text_of(p, "state");
+        bool behind = strcmp(state, "behind") == 0;
+        int n = snprintf(line + at, sizeof(line) - at, ", node%lld %s",
+                         int_of(p, "node"),
+                         behind                       ? "BEHIND in "
+                         : strcmp(state, "lost") == 0 ? "LOST"
+                                                      : state);
+        at += n > 0 && (size_t)n < sizeof(line) - at ? (size_t)n : 0;
+        if (behind && at < sizeof(line) - 24)
+            at += (size_t)snprintf(line + at, sizeof(line) - at, "%lld",
+                                   int_of(p, "epoch"));
+    }
+    TRY(cli_say("epoch        %-12s %lld%s", text_of(e, "key"),
+                int_of(e, "live"), line));
+    if (int_of(e, "prepared"))
+        TRY(cli_say("; %lld prepared, not certified", int_of(e, "prepared")));
+    json_array_foreach (json_object_get(e, "waits_for"), i, p)
+        TRY(cli_say("%snode%lld", i ? ", " : "; older shares wait for ",
+                    (long long)json_integer_value(p)));
+    return cli_say("\n");
+}
+
+static enum rc say_epochs(const json_t *list)
+{
+    size_t i;
+    json_t *e;
+    json_array_foreach (list, i, e)
+        if (json_is_true(json_object_get(e, "destroyed")))
+            TRY(cli_say("epoch        %-12s DESTROYED\n", text_of(e, "key")));
+        else
+            TRY(say_epoch(e));
+    return RC_OK;
+}
+
 static enum rc say_next(const json_t *o)
 {
     size_t i;
@@ -240,6 +282,7 @@ static enum rc node(void)
     TRY(say_problems(o));
     TRY(say_broken_glass(json_object_get(o, "break_glass")));
     TRY(say_keys(json_object_get(o, "keys")));
+    TRY(say_epochs(json_object_get(o, "epochs")));
     TRY(say_once(json_object_get(o, "once")));
     TRY(say_peers(json_object_get(o, "peers")));
     TRY(say_attested(json_object_get(o, "attested")));

@@ -84,6 +84,35 @@ static void say_custody(struct doctor *d, const json_t *o)
         doctor_warn(d, "next", "docs/CUSTODY.md", "%s", json_string_value(p));
 }
 
+/* Every key in one epoch at all its nodes, as far as they have said. */
+static void say_epochs(struct doctor *d, const json_t *o)
+{
+    size_t i;
+    size_t j;
+    json_t *e;
+    json_t *p;
+    unsigned keys = 0;
+    unsigned whole = 0;
+    json_array_foreach (json_object_get(o, "epochs"), i, e) {
+        bool fine = true;
+        if (json_is_true(json_object_get(e, "destroyed")))
+            continue;
+        json_array_foreach (json_object_get(e, "nodes"), j, p) {
+            const char *state = text_of(p, "state");
+            fine = fine && strcmp(state, "behind") != 0 &&
+                   strcmp(state, "lost") != 0;
+        }
+        keys++;
+        whole += fine && json_array_size(json_object_get(e, "waits_for")) == 0;
+    }
+    if (keys && whole == keys)
+        doctor_ok(d, "epochs", "%u keys, each in one epoch at its nodes", keys);
+    else if (keys)
+        doctor_warn(d, "epochs", "mpcsign status names the nodes",
+                    "%u of %u keys are not in one epoch at all their nodes",
+                    keys - whole, keys);
+}
+
 static void say_status(struct doctor *d, const json_t *o)
 {
     size_t i;
@@ -103,6 +132,7 @@ static void say_status(struct doctor *d, const json_t *o)
                     "session %.8s",
                     text_of(p, "requester"), text_of(p, "profile"),
                     text_of(p, "session"));
+    say_epochs(d, o);
     say_custody(d, o);
 }
 

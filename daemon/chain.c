@@ -297,3 +297,31 @@ enum rc daemon_chain_post(struct http_call *call, struct daemon_chain *c)
     TRY(wire_policy_head_encode(&json, &len, &now));
     return http_reply(call, 200, NULL, json, len);
 }
+
+static enum rc read_version(struct wire_policy *out,
+                            const struct daemon_chain *c, uint64_t version)
+{
+    char path[600];
+    OWNED_MEM uint8_t *json = NULL;
+    size_t len;
+    file_of(path, c, version);
+    TRY(file_read(&json, &len, path, MAX_JSON));
+    return wire_policy_decode(out, (const char *)json, len);
+}
+
+/* Where all nodes are new, nobody else has them. */
+enum rc daemon_chain_get(struct http_call *call, struct daemon_chain *c)
+{
+    WIRE(policies) all = { 0 };
+    OWNED_MEM char *json = NULL;
+    size_t len;
+    struct wire_policy_head now;
+    head(c, &now);
+    TRY(wire_list_new(&all.versions, now.version));
+    TRY(wire_blob_set(&all.versions.at[0].policy, c->d->genesis,
+                      c->d->genesis_len));
+    for (uint64_t v = 2; v <= now.version; v++)
+        TRY(read_version(&all.versions.at[v - 1], c, v));
+    TRY(wire_policies_encode(&json, &len, &all));
+    return http_reply(call, 200, NULL, json, len);
+}

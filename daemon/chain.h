@@ -24,5 +24,8 @@ void daemon_chain_unlock(struct daemon_chain *c);
 /* POST /v1/policy: a wire_policy with its proof. */
 MUST_CHECK enum rc daemon_chain_post(struct http_call *call,
                                      struct daemon_chain *c);
+/* GET /v1/policy: all versions, for a node that knows none. */
+MUST_CHECK enum rc daemon_chain_get(struct http_call *call,
+                                    struct daemon_chain *c);
 
 #endif

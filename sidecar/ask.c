@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Answers that only read: keys, certificates, status. */
+#include "sidecar/epoch_views.h"
 #include "sidecar/inner.h"
 
 #include <stdio.h>
@@ -304,6 +305,14 @@ static json_t *required_json(const struct node *n)
                      "stewards", (int)raise.stewards);
 }
 
+/* What an operator should do, one line each with its command. */
+static json_t *next_json(const struct node *n)
+{
+    json_t *list = custody_next_json(n);
+    epoch_views_next(list, n);
+    return list;
+}
+
 enum rc node_status(struct node *n, char **out, size_t *len)
 {
     char vkey[TLOG_VKEY_MAX];
@@ -318,7 +327,7 @@ enum rc node_status(struct node *n, char **out, size_t *len)
                           : json_null();
     json_t *o = json_pack(
             "{s:i, s:s, s:o, s:o, s:{s:I, s:o, s:o}, s:o, s:o, "
-            "s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+            "s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
             "node", (int)n->id, "deployment", n->deployment, "identity",
             hex_json(n->keys.identity, 32), "box", hex_json(n->keys.box, 32),
             "policy", "version", (json_int_t)p->version, "sha256",
@@ -326,7 +335,8 @@ enum rc node_status(struct node *n, char **out, size_t *len)
             hex_json(policy_chain_genesis(n->chain), 32), "log", log, "keys",
             keys_json(n), "peers", peers_json(n), "problems", problems_json(n),
             "required", required_json(n), "audit", audit, "break_glass", glass,
-            "once", once_json(n), "next", custody_next_json(n));
+            "once", once_json(n), "epochs", epoch_views_json(n), "next",
+            next_json(n));
     if (o)
         json_object_set_new(o, "master_key",
                             json_string(vault_master_name(n->master)));

@@ -200,6 +200,9 @@ static void logged(struct node *n, void *arg, uint32_t extra, enum rc rc,
         rc = epoch_take(n, &c->live); /* ours first: then it is at rest */
     if (rc != RC_OK) {
         (void)rc_prefix(rc, "log: ");
+        if (rc == RC_EPOCH_MOVED && c->recovers)
+            rc_hint("bring the backups of that epoch; a node that took an "
+                    "older one must be started again first");
         fail(n, rc);
         return;
     }

@@ -47,10 +47,11 @@ enum rc change_plan(struct change *c, struct node *n)
     TRY(session_judge(&c->judged, n, &c->session));
     const struct policy_session *s = &c->judged.s;
     c->destroys = s->type == POLICY_S_DESTROY;
+    c->recovers = s->type == POLICY_S_RECOVER;
     if (s->type != POLICY_S_REFRESH && s->type != POLICY_S_RESHARE &&
-        s->type != POLICY_S_REPAIR && !c->destroys)
-        return rc_raise(RC_ARG, "session: want a refresh, reshare, repair or "
-                                "destroy");
+        s->type != POLICY_S_REPAIR && !c->destroys && !c->recovers)
+        return rc_raise(RC_ARG, "session: want a refresh, reshare, repair, "
+                                "recover or destroy");
     c->key = node_key_by_name(n, s->profile);
     if (!c->key)
         return rc_raise(RC_UNKNOWN, "key %s: not created", s->profile);
@@ -65,6 +66,55 @@ enum rc change_plan(struct change *c, struct node *n)
     return make_plan(c, n);
 }
 
+static enum rc still_held(const char *name, unsigned live)
+{
+    enum rc rc = rc_raise(RC_CONFLICT,
+                          "key %s: %u of its holders live, which is enough: "
+                          "no backup is needed",
+                          name, live);
+    rc_hint("mpcsign key repair %s, or reshare", name);
+    return rc;
+}
+
+/* Nobody else deals this share. */
+static bool is_free(const struct change *c, uint16_t dealer)
+{
+    for (unsigned i = 0; i < c->n_parties; i++)
+        if (c->party[i].deals && c->party[i].dealer == dealer)
+            return false;
+    return true;
+}
+
+/* Under lock. Shares that custodians brought, beside those that live. */
+static enum rc choose_brought(struct change *c, unsigned live)
+{
+    const struct wire_cert *cert = keys_cert(c->key);
+    unsigned have = live;
+    if (live >= cert->threshold)
+        return still_held(c->name, live);
+    for (unsigned i = 0; i < c->n_parties; i++) {
+        struct change_party *p = &c->party[i];
+        if (p->deals || !p->found || !p->brought ||
+            !of_cert(cert, p->brought) || !is_free(c, p->brought))
+            continue;
+        p->deals = true;
+        p->dealer = p->brought;
+        have++;
+    }
+    if (have >= cert->threshold)
+        return RC_OK;
+    enum rc rc = rc_raise(RC_NODES,
+                          "key %s: its epoch %llu needs %llu of %zu shares, "
+                          "%u live and %u were brought",
+                          c->name, (unsigned long long)cert->epoch,
+                          (unsigned long long)cert->threshold, cert->votes.n,
+                          live, have - live);
+    rc_hint("the next custodian: mpcsign key recover %s --backup FILE "
+            "--custodian-key FILE, to another node",
+            c->name);
+    return rc;
+}
+
 /* Under lock. */
 static enum rc choose_dealers(struct change *c)
 {
@@ -75,16 +125,23 @@ static enum rc choose_dealers(struct change *c)
         struct change_party *p = &c->party[i];
         size_t at = strlen(down);
         p->deals = p->found && p->holds && of_cert(cert, p->node);
+        p->dealer = p->node;
         have += p->deals;
         if (of_cert(cert, p->node) && !p->deals)
             snprintf(down + at, sizeof(down) - at, "; node%u: %.80s", p->node,
                      p->found ? "has no share" : p->what);
     }
+    if (c->recovers)
+        return choose_brought(c, have);
     if (have >= cert->threshold)
         return RC_OK;
-    return rc_raise(RC_NODES, "key %s: needs %llu of %zu holders, has %u%s",
-                    c->name, (unsigned long long)cert->threshold, cert->votes.n,
-                    have, down);
+    enum rc rc = rc_raise(
+            RC_NODES, "key %s: needs %llu of %zu holders, has %u%s", c->name,
+            (unsigned long long)cert->threshold, cert->votes.n, have, down);
+    rc_hint("start those that are down; where too few are left for good, "
+            "custodians bring theirs: mpcsign key recover %s",
+            c->name);
+    return rc;
 }
 
 static enum rc all_receivers(const struct change *c)

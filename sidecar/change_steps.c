@@ -34,46 +34,62 @@ static enum rc say_look(char **json, size_t *len, struct node *n,
     return wire_epoch_look_encode(json, len, &m);
 }
 
+unsigned change_dealers(struct change_party *out[POLICY_MAX_NODES],
+                        struct change *c)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < c->n_parties; i++) {
+        unsigned at = n;
+        if (!c->party[i].deals)
+            continue;
+        for (; at > 0 && out[at - 1]->dealer > c->party[i].dealer; at--)
+            out[at] = out[at - 1];
+        out[at] = &c->party[i];
+        n++;
+    }
+    return n;
+}
+
 static enum rc say_begin(char **json, size_t *len, struct node *n,
-                         const struct change *c)
+                         struct change *c)
 {
     WIRE(epoch_begin) m = { .epoch = c->epoch };
-    unsigned dealers = 0;
+    struct change_party *dealer[POLICY_MAX_NODES];
+    unsigned dealers = change_dealers(dealer, c);
     TRY(session_copy(&m.session, &c->session));
     node_lock(n);
     enum rc rc = keys_live_wire(&m.parent, c->key);
     node_unlock(n);
     TRY(rc);
-    for (unsigned i = 0; i < c->n_parties; i++)
-        dealers += c->party[i].deals;
     TRY(wire_list_new(&m.dealers, dealers));
     TRY(wire_list_new(&m.at, dealers));
-    dealers = 0;
-    for (unsigned i = 0; i < c->n_parties; i++)
-        if (c->party[i].deals) {
-            m.dealers.at[dealers] = c->party[i].node;
-            m.at.at[dealers++] = c->party[i].node;
-        }
+    for (unsigned i = 0; i < dealers; i++) {
+        m.dealers.at[i] = dealer[i]->dealer;
+        m.at.at[i] = dealer[i]->node;
+    }
     return wire_epoch_begin_encode(json, len, &m);
 }
 
-static enum rc say_share(char **json, size_t *len, const struct change *c)
+static enum rc say_share(char **json, size_t *len, struct change *c)
 {
     struct wire_package package[TLOG_MAX_NODES];
+    struct change_party *dealer[POLICY_MAX_NODES];
+    unsigned dealers = change_dealers(dealer, c);
     struct wire_epoch_share m = { .epoch = c->epoch };
     memcpy(m.session, c->judged.s.id, 32);
     m.packages.at = package; /* lent */
-    for (unsigned i = 0; i < c->n_parties; i++)
-        if (c->party[i].deals)
-            package[m.packages.n++] = c->party[i].package;
+    for (unsigned i = 0; i < dealers; i++)
+        package[m.packages.n++] = dealer[i]->package;
     return wire_epoch_share_encode(json, len, &m);
 }
 
 /* The boxes that all dealers made for this new member. */
-static enum rc say_prepare(char **json, size_t *len, const struct change *c,
+static enum rc say_prepare(char **json, size_t *len, struct change *c,
                            const struct change_party *p)
 {
     struct wire_box box[TLOG_MAX_NODES];
+    struct change_party *dealer[POLICY_MAX_NODES];
+    unsigned dealers = change_dealers(dealer, c);
     struct wire_epoch_prepare m = { .epoch = c->epoch };
     unsigned at = 0;
     memcpy(m.session, c->judged.s.id, 32);
@@ -81,10 +97,8 @@ static enum rc say_prepare(char **json, size_t *len, const struct change *c,
     while (at < c->plan.n && c->plan.node[at] != p->node)
         at++;
     m.boxes.at = box; /* lent */
-    for (unsigned i = 0; i < c->n_parties; i++) {
-        const struct change_party *d = &c->party[i];
-        if (!d->deals)
-            continue;
+    for (unsigned i = 0; i < dealers; i++) {
+        const struct change_party *d = dealer[i];
         if (at >= d->boxes.boxes.n)
             return rc_raise(RC_INTERNAL, "no box of node%u for node%u", d->node,
                             p->node);
@@ -177,6 +191,7 @@ static enum rc take_found(struct node *n, struct change_party *p,
     p->number = in.number;
     p->found = true;
     p->holds = in.share || in.word.n; /* or had one, and says so again */
+    p->brought = (uint16_t)in.brought;
     p->has_vote = in.voted.n == 1;
     if (p->has_vote)
         p->vote = in.voted.at[0];

@@ -23,6 +23,8 @@ struct change_party {
     bool deals;
     bool receives;
     bool holds;                  /* of the parent */
+    uint16_t brought;            /* or whose share was brought to it; or 0 */
+    uint16_t dealer;             /* whose share it deals */
     bool found;                  /* it answered the look */
     uint64_t number;             /* the highest that it has used, it says */
     bool asked;                  /* in this phase, and has not answered */
@@ -49,6 +51,7 @@ struct change {
     char name[POLICY_NAME_MAX];
     struct key *key;
     bool destroys;
+    bool recovers;
     struct epoch_plan plan;
     uint64_t parent;
     uint64_t epoch;
@@ -76,6 +79,9 @@ MUST_CHECK enum rc change_take(struct node *n, struct change *c,
 /* All votes into c->live, and the text of the entry. RC_CHEATER: named. */
 MUST_CHECK enum rc change_certify(char *text, size_t *len, struct node *n,
                                   struct change *c);
+/* Those that deal, ascending by whose share it is; how many. */
+unsigned change_dealers(struct change_party *out[POLICY_MAX_NODES],
+                        struct change *c);
 const char *change_phase_name(enum change_phase phase);
 
 #endif

@@ -198,14 +198,7 @@ static void next_of(json_t *list, const struct node *n, const struct key *k)
 {
     const struct row *r = row_seen(n, k);
     bool member = k->live.member && !k->live.gone;
-    if (member && !live_share(k) && !k->live.waits) {
-        json_array_append_new(list,
-                              json_sprintf("key %s: no share here: mpcsign "
-                                           "key repair %s",
-                                           k->name, k->name));
-        return;
-    }
-    if (!member || k->live.waits || !has_custodians(n))
+    if (!member || !live_share(k) || k->live.waits || !has_custodians(n))
         return;
     if (r && r->why[0])
         json_array_append_new(
@@ -335,8 +328,7 @@ static enum rc gather_fill(struct gathering *g, const struct key *k)
 {
     snprintf(g->out.name, sizeof(g->out.name), "%s", k->name);
     const struct wire_cert *c = keys_cert(k);
-    TRY(birth_copy(&g->out.birth,
-                   k->live.cert.cert.votes.n ? &k->live.cert : &k->evidence));
+    TRY(keys_live_wire(&g->out.key, k));
     TRY(wire_list_new(&g->out.backups, c->votes.n));
     for (size_t i = 0; i < c->votes.n; i++)
         g->out.backups.at[i].node = c->votes.at[i].node;

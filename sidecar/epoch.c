@@ -374,12 +374,28 @@ static enum rc activate(struct wire_ack *out, struct node *n,
                                 in->cert.session, (const char *)body, len);
 }
 
+/* A member voted once its share was at rest: where there is none, it is lost. */
+static enum rc is_lost(bool *lost, struct node *n, const struct wire_birth *in,
+                       bool member)
+{
+    OWNED_MEM uint8_t *sealed = NULL;
+    size_t len;
+    *lost = false;
+    if (!member)
+        return RC_OK;
+    enum rc rc = store_epoch_sealed(n->w.store, in->cert.session, &sealed,
+                                    &len);
+    *lost = rc == RC_UNKNOWN;
+    return *lost ? RC_OK : rc;
+}
+
 enum rc epoch_take_birth(struct wire_ack *out, struct node *n,
                          const struct wire_birth *in, const uint8_t *body,
                          size_t len)
 {
     char name[POLICY_NAME_MAX];
     bool member;
+    bool lost;
     struct key *k;
     node_lock(n);
     enum rc rc = epoch_judge_birth(name, &member, n, in);
@@ -390,17 +406,21 @@ enum rc epoch_take_birth(struct wire_ack *out, struct node *n,
     if (moved)
         return rc_raise(RC_EPOCH_MOVED, "key %s: has moved on from its birth",
                         name);
-    if (member)
+    TRY(is_lost(&lost, n, in, member));
+    if (member && !lost)
         TRY(activate(out, n, in, name, body, len));
     else
         TRY(store_epoch_activate(n->w.store, name, in->cert.epoch,
                                  in->cert.session, (const char *)body, len));
     node_lock(n);
-    rc = node_key_take(n, name, in, member, &k);
+    rc = node_key_take(n, name, in, member && !lost, &k);
     node_unlock(n);
-    if (rc == RC_OK)
-        custody_on_active(n, k);
-    return rc;
+    TRY(rc);
+    if (lost) /* known from here on; whoever asked shall hear it */
+        return rc_raise(RC_UNKNOWN, "key %s: node%u has lost its share", name,
+                        n->id);
+    custody_on_active(n, k);
+    return RC_OK;
 }
 
 static enum rc on_activate(struct node *n, const uint8_t *body, size_t len,

@@ -7,6 +7,7 @@
  * And a lead shows a peer that refused for its epoch the same, and hears. Who
  * was away, or runs from an older copy of its disk, asks when it starts.
  */
+#include "sidecar/epoch_views.h"
 #include "sidecar/inner.h"
 
 #include <stdio.h>
@@ -92,6 +93,7 @@ static void met(struct node *n, const struct key *key, uint16_t from,
     (void)rc_raise(RC_UNKNOWN, "has no share of epoch %llu",
                    (unsigned long long)in->epoch);
     peer_down(n, from, TIMEOUT_DOWN_MS, RC_UNKNOWN);
+    p->lost = true;
 }
 
 static void heard(struct node *n, void *arg, uint32_t from, enum rc rc,
@@ -105,8 +107,10 @@ static void heard(struct node *n, void *arg, uint32_t from, enum rc rc,
         rc = epoch_take(n, &in.newer.at[0]);
     if (rc != RC_OK)
         return; /* it is shown again when it refuses again */
-    if (in.node == from)
+    if (in.node == from) {
         note_ack(n, key, &in);
+        epoch_views_heard(n, key, (uint16_t)from, in.epoch, in.share);
+    }
     met(n, key, (uint16_t)from, &in);
     lead_pump(n);
 }
@@ -182,6 +186,26 @@ static struct epoch_keep *keep_begin(struct node *n, const struct key *key)
     return k;
 }
 
+unsigned epoch_waits(uint16_t *out, const struct node *n, const struct key *key)
+{
+    unsigned waits = 0;
+    const struct epoch_keep *k = n->keeps;
+    const struct wire_cert *c = keys_cert(key);
+    if (key->live.retired || key->live.gone)
+        return 0;
+    while (k && (k->key != key || k->epoch != key->live.epoch))
+        k = k->next;
+    for (size_t i = 0; i < c->votes.n && i < TLOG_MAX_NODES; i++) {
+        uint16_t node = (uint16_t)c->votes.at[i].node;
+        bool have = node == n->id && key->live.has_ack;
+        for (unsigned j = 0; k && j < k->n; j++)
+            have = have || (k->node[j] == node && k->have[j]);
+        if (!have)
+            out[waits++] = node;
+    }
+    return waits;
+}
+
 static void keep_on(struct node *n, const struct key *key)
 {
     node_lock(n);
@@ -203,10 +227,10 @@ static void found(struct node *n, void *arg, uint32_t from, enum rc rc,
 {
     WIRE(epoch_found) in = { 0 };
     uint8_t id[32];
-    (void)arg;
-    (void)from;
     if (rc == RC_OK)
         rc = wire_epoch_found_decode(&in, (const char *)body, len);
+    if (rc == RC_OK && in.node == from)
+        epoch_views_heard(n, arg, (uint16_t)from, in.epoch, in.share);
     if (rc == RC_OK && in.newer.n)
         rc = epoch_take(n, &in.newer.at[0]);
     if (rc == RC_OK && in.gone.n) {
@@ -238,7 +262,8 @@ static void ask_all(struct node *n, const char *name)
         return;
     for (unsigned i = 0; i < n_to; i++)
         node_send(n, to[i], "/v1/epoch/look", json, len,
-                  n->w.now_ms(n->w.ctx) + MEET_MS, found, NULL, to[i]);
+                  n->w.now_ms(n->w.ctx) + MEET_MS, found,
+                  (void *)(uintptr_t)key, to[i]);
 }
 
 /* Of every key that the policy has, whether we have heard of it or not. */

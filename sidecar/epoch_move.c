@@ -95,6 +95,7 @@ enum rc epoch_on_look(struct node *n, const uint8_t *body, size_t len,
     if (k) {
         out.epoch = k->live.epoch;
         out.share = k->live.have_share;
+        out.brought = k->live.brought;
     }
     if (k && k->live.has_word) {
         rc = wire_list_new(&out.word, 1);

@@ -187,8 +187,29 @@ static enum rc take_newborn(struct node *n, const struct wire_birth *in)
     struct wire_ack ack;
     OWNED_MEM char *json = NULL;
     size_t len;
+    uint8_t id[32];
     TRY(wire_birth_encode(&json, &len, in));
-    return epoch_take_birth(&ack, n, in, (const uint8_t *)json, len);
+    enum rc rc = epoch_take_birth(&ack, n, in, (const uint8_t *)json, len);
+    if (rc != RC_UNKNOWN)
+        return rc;
+    hash256(id, in->cert.group_key, 32);
+    node_lock(n);
+    bool known = node_key_by_id(n, id) != NULL; /* without a share */
+    node_unlock(n);
+    return known ? RC_OK : rc;
+}
+
+/* Nothing that could sign is here, nor anything brought: no vault's concern. */
+static enum rc holds_nothing(bool *out, struct node *n, const char *name,
+                             uint64_t epoch)
+{
+    bool held;
+    TRY(store_move_signed(n->w.store, name, epoch, &held));
+    node_lock(n);
+    const struct key *k = node_key_by_name(n, name);
+    *out = !held && !(k && k->live.brought);
+    node_unlock(n);
+    return RC_OK;
 }
 
 /* *have: our share of it is active, and ack says so. */
@@ -206,6 +227,12 @@ static enum rc into_vault(uint8_t ack[64], bool *have, struct node *n,
     TRY(cert_terms(&terms, votes, &n_votes, &in->cert));
     enum rc rc = store_move_sealed(n->w.store, name, in->cert.epoch, &sealed,
                                    &len);
+    if (rc == RC_UNKNOWN) {
+        bool nothing;
+        TRY(holds_nothing(&nothing, n, name, in->cert.epoch));
+        if (nothing)
+            return RC_OK; /* its holders may be gone from the roster */
+    }
     if (rc == RC_OK)
         rc = vault_activate(n->w.vault, ack, &terms, votes, n_votes, sealed,
                             len);

@@ -8,6 +8,7 @@
 #ifndef SIDECAR_EPOCHS_H
 #define SIDECAR_EPOCHS_H
 
+#include "frost/frost.h"
 #include "sidecar/custody.h"
 #include "sidecar/sidecar.h"
 
@@ -73,6 +74,12 @@ epoch_step epoch_on_destroy, epoch_on_gone; /* epoch_gone.c */
 /* Numbers are burnt, so that none may be far away: u64 is not endless. */
 #define EPOCH_STEP_MAX 1024
 
+MUST_CHECK enum rc epoch_package_to_wire(struct wire_package *out,
+                                         uint16_t node,
+                                         const struct frost_dealing *in);
+MUST_CHECK enum rc epoch_package_from_wire(struct frost_dealing *out,
+                                           const struct wire_package *in);
+
 /* ---- epoch_move.c: who is to hold the key, by the kind of change */
 
 struct epoch_plan {
@@ -114,6 +121,10 @@ MUST_CHECK enum rc epoch_take_gone(struct node *n, const uint8_t id[32],
 /* Shows a peer where the key lives and hears the same; loop thread. */
 void epoch_meet(struct node *n, uint16_t to, const struct key *key);
 void epoch_tick(struct node *n);
+/* Under lock, loop thread: whose acknowledgements are missing before shares
+ * of older epochs go; out [TLOG_MAX_NODES]. */
+unsigned epoch_waits(uint16_t *out, const struct node *n,
+                     const struct key *key);
 void epoch_keep_free(struct node *n);
 void drive_on_create(struct node *n, uint64_t call, const uint8_t *body,
                      size_t len);

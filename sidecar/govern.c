@@ -20,18 +20,26 @@ struct found {
  * Every vote of a live key must be under the roster that comes (DESIGN
  * section 5), or no vault would take its share again after a restart.
  */
-static enum rc keeps_holders(const struct policy *next, const struct key *k,
+static bool names(const struct policy_node *node, const struct wire_vote *v)
+{
+    return node && node->has_keys &&
+           memcmp(node->identity, v->identity, 32) == 0;
+}
+
+/* now: a holder that it names no more is lost already. */
+static enum rc keeps_holders(const struct policy *next,
+                             const struct policy *now, const struct key *k,
                              const struct wire_cert *cert)
 {
     for (size_t i = 0; i < cert->votes.n; i++) {
         const struct wire_vote *v = &cert->votes.at[i];
         const struct policy_node *node = policy_node_find(next,
                                                           (uint16_t)v->node);
-        const char *how = !node ? "drops"
-                          : !node->has_keys || memcmp(node->identity,
-                                                      v->identity, 32) != 0
-                                  ? "gives another identity to"
-                                  : NULL;
+        const char *how = !node             ? "drops"
+                          : !names(node, v) ? "gives another identity to"
+                                            : NULL;
+        if (!names(policy_node_find(now, (uint16_t)v->node), v))
+            continue;
         if (how)
             return rc_raise(RC_POLICY,
                             "policy version %llu: %s node%llu, which holds a "
@@ -50,6 +58,7 @@ static enum rc keeps_holders(const struct policy *next, const struct key *k,
 static enum rc fits(const struct policy *next, const struct node *n,
                     bool logged)
 {
+    const struct policy *now = policy_chain_head(n->chain);
     if (n->w.attestation) {
         enum rc rc = n->w.attestation(n->w.ctx, next->attestation,
                                       next->attestation_len);
@@ -61,10 +70,10 @@ static enum rc fits(const struct policy *next, const struct node *n,
     for (unsigned i = 0; i < n->n_keys; i++)
         if (!n->key[i].live.shown.cert.votes.n && /* else nobody holds it */
             (n->key[i].live.member || !logged))
-            TRY(keeps_holders(next, &n->key[i], keys_cert(&n->key[i])));
+            TRY(keeps_holders(next, now, &n->key[i], keys_cert(&n->key[i])));
     /* who has left holds its old share until it is retired */
     for (unsigned i = 0; i < n->n_keys; i++)
-        TRY(keeps_holders(next, &n->key[i], &n->key[i].live.old));
+        TRY(keeps_holders(next, now, &n->key[i], &n->key[i].live.old));
     return RC_OK;
 }
 

@@ -55,6 +55,7 @@ struct peer {
     uint64_t head; /* newest log size it has seen */
     int64_t hear_after_ms;
     bool moving; /* it rests until we know which of us is in an older epoch */
+    bool lost;   /* it rests, having no share of a key's epoch */
     uint8_t boot[16];
     struct peer_standing standing;
     struct pool pool[POLICY_MAX_PROFILES];
@@ -212,11 +213,12 @@ struct node {
     unsigned n_peers;
     struct ticket *tickets;
     uint64_t last_ticket;
-    struct drive *drive;      /* the key being made, one at a time */
-    struct change *change;    /* the key being moved, one at a time */
-    uint64_t change_serial;   /* of the newest */
-    struct epoch_keep *keeps; /* owned; epoch_keep.c */
-    int64_t keep_after_ms;    /* and what it is asked next */
+    struct drive *drive;       /* the key being made, one at a time */
+    struct change *change;     /* the key being moved, one at a time */
+    uint64_t change_serial;    /* of the newest */
+    struct epoch_keep *keeps;  /* owned; epoch_keep.c */
+    struct epoch_views *views; /* owned */
+    int64_t keep_after_ms;     /* and what it is asked next */
     int64_t ask_epochs_after_ms;
     unsigned epoch_asks;
     struct once_run *once_runs; /* owned; sessions whose key we lead */
@@ -323,12 +325,6 @@ MUST_CHECK enum rc birth_copy(struct wire_birth *out,
 MUST_CHECK enum rc cert_terms(struct tlog_epoch_terms *terms,
                               struct tlog_vote *votes, unsigned *n,
                               const struct wire_cert *cert);
-
-MUST_CHECK enum rc epoch_package_to_wire(struct wire_package *out,
-                                         uint16_t node,
-                                         const struct frost_dealing *in);
-MUST_CHECK enum rc epoch_package_from_wire(struct frost_dealing *out,
-                                           const struct wire_package *in);
 
 /* session*.c, spread*.c: sidecar/sessions.h */
 

@@ -190,6 +190,17 @@ void keys_retired(struct key *k)
     k->live.retired = true;
 }
 
+/* Who had no share of the epoch before may well have one of this. */
+static void share_again(struct node *n)
+{
+    for (unsigned i = 0; i < n->n_peers; i++) {
+        struct peer *p = &n->peer[i];
+        if (p->lost)
+            p->down_until_ms = 0;
+        p->lost = false;
+    }
+}
+
 void keys_settle(struct node *n, struct key *k)
 {
     if (k->once)
@@ -197,6 +208,7 @@ void keys_settle(struct node *n, struct key *k)
     node_lock(n);
     if (k->epoch != k->live.epoch) {
         const struct wire_cert *c = keys_cert(k);
+        share_again(n);
         k->epoch = c->epoch;
         k->t = (uint16_t)c->threshold;
         k->n = (unsigned)c->votes.n;

@@ -22,8 +22,9 @@ struct key_live {
     uint16_t t;
     bool have_share;
     bool member;
-    bool waits;   /* it is at rest, and needs its peers' pieces */
-    bool has_ack; /* a member's: ours that its share is active */
+    bool waits;       /* it is at rest, and needs its peers' pieces */
+    uint16_t brought; /* whose share of it a custodian brought; 0: none */
+    bool has_ack;     /* a member's: ours that its share is active */
     uint8_t ack[64];
     bool gone; /* destroyed, as far as we can */
     bool has_word;

@@ -3,6 +3,7 @@
  * A node's life and its events: what comes in is handed to the file that
  * decides it. Holds public state only; every secret is behind world.vault.
  */
+#include "sidecar/epoch_views.h"
 #include "sidecar/new_keys.h"
 
 #include <stdio.h>
@@ -229,6 +230,7 @@ void node_free(struct node *n)
     pieces_free(n);
     change_free(n);
     epoch_keep_free(n);
+    epoch_views_free(n);
     custody_free(n);
     govern_free(n);
     policy_chain_free(n->chain);

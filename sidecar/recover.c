@@ -11,6 +11,12 @@
 #include "base/hash.h"
 #include "sidecar/inner.h"
 
+/* Its newest epoch, as it was brought. */
+static const struct wire_cert *newest(const struct wire_epoch_live *k)
+{
+    return k->live.n ? &k->live.at[0].cert : &k->birth.cert;
+}
+
 /* Under lock: the session is of this very key. */
 static enum rc judge(struct node *n, const struct wire_recover *in)
 {
@@ -19,7 +25,7 @@ static enum rc judge(struct node *n, const struct wire_recover *in)
     TRY(session_judge(&j, n, &in->session));
     if (j.s.type != POLICY_S_RECOVER)
         return rc_raise(RC_POLICY, "session: not a recover");
-    hash256(key, in->birth.cert.group_key, 32);
+    hash256(key, newest(&in->key)->group_key, 32);
     if (memcmp(j.s.key, key, 32) != 0)
         return rc_raise(RC_POLICY, "session: of another key than the "
                                    "certificate");
@@ -30,36 +36,55 @@ static enum rc judge(struct node *n, const struct wire_recover *in)
     return RC_OK;
 }
 
-static enum rc take(struct wire_recovered *out, struct node *n,
-                    const struct wire_recover *in)
+/* Under lock, the certificate taken: the share is of the epoch it lives in. */
+static enum rc is_newest(struct key **out, struct node *n,
+                         const struct wire_cert *cert)
+{
+    uint8_t id[32];
+    hash256(id, cert->group_key, 32);
+    struct key *k = node_key_by_id(n, id);
+    if (!k)
+        return rc_raise(RC_UNKNOWN, "recover: the key is not known here");
+    if (k->live.gone)
+        return rc_raise(RC_POLICY, "key %s: destroyed", k->name);
+    if (k->live.epoch != cert->epoch) {
+        enum rc rc = rc_raise(RC_EPOCH_MOVED,
+                              "key %s: the share is of epoch %llu, the key "
+                              "is in epoch %llu",
+                              k->name, (unsigned long long)cert->epoch,
+                              (unsigned long long)k->live.epoch);
+        rc_hint("bring the backups of epoch %llu",
+                (unsigned long long)k->live.epoch);
+        return rc;
+    }
+    *out = k;
+    return RC_OK;
+}
+
+static enum rc into_vault(struct wire_recovered *out, struct node *n,
+                          const struct wire_recover *in)
 {
     struct tlog_epoch_terms terms;
     struct tlog_vote votes[TLOG_MAX_NODES];
     unsigned n_votes;
     uint16_t whose;
+    struct key *k;
     if (in->parcel.len != VAULT_PARCEL_LEN)
         return rc_raise(RC_PARSE, "parcel: %zu bytes, want %d", in->parcel.len,
                         VAULT_PARCEL_LEN);
-    TRY(cert_terms(&terms, votes, &n_votes, &in->birth.cert));
+    TRY(cert_terms(&terms, votes, &n_votes, newest(&in->key)));
     TRY(vault_recover(n->w.vault, &whose, in->parcel.p, &terms, votes,
                       n_votes));
+    node_lock(n);
+    enum rc rc = is_newest(&k, n, newest(&in->key)); /* still */
+    if (rc == RC_OK)
+        k->live.brought = whose;
+    node_unlock(n);
+    TRY(rc);
     out->node = whose;
     out->epoch = terms.epoch;
     out->at = n->id;
     return RC_OK;
-}
-
-/* So that the key is known here; whoever was no member of its epoch takes it. */
-static void learn(struct node *n, const struct wire_birth *birth)
-{
-    OWNED_MEM char *json = NULL;
-    OWNED_MEM char *reply = NULL;
-    size_t len;
-    size_t reply_len;
-    if (wire_birth_encode(&json, &len, birth) == RC_OK &&
-        node_on_peer(n, n->id, "/v1/epoch/activate", (const uint8_t *)json, len,
-                     &reply, &reply_len) != RC_OK)
-        return; /* the epoch that recovers it brings it again */
 }
 
 static enum rc on_share(char **json, size_t *json_len, struct node *n,
@@ -67,13 +92,18 @@ static enum rc on_share(char **json, size_t *json_len, struct node *n,
 {
     WIRE(recover) in = { 0 };
     struct wire_recovered out = { 0 };
+    struct key *k;
     TRY(wire_recover_decode(&in, (const char *)body, len));
     node_lock(n);
     enum rc rc = judge(n, &in);
     node_unlock(n);
     TRY(rc);
-    TRY(take(&out, n, &in));
-    learn(n, &in.birth);
+    TRY(epoch_take(n, &in.key)); /* logged, and voted by all its members */
+    node_lock(n);
+    rc = is_newest(&k, n, newest(&in.key));
+    node_unlock(n);
+    TRY(rc);
+    TRY(into_vault(&out, n, &in));
     return wire_recovered_encode(json, json_len, &out);
 }
 

@@ -150,6 +150,12 @@ MUST_CHECK enum rc store_moves(struct store *s, store_row *row, void *ctx);
  */
 MUST_CHECK enum rc store_move_old(struct store *s, const char *key,
                                   uint64_t epoch, uint8_t **json, size_t *len);
+/* The newest above this one that is prepared and not certified; 0: none. */
+MUST_CHECK enum rc store_move_prepared(struct store *s, const char *key,
+                                       uint64_t above, uint64_t *epoch);
+/* Is a share of an older epoch here that was ever certified? */
+MUST_CHECK enum rc store_move_signed(struct store *s, const char *key,
+                                     uint64_t epoch, bool *yes);
 /*
  * Erases every share of the key from before this epoch, and all pieces of
  * others' shares, in the log too.

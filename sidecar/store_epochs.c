@@ -269,6 +269,41 @@ enum rc store_move_old(struct store *s, const char *key, uint64_t epoch,
                     key, epoch, json, len);
 }
 
+enum rc store_move_prepared(struct store *s, const char *key, uint64_t above,
+                            uint64_t *epoch)
+{
+    LOCKED(s);
+    STATEMENT *st = NULL;
+    TRY(store_prepare(&st, s,
+                      "SELECT COALESCE(MAX(epoch),0) FROM key_move WHERE"
+                      " key=?1 AND epoch>?2 AND state='PREPARED'"));
+    store_bind_text(st, 1, key);
+    store_bind_u64(st, 2, above);
+    if (sqlite3_step(st) != SQLITE_ROW)
+        return store_broken(s, "read");
+    *epoch = (uint64_t)sqlite3_column_int64(st, 0);
+    return RC_OK;
+}
+
+enum rc store_move_signed(struct store *s, const char *key, uint64_t epoch,
+                          bool *yes)
+{
+    LOCKED(s);
+    STATEMENT *st = NULL;
+    TRY(store_prepare(&st, s,
+                      "SELECT EXISTS(SELECT 1 FROM key_move WHERE key=?1 AND"
+                      " epoch<?2 AND sealed IS NOT NULL AND cert IS NOT NULL)"
+                      " OR EXISTS(SELECT 1 FROM epoch WHERE key=?1 AND"
+                      " epoch<?2 AND sealed IS NOT NULL AND birth IS NOT"
+                      " NULL)"));
+    store_bind_text(st, 1, key);
+    store_bind_u64(st, 2, epoch);
+    if (sqlite3_step(st) != SQLITE_ROW)
+        return store_broken(s, "read");
+    *yes = sqlite3_column_int64(st, 0) != 0;
+    return RC_OK;
+}
+
 static enum rc erase_before(struct store *s, const char *sql, const char *key,
                             uint64_t epoch)
 {

@@ -261,6 +261,14 @@ static enum rc read_body(struct pending *p, struct http_call *call)
     return RC_OK;
 }
 
+static enum rc check_lineage(struct log_appender *a, const struct pending *p)
+{
+    for (size_t i = 0; i < p->in.entries.n; i++)
+        TRY(tlog_lineage_check(a->public->store, p->in.entries.at[i].p,
+                               p->in.entries.at[i].len));
+    return RC_OK;
+}
+
 enum rc log_append(struct log_appender *a, struct http_call *call,
                    const char *uri)
 {
@@ -272,6 +280,11 @@ enum rc log_append(struct log_appender *a, struct http_call *call,
     if (rc == RC_NOMEM && http_reply_header(call, "Retry-After", "1") != RC_OK)
         return RC_NOMEM;
     TRY(rc);
+    rc = check_lineage(a, p);
+    if (rc != RC_OK) {
+        log_appender_done(a);
+        return rc;
+    }
     p->a = a;
     p->call = call;
     p->left = (unsigned)p->in.entries.n;

@@ -50,6 +50,12 @@ static enum rc on_policy(struct http_call *call, void *ctx)
     return daemon_chain_post(call, ls->chain);
 }
 
+static enum rc on_policies(struct http_call *call, void *ctx)
+{
+    struct log_server *ls = ctx;
+    return daemon_chain_get(call, ls->chain);
+}
+
 /* clang-format off */
 const struct http_route log_peer_routes[] = {
     DAEMON_ATTEST_ROUTES,
@@ -59,6 +65,7 @@ const struct http_route log_peer_routes[] = {
     { "GET",  "/v1/sigstore/key", HTTP_PEER, 0,         on_sigstore_key },
     { "GET",  "/v1/log/vkey",   HTTP_PEER, 0,           on_vkey },
     { "POST", "/v1/policy",     HTTP_PEER, 1024 * 1024, on_policy },
+    { "GET",  "/v1/policy",     HTTP_PEER, 0,           on_policies },
     { 0 },
 };
 /* clang-format on */

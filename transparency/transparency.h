@@ -520,6 +520,16 @@ MUST_CHECK enum rc tlog_store_tile(struct tlog_store *s, uint8_t **out,
                                    size_t *len, int level, uint64_t n,
                                    unsigned width);
 
+/* ---- keys, as the log has them (lineage.c) ------------------------------ */
+
+/*
+ * Before a mpc-epoch/1 of type recover is taken: nothing newer than its parent
+ * is here (RC_EPOCH_MOVED), nor the key's end (RC_POLICY). Other entries are
+ * RC_OK.
+ */
+MUST_CHECK enum rc tlog_lineage_check(struct tlog_store *s, const char *entry,
+                                      size_t len);
+
 #include "transparency/sigstore.h"
 
 #endif

@@ -124,7 +124,7 @@ enum rc vault_on_recover(struct vault_core *core, struct bytes_writer *out,
     struct custody_backup b;
     struct tlog_vote votes[TLOG_MAX_NODES];
     /* not live, and never: of an epoch that is over */
-    struct vault_share pub = { .state = VAULT_OLD, .persistent = false };
+    struct vault_share pub = { .state = VAULT_OLD, .brought = true };
     const uint8_t *parcel = bytes_take(in, CUSTODY_PARCEL_LEN);
     vault_get_epoch_terms(in, &pub.terms);
     unsigned n = vault_get_votes(in, votes);

@@ -178,6 +178,7 @@ struct vault_share {
     enum vault_share_state state;
     bool persistent;
     bool stored;     /* persistent: was read back from disk before our vote */
+    bool brought;    /* by a custodian: dealt from, never signed with */
     uint8_t key[32]; /* H(group key) */
     struct tlog_epoch_terms terms;
     uint16_t ids[TLOG_MAX_NODES]; /* [terms.n], ascending */

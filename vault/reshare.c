@@ -392,6 +392,22 @@ static void public_half(struct vault_share *pub, const struct vault_core *core,
     memcpy(pub->y, ys[me].b, 32);
 }
 
+/*
+ * The dealing under our own identifier. After a recovery another node may hold
+ * the share of that number: then it is not ours. What we sent was compared
+ * when the packages came.
+ */
+static const struct frost_dealing *dealt_as_us(const struct vault_core *core,
+                                               const struct vault_reshare *d)
+{
+    const struct vault_reshare_more *m = d->more;
+    for (unsigned i = 0; i < m->n_dealers; i++)
+        if (frost_id_to_u16(&m->dealer[i]) == core->node &&
+            m->dealer_at[i] != core->node)
+            return &m->packages[i];
+    return &d->mine;
+}
+
 /* The share and everything public about it; points out [n]. */
 static enum rc share_make(struct vault_share *pub, struct frost_scalar *share,
                           struct frost_point *points,
@@ -415,7 +431,7 @@ static enum rc share_make(struct vault_share *pub, struct frost_scalar *share,
                                        subs->of };
     struct frost_culprits culprits = { .n = 0 };
     enum rc rc = frost_reshare_finish(share, points, &old, m->t, ids, m->n, me,
-                                      &dealt, &d->mine, &culprits);
+                                      &dealt, dealt_as_us(core, d), &culprits);
     if (rc == RC_CHEATER)
         return vault_blame_dealers(&culprits);
     TRY(rc);

@@ -211,6 +211,18 @@ static enum rc share_restore(struct vault_core *core,
     return vault_share_add(core, &pub, &share);
 }
 
+/* The key lives again: what custodians brought has served. */
+static void drop_brought(struct vault_core *core, const uint8_t key[32],
+                         uint64_t epoch)
+{
+    for (unsigned i = core->n_shares; i-- > 0;) {
+        const struct vault_share *s = &core->share[i];
+        if (s->brought && s->terms.epoch < epoch &&
+            memcmp(s->key, key, 32) == 0)
+            vault_share_remove(core, i);
+    }
+}
+
 enum rc vault_share_supersede(struct vault_core *core, const uint8_t key[32],
                               uint64_t epoch)
 {
@@ -229,6 +241,7 @@ enum rc vault_share_supersede(struct vault_core *core, const uint8_t key[32],
             vault_nonce_drop_key(core, o->key, o->terms.epoch);
         }
     }
+    drop_brought(core, key, epoch);
     return RC_OK;
 }
 
@@ -249,7 +262,10 @@ static enum rc share_activate(struct vault_core *core, uint8_t ack[64],
                                    "than our share");
     if (s->persistent && !s->stored)
         TRY(share_read_back(core, s, at, sealed, len));
-    TRY(vault_share_supersede(core, s->key, s->terms.epoch));
+    TRY(vault_share_supersede(core, voted->key, voted->terms.epoch));
+    s = vault_share_find(core, &at, voted->key, voted->terms.epoch);
+    if (!s)
+        return rc_raise(RC_INTERNAL, "activate: the share is gone");
     s->state = VAULT_ACTIVE;
     vault_share_statement(ack, core, TLOG_VOTE_ACTIVE, s);
     return RC_OK;

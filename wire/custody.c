@@ -15,7 +15,7 @@ WIRE_CODEC(backup);
 static const struct wire_row backups_rows[] = {
     STR(backups, name),
     STRUCTS(backups, backups, 0, WIRE_MAX_NODES, backup),
-    NEST(backups, birth, birth),
+    NEST(backups, key, epoch_live),
     { 0 },
 };
 WIRE_CODEC(backups);
@@ -30,7 +30,7 @@ WIRE_CODEC(sealed_share);
 
 static const struct wire_row recover_rows[] = {
     NEST(recover, session, session),
-    NEST(recover, birth, birth),
+    NEST(recover, key, epoch_live),
     BLOB(recover, parcel, WIRE_PARCEL_MAX),
     { 0 },
 };

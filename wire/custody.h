@@ -6,6 +6,7 @@
 #ifndef WIRE_CUSTODY_H
 #define WIRE_CUSTODY_H
 
+#include "wire/epoch.h"
 #include "wire/wire.h"
 
 #define WIRE_BACKUP_MAX 1206
@@ -26,7 +27,7 @@ WIRE_MESSAGE(backup);
 struct wire_backups {
     char name[WIRE_NAME_MAX];
     WIRE_LIST(struct wire_backup) backups; /* ascending by node */
-    struct wire_birth birth; /* of the live epoch: what each share must be */
+    struct wire_epoch_live key; /* where it lives: what each share must be */
 };
 WIRE_MESSAGE(backups);
 /* POST /v1/key/export, the same: this node's own sealed share. */
@@ -39,7 +40,7 @@ WIRE_MESSAGE(sealed_share);
 /* POST /v1/key/recover: a share boxed for this node's vault. */
 struct wire_recover {
     struct wire_session session; /* type recover */
-    struct wire_birth birth;     /* of the epoch that the share is of */
+    struct wire_epoch_live key;  /* the epoch that the share is of */
     struct wire_blob parcel;
 };
 WIRE_MESSAGE(recover);

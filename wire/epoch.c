@@ -100,6 +100,7 @@ static const struct wire_row epoch_found_rows[] = {
     U64(epoch_found, number, WIRE_MAX_U64),
     U64(epoch_found, epoch, WIRE_MAX_U64),
     BOOL(epoch_found, share),
+    U64(epoch_found, brought, WIRE_MAX_NODE_ID),
     MAYBE(epoch_found, word, ack),
     MAYBE(epoch_found, gone, birth),
     MAYBE(epoch_found, voted, epoch_voted),

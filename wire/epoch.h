@@ -93,9 +93,10 @@ struct wire_epoch_voted {
 WIRE_MESSAGE(epoch_voted);
 struct wire_epoch_found {
     uint64_t node;
-    uint64_t number; /* the highest it has ever used for this key */
-    uint64_t epoch;  /* the newest certified; 0: it does not know the key */
-    bool share;      /* it could deal */
+    uint64_t number;  /* the highest it has ever used for this key */
+    uint64_t epoch;   /* the newest certified; 0: it does not know the key */
+    bool share;       /* it could deal */
+    uint64_t brought; /* whose share a custodian brought here; 0: none */
     WIRE_LIST(struct wire_ack) word;   /* ours, where the key is destroyed */
     WIRE_LIST(struct wire_birth) gone; /* what shows that it is everywhere */
     WIRE_LIST(struct wire_epoch_voted) voted; /* one or none */

@@ -154,6 +154,7 @@ struct sim {
     uint8_t policy_sha256[32];
     /* who holds the profiles' keys; bits by node id, 0: all */
     unsigned holders, threshold, leaving;
+    char custodian[SIM_NODES + 1][65]; /* hex, by node; "": none */
     /* what happened */
     struct sim_call call[SIM_CALLS];
     unsigned n_calls;

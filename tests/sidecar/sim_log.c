@@ -135,6 +135,7 @@ static enum rc on_append(struct sim *s, struct sim_log *log,
         const struct wire_text *e = &in.entries.at[i];
         if (tlog_entry_kind(e->p, e->len) == TLOG_OPAQUE)
             return rc_raise(RC_PARSE, "entries[%zu]: not an entry of ours", i);
+        TRY(tlog_lineage_check(log->store, e->p, e->len));
         TRY(append(log, &index[i], e->p, e->len));
     }
     TRY(newest(s, log, note, &size));

@@ -66,7 +66,10 @@ static json_t *node(struct sim *s, unsigned id, bool keyed)
     json_object_set_new(n, "identity",
                         json_string(enc_hex(hex, keys->identity, 32)));
     json_object_set_new(n, "box", json_string(enc_hex(hex, keys->box, 32)));
-    json_object_set_new(n, "custodians", json_array());
+    json_t *custodians = json_array();
+    if (s->custodian[id][0])
+        json_array_append_new(custodians, json_string(s->custodian[id]));
+    json_object_set_new(n, "custodians", custodians);
     return n;
 }
 

@@ -74,7 +74,7 @@ static void expect_backup(struct sim *s, unsigned via,
     assert_int_equal(b->epoch, 1);
     assert_ok(custody_backup_open(&share, &of, b->sealed.p, b->sealed.len,
                                   opens));
-    assert_memory_equal(of.y, got.birth.cert.votes.at[0].y, 32);
+    assert_memory_equal(of.y, got.key.birth.cert.votes.at[0].y, 32);
     if (does_not)
         assert_rc(custody_backup_open(&share, &of, b->sealed.p, b->sealed.len,
                                       does_not),
@@ -267,8 +267,8 @@ static void a_node_that_holds_a_share_takes_no_other(void **state)
                                   got.backups.at[0].sealed.len, &custodian));
     assert_ok(custody_parcel_make(parcel, &of, &share, s->node[2].keys.box));
     assert_ok(wire_blob_set(&m.parcel, parcel, sizeof(parcel)));
-    m.birth = got.birth;
-    memset(&got.birth, 0, sizeof(got.birth)); /* moved */
+    m.key = got.key;
+    memset(&got.key, 0, sizeof(got.key)); /* moved */
     backup_session(s, &m.session, POLICY_S_RECOVER, key, sim_stewards);
     assert_ok(wire_recover_encode(&json, &len, &m));
     sim_want(s, sim_ask(s, 2, "/v1/key/recover", json, len), RC_EXISTS);
