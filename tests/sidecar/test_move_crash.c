@@ -235,6 +235,7 @@ static unsigned one_run(uint64_t seed, bool crashes)
                            c->rc == RC_SLOT_BURNT || c->rc == RC_VERIFY))
             sim_fail(s, "call %u: %s (%s)", calls[i], rc_slug(c->rc), c->why);
     }
+    wire_key_free(&key);
     mover_key(s, 1, "release", &key);
     moved = (unsigned)key.epoch;
     done(s);
