@@ -391,6 +391,71 @@ static void a_crash_meanwhile_is_gone_on_from(void **state)
     }
 }
 
+/* ---- what an operator is told --------------------------------------------------------------- */
+
+static bool tells(struct sim *s, unsigned id, const char *words)
+{
+    OWNED_MEM char *json = NULL;
+    size_t len;
+    assert_ok(node_status(s->node[id].node, &json, &len));
+    return strstr(json, words) != NULL;
+}
+
+/* A node that ends while a key moves: who waits for it, and what to do. */
+static void status_says_whom_old_shares_wait_for(void **state)
+{
+    (void)state;
+    struct kept *k = with_custodians(3);
+    struct sim *s = k->s;
+    bool waited = false;
+    sim_run(s, 5000);
+    assert_true(tells(s, 1, "\"live\":1,\"prepared\":0,\"retired\":true"));
+    assert_true(tells(s, 1, "{\"node\":3,\"state\":\"ok\""));
+    assert_true(tells(s, 1, "\"next\":[]"));
+    for (unsigned ms = 4; ms < 60 && !waited; ms += 3) {
+        unsigned call = mover_move(s, 1, POLICY_S_REFRESH, "release");
+        sim_run(s, ms);
+        sim_crash(s, 3);
+        free(TAKE(s->node[3].status)); /* it may hear at once */
+        (void)sim_wait(s, call, 40000);
+        sim_run(s, 4000);
+        waited = tells(s, 1, "\"waits_for\":[3]");
+        if (waited) {
+            assert_true(tells(s, 1,
+                              "are kept until node3 acknowledges it: "
+                              "start it, or mark it leaving and mpcsign "
+                              "key reshare release"));
+        }
+        sim_start(s, 3);
+        sim_run(s, 12000);
+        assert_true(tells(s, 1, "\"waits_for\":[]"));
+    }
+    assert_true(waited);
+    kept_free(k);
+}
+
+/* Too many lost, and then one: the commands are others. */
+static void status_says_what_brings_a_key_back(void **state)
+{
+    (void)state;
+    struct kept *k = with_custodians(3);
+    struct sim *s = k->s;
+    fetch(k);
+    lose_all(k);
+    sim_want_ok(s, bring(k, 1, 2));
+    sim_run(s, 40000); /* they have asked each other */
+    assert_true(tells(s, 3, "3 of its 3 shares are lost and 2 are needed"));
+    assert_true(tells(s, 3, "mpcsign key recover release"));
+    assert_true(tells(s, 2, "the share of node1 was brought here"));
+    assert_true(tells(s, 1, "{\"node\":3,\"state\":\"lost\""));
+    sim_want_ok(s, bring(k, 2, 1));
+    sim_want_ok(s, move(k, 1));
+    sim_run(s, 40000);
+    for (unsigned i = 1; i <= 3; i++)
+        assert_true(tells(s, i, "\"next\":[]"));
+    kept_free(k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -400,6 +465,8 @@ int main(void)
         T(what_is_not_in_order_is_refused),
         T(one_that_lives_deals_beside_what_is_brought),
         T(a_crash_meanwhile_is_gone_on_from),
+        T(status_says_whom_old_shares_wait_for),
+        T(status_says_what_brings_a_key_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
