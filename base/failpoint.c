@@ -75,9 +75,18 @@ static bool listed(const char *words, const char *name, const char *what)
     return false;
 }
 
+static void (*watcher)(enum failpoint at, const char *name);
+
+void failpoint_watch(void (*seen)(enum failpoint at, const char *name))
+{
+    watcher = seen;
+}
+
 void failpoint_hit(enum failpoint at)
 {
     char words[LIST_MAX + 1] = { 0 };
+    if (watcher)
+        watcher(at, names[at]);
     if (!list || !list[0])
         return;
     for (size_t i = 0; i < LIST_MAX && list[i]; i++)

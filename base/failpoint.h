@@ -74,6 +74,8 @@ enum failpoint { FAILPOINT_TABLE(FAILPOINT_ID) FAILPOINT__COUNT };
 MUST_CHECK enum rc failpoint_init(void);
 /* Does to this process what the list says of that place. */
 void failpoint_hit(enum failpoint at);
+/* Of a test in this process: is told of each place; NULL: nobody is. */
+void failpoint_watch(void (*seen)(enum failpoint at, const char *name));
 #define FAILPOINT(name) failpoint_hit(FAILPOINT_##name)
 
 #else

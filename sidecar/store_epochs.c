@@ -60,11 +60,10 @@ enum rc store_epoch_sealed(struct store *s, const uint8_t session[32],
     return store_one_blob(s, st, sealed, len, "sealed share");
 }
 
-enum rc store_epoch_activate(struct store *s, const char *key, uint64_t epoch,
-                             const uint8_t session[32], const char *birth,
-                             size_t len)
+static enum rc activate(struct store *s, const char *key, uint64_t epoch,
+                        const uint8_t session[32], const char *birth,
+                        size_t len)
 {
-    LOCKED(s);
     STATEMENT *st = NULL;
     TRY(store_prepare(&st, s,
                       "INSERT INTO epoch(key,epoch,session,state,birth)"
@@ -82,6 +81,34 @@ enum rc store_epoch_activate(struct store *s, const char *key, uint64_t epoch,
                    : rc_raise(RC_CONFLICT,
                               "epoch %llu of %s belongs to another session",
                               (unsigned long long)epoch, key);
+}
+
+/* A name has one birth: shares of attempts at it that were given up. */
+static enum rc erase_given_up(struct store *s, const char *key, uint64_t epoch,
+                              int *erased)
+{
+    STATEMENT *st = NULL;
+    TRY(store_prepare(&st, s,
+                      "UPDATE epoch SET sealed=NULL, state='ABORTED' WHERE"
+                      " key=?1 AND epoch<>?2 AND birth IS NULL AND sealed IS"
+                      " NOT NULL"));
+    store_bind_text(st, 1, key);
+    store_bind_u64(st, 2, epoch);
+    return store_run(s, st, erased);
+}
+
+enum rc store_epoch_activate(struct store *s, const char *key, uint64_t epoch,
+                             const uint8_t session[32], const char *birth,
+                             size_t len)
+{
+    LOCKED(s);
+    int erased = 0;
+    TRY(store_exec(s, "BEGIN IMMEDIATE"));
+    enum rc rc = activate(s, key, epoch, session, birth, len);
+    if (rc == RC_OK)
+        rc = erase_given_up(s, key, epoch, &erased);
+    TRY(store_end(s, rc));
+    return erased ? store_checkpoint(s) : RC_OK;
 }
 
 enum rc store_epochs(struct store *s, store_row *row, void *ctx)
@@ -383,7 +410,8 @@ enum rc store_gone_put(struct store *s, const char *key, uint64_t epoch,
                           "UPDATE epoch SET sealed=NULL"
                           " WHERE key=?1 AND epoch<?2",
                           key, INT64_MAX);
-    if (rc == RC_OK)
+    /* not before all gave their word: who has not must unseal for it */
+    if (rc == RC_OK && json)
         rc = erase_before(s, "DELETE FROM piece WHERE key=?1 AND epoch<?2", key,
                           INT64_MAX);
     TRY(store_end(s, rc));

@@ -3,6 +3,9 @@
 # Real processes end hard at each place of a move, as member and as driver.
 # They start again, the move goes on with the same session, and afterwards the
 # key signs, one epoch is live, and nothing older is at rest.
+#   83-crash-in-epoch.sh [N [SEED]]    N crashes (MPC_CRASHES, 9: each place
+#                                      once, a minute); which
+#                                      node at which place is the seed's
 . "$(dirname "$0")/lib.sh"
 mkdir "$tmp/points"
 export MPC_FAILPOINT=$tmp/points
@@ -37,12 +40,14 @@ refresh() { # session; on a node that runs
     "$mpcsign" key refresh release --session "$1"
 }
 
-i=0
-for place in epoch_burnt epoch_prepared epoch_voted epoch_certified \
-    epoch_active epoch_retiring epoch_retired change_voted change_logged; do
-    i=$((i + 1))
+places=(epoch_burnt epoch_prepared epoch_voted epoch_certified epoch_active
+    epoch_retiring epoch_retired change_voted change_logged)
+RANDOM=${2:-1}
+echo "seed ${2:-1}"
+for ((i = 0; i < ${1:-${MPC_CRASHES:-9}}; i++)); do
+    place=${places[i % ${#places[@]}]}
     # the driver is node1; of the others one falls, and at times the driver
-    who=node$((i % 3 + 1))
+    who=node$((RANDOM % 3 + 1))
     [ "${place%%_*}" = change ] && who=node1
     id=$("$mpcsign" key refresh release --no-wait 2>/dev/null)
     must "$mpcsign" approve "$id" --as bob --role steward

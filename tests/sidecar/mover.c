@@ -74,6 +74,22 @@ void mover_layout(struct sim *s, unsigned via, unsigned threshold,
     }
 }
 
+void mover_lose_share(struct sim *s, unsigned id)
+{
+    sqlite3 *db;
+    sim_crash(s, id);
+    free(TAKE(s->node[id].status)); /* it will not be as before */
+    assert_int_equal(sqlite3_open(s->node[id].db, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db,
+                                  "UPDATE epoch SET sealed=NULL; UPDATE"
+                                  " key_move SET sealed=NULL",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(db);
+    sim_start(s, id);
+    sim_run(s, 1500);
+}
+
 int mover_count(struct sim *s, unsigned node, const char *sql)
 {
     sqlite3 *db;

@@ -29,6 +29,9 @@ void mover_key(struct sim *s, unsigned via, const char *name,
 void mover_layout(struct sim *s, unsigned via, unsigned threshold,
                   unsigned holders, unsigned leaving);
 
+/* It ends, its shares at rest are gone, and it starts again. */
+void mover_lose_share(struct sim *s, unsigned id);
+
 /* A number out of a node's store. */
 int mover_count(struct sim *s, unsigned node, const char *sql);
 /* Shares at rest of epochs before this one. */

@@ -203,6 +203,11 @@ static void world_send(void *ctx, uint32_t to, const char *path,
     struct sim_send *m = calloc(1, sizeof(*m));
     char to_name[16];
     assert_non_null(m);
+    sim_boundary(s, from->id, path);
+    if (from->doomed) {
+        free(m);
+        return;
+    }
     *m = (struct sim_send){ .from = from->id,
                             .life = from->life,
                             .to = to,
@@ -234,6 +239,9 @@ static void world_answer(void *ctx, uint64_t call, enum rc rc, const char *json,
 {
     struct sim_node *from = ctx;
     struct sim *s = from->sim;
+    sim_boundary(s, from->id, "answer");
+    if (from->doomed)
+        return;
     if (call >= s->n_calls)
         sim_fail(s, "node%u answers a call that nobody made", from->id);
     struct sim_call *c = &s->call[call];
@@ -543,6 +551,9 @@ static enum rc far_side(struct sim *s, struct sim_send *m, char **reply,
         return RC_TIMEOUT;
     enum rc rc = node_on_peer(n->node, m->from, m->path, m->body, m->len, reply,
                               len);
+    sim_boundary(s, n->id, "reply");
+    if (n->doomed)
+        return rc_raise(RC_UNREACHABLE, "connection reset");
     if (rc == RC_OK && strcmp(m->path, "/v1/frost/round2") == 0)
         sim_watch(s, n->id, m->body, m->len, *reply, *len);
     return rc;
@@ -631,6 +642,7 @@ static bool step(struct sim *s, int64_t until_ms)
         __atomic_store_n(&s->now_ms, e->at_ms, __ATOMIC_RELAXED);
     chance_crash(s);
     happen(s, e);
+    sim_reap(s);
     event_free(e);
     return true;
 }
@@ -696,6 +708,7 @@ unsigned sim_ask_as(struct sim *s, unsigned id, uid_t uid, const char *path,
         node_on_local_as(s->node[id].node, call, s->caller, path, body, len);
     else
         node_on_local(s->node[id].node, call, uid, path, body, len);
+    sim_reap(s);
     return call;
 }
 
@@ -736,5 +749,6 @@ unsigned sim_sign(struct sim *s, unsigned id, const char *key,
         node_on_local(s->node[id].node, call, SIM_UID, "/v1/sign", body, w.len);
     if (s->calling)
         s->calling(false);
+    sim_reap(s);
     return call;
 }

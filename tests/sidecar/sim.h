@@ -48,6 +48,7 @@ struct sim_node {
     int64_t restart_ms; /* crashed by chance: up again then; 0: by hand */
     unsigned policy_changes;
     unsigned forks; /* alarms */
+    bool doomed;    /* sim_doom(): nothing it still does is seen */
 };
 
 struct sim_call {
@@ -81,6 +82,7 @@ struct sim_share {
     uint8_t session[32];
     char slot[8];
     uint8_t commitment[32];
+    uint8_t hiding[32]; /* of the nonce it was made with */
 };
 /* A head some node cosigned. */
 struct sim_cosigned {
@@ -134,6 +136,8 @@ struct sim {
     /* around a local call's way into the node; may be NULL */
     void (*calling)(bool begins);
     const struct node_caller *caller; /* who calls; NULL: SIM_UID */
+    /* before each message, answer and commit of a node; may sim_doom() it */
+    void (*boundary)(struct sim *s, unsigned node, const char *what);
     char dir[DIR_MAX];
     unsigned n;
     struct sim_node node[SIM_NODES + 1];
@@ -260,6 +264,19 @@ void sim_log_intent(struct sim *s, struct wire_round2_item *item, unsigned lead,
 enum rc sim_round2(struct sim *s, unsigned lead, unsigned signer,
                    const struct wire_round2 *m, const void *msg, size_t len,
                    uint8_t share[32]);
+
+/* ---- sim_cut.c: a crash between any two actions --------------------------------- */
+
+/* Stores that are opened from now on call s->boundary as well. */
+void sim_cut_watch(struct sim *s);
+void sim_boundary(struct sim *s, unsigned id, const char *what);
+/*
+ * From s->boundary: this node ends here. What it has at rest is what it had
+ * at rest now; it is down as soon as it comes back from what it does.
+ */
+void sim_doom(struct sim *s, unsigned id);
+/* Ends those that are doomed; true: there was one. */
+bool sim_reap(struct sim *s);
 
 /* ---- sim_setup.c: policy, sessions, persons --------------------------------------- */
 

@@ -7,6 +7,7 @@
 
 #include "sim.h"
 
+#include <jansson.h>
 #include <sodium.h>
 
 #include "base/bytes.h"
@@ -202,6 +203,53 @@ static bool logged(const struct sim_log *log, uint64_t index, const char *entry)
     return log && index < log->n && strcmp(log->entry[index], entry) == 0;
 }
 
+/*
+ * However the nodes count: who asks to sign under "guarded" has three other
+ * persons' approvals, each counted once.
+ */
+static void watch_people(struct sim *s, const struct wire_session *in)
+{
+    char person[POLICY_MAX_APPROVALS][POLICY_NAME_MAX];
+    struct policy_session session;
+    unsigned n = 0;
+    if (in->descriptor.len == 0)
+        return; /* of a profile that asks for nobody */
+    assert_ok(policy_session_parse(&session, (const char *)in->descriptor.p,
+                                   in->descriptor.len));
+    if (strncmp(session.profile, "guarded", 7) != 0)
+        return;
+    for (size_t i = 0; i < in->approvals.n; i++) {
+        const struct wire_blob *b = &in->approvals.at[i];
+        const char *who;
+        int what;
+        unsigned k = 0;
+        json_t *j = json_loadb((const char *)b->p, b->len, 0, NULL);
+        assert_int_equal(
+                json_unpack(j, "{s:s, s:i}", "person", &who, "decision", &what),
+                0);
+        while (k < n && strcmp(person[k], who) != 0)
+            k++;
+        if (k == n && what == POLICY_D_APPROVE)
+            snprintf(person[n++], sizeof(person[0]), "%s", who);
+        json_decref(j);
+    }
+    if (n < 3)
+        sim_fail(s, "a share was released for %u persons, want 3", n);
+}
+
+/* A nonce is good for one message, over all lives of its vault. */
+static void watch_nonce(struct sim *s, struct sim_share *h,
+                        const struct wire_round2_item *item)
+{
+    for (size_t i = 0; i < item->signers.n; i++)
+        if (item->signers.at[i].node == h->signer)
+            memcpy(h->hiding, item->signers.at[i].hiding, 32);
+    for (const struct sim_share *o = s->share; o < h; o++)
+        if (o->signer == h->signer && memcmp(o->hiding, h->hiding, 32) == 0 &&
+            memcmp(o->commitment, h->commitment, 32) != 0)
+            sim_fail(s, "node%u used a nonce twice", h->signer);
+}
+
 /* One slot, one message: over all signers, leads and lives. */
 static void watch_share(struct sim *s, uint16_t signer,
                         const struct wire_round2_item *item)
@@ -226,6 +274,8 @@ static void watch_share(struct sim *s, uint16_t signer,
     memcpy(h->session, in.session, 32);
     memcpy(h->commitment, in.commitment, 32);
     snprintf(h->slot, sizeof(h->slot), "%s", in.slot);
+    watch_nonce(s, h, item);
+    watch_people(s, &item->session);
 }
 
 static bool on_branch(const struct sim_log *log, const struct sim_cosigned *c)

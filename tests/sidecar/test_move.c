@@ -5,8 +5,6 @@
 #include "mover.h"
 #include "story.h"
 
-#include <sqlite3.h>
-
 #include "base/hash.h"
 
 static const char *const release[] = { "release", NULL };
@@ -105,33 +103,17 @@ static void each_node_is_replaced(void **state)
     done(s);
 }
 
-static void lose_share(struct sim *s, unsigned id)
-{
-    sqlite3 *db;
-    sim_crash(s, id);
-    free(TAKE(s->node[id].status)); /* it will not be as before */
-    assert_int_equal(sqlite3_open(s->node[id].db, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db,
-                                  "UPDATE epoch SET sealed=NULL; UPDATE"
-                                  " key_move SET sealed=NULL",
-                                  NULL, NULL, NULL),
-                     SQLITE_OK);
-    sqlite3_close(db);
-    sim_start(s, id);
-    sim_run(s, 1500);
-}
-
 static void a_lost_share_is_repaired(void **state)
 {
     (void)state;
     struct sim *s = cluster(release);
     uint8_t group[32];
     group_of(s, group);
-    lose_share(s, 3);
+    mover_lose_share(s, 3);
     sim_want_ok(s, mover_move(s, 3, POLICY_S_REPAIR, "release"));
     epoch_is(s, 2, 2, 3);
     mover_settled(s, "release", group);
-    lose_share(s, 2);
+    mover_lose_share(s, 2);
     OWNED_MEM char *json = NULL;
     size_t len;
     assert_ok(node_status(s->node[2].node, &json, &len));
