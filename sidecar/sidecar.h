@@ -137,7 +137,8 @@ MUST_CHECK enum rc store_move_voted(struct store *s, const char *key,
 /* The epoch that was certified in this session; 0: none. */
 MUST_CHECK enum rc store_move_made(struct store *s, const uint8_t session[32],
                                    uint64_t *epoch);
-/* Also where we are no member; a share that is prepared stays beside it. */
+/* Also where we are no member; a share that is prepared in this session stays
+ * beside it, another session's goes unless that is certified (RC_CONFLICT). */
 MUST_CHECK enum rc store_move_certify(struct store *s, const char *key,
                                       uint64_t epoch, const uint8_t session[32],
                                       const char *json, size_t len);
