@@ -249,7 +249,9 @@ enum rc store_move_certify(struct store *s, const char *key, uint64_t epoch,
                       "INSERT INTO key_move(key,epoch,session,state,cert)"
                       " VALUES(?1,?2,?3,'CERTIFIED',?4)"
                       " ON CONFLICT(key,epoch) DO UPDATE SET cert=?4,"
-                      " state='CERTIFIED' WHERE session=?3"));
+                      " state='CERTIFIED', session=?3, sealed=CASE WHEN"
+                      " session=?3 THEN sealed END, vote=CASE WHEN session=?3"
+                      " THEN vote END WHERE session=?3 OR cert IS NULL"));
     store_bind_text(st, 1, key);
     store_bind_u64(st, 2, epoch);
     store_bind_blob(st, 3, session, 32);

@@ -62,6 +62,17 @@ must "$mpcsign" policy approve "$id" --as bob --file "$tmp/policy.json"
 must "$mpcsign" policy approve "$id" --as carol
 wait_for 20 at_version 3
 
+# ---- an older epoch: nobody here knows better, the log does
+must recover "$tmp/old" 1 1 1 1 "${who[@]}"
+refuse 'epoch 1; entry [0-9]+ of the log says that the key moved to epoch 2' \
+    recover "$tmp/old" 1 2 2 2 "${who[@]}"
+refuse 'needs 2' psign "$tmp/msg" "$tmp/sig"
+for i in 1 2; do # a vault that took one of those starts again
+    must "$mpcsign" dev kill "node$i"
+    must "$mpcsign" dev start "node$i"
+done
+sleep 1
+
 # ---- what is not in order
 refuse 'other custodians' recover "$b" 2 1 1 2 "${who[@]}"
 refuse 'not approved|steward' recover "$b" 2 1 1 1 --as dev --approve bob

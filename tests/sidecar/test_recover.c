@@ -295,6 +295,39 @@ static void it_is_the_newest_epoch_that_comes_back(void **state)
     kept_free(k);
 }
 
+/* The number that the wrong shares burnt is that of the epoch they missed. */
+static void a_number_that_was_burnt_in_vain_is_no_obstacle(void **state)
+{
+    (void)state;
+    struct kept *k = with_custodians(3);
+    struct sim *s = k->s;
+    fetch(k);
+    struct wire_backups old = k->backups;
+    memset(&k->backups, 0, sizeof(k->backups)); /* moved */
+    sim_want_ok(s, mover_move(s, 1, POLICY_S_REFRESH, "release"));
+    sim_run(s, 1000);
+    fetch(k);
+    struct wire_backups newest = k->backups;
+    lose_all(k);
+    k->backups = old;
+    sim_want_ok(s, bring(k, 1, 1));
+    sim_want_ok(s, bring(k, 2, 2));
+    sim_want(s, move(k, 1), RC_EPOCH_MOVED);
+    for (unsigned i = 1; i <= 2; i++) {
+        sim_crash(s, i);
+        free(TAKE(s->node[i].status)); /* what was brought is gone */
+        sim_start(s, i);
+    }
+    sim_run(s, 1500);
+    k->backups = newest;
+    sim_want_ok(s, bring(k, 1, 2));
+    sim_want_ok(s, bring(k, 3, 1));
+    sim_want_ok(s, move(k, 2));
+    mover_settled(s, "release", k->group);
+    wire_backups_free(&old);
+    kept_free(k);
+}
+
 /* ---- what is refused --------------------------------------------------------------- */
 
 static void what_is_not_in_order_is_refused(void **state)
@@ -462,6 +495,7 @@ int main(void)
 #define T(name) cmocka_unit_test_teardown(name, sim_teardown)
         T(all_are_lost_and_it_signs_again),
         T(it_is_the_newest_epoch_that_comes_back),
+        T(a_number_that_was_burnt_in_vain_is_no_obstacle),
         T(what_is_not_in_order_is_refused),
         T(one_that_lives_deals_beside_what_is_brought),
         T(a_crash_meanwhile_is_gone_on_from),
