@@ -10,6 +10,7 @@
 # DIR: default build-cosign/; SUITE: default trixie sid.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/sigstore.sh"
+. "$here/.ci/packages"
 dir=${1:-$here/build-cosign}
 suites=("${@:2}")
 [ ${#suites[@]} -gt 0 ] || suites=(trixie sid)
@@ -24,7 +25,7 @@ apt_root() { # suite
         "$a/cache/archives/partial"
     : >"$a/status"
     echo "deb [signed-by=$keyring]" \
-        "${MPC_MIRROR:-http://deb.debian.org/debian} $1 main" >"$a/etc/sources.list"
+        "$(debian_mirror) $1 main" >"$a/etc/sources.list"
     cat >"$a/conf" <<EOF
 Dir::Etc "$a/etc";
 Dir::Etc::sourceparts "-";

@@ -32,7 +32,7 @@ unset MPC_UNSHARED
 
 if [ ! -e "$root/etc/debian_version" ]; then
     debootstrap --variant=minbase "${MPC_SUITE:-trixie}" "$root" \
-        "${MPC_MIRROR:-http://deb.debian.org/debian}" >/dev/null
+        "$(debian_mirror)" >/dev/null
 fi
 inside() {
     env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/tmp \
