@@ -406,13 +406,8 @@ static void a_patched_daemon_is_refused_by_its_peers(void **state)
     RUN(&r, "sign", at.file, "-s", in("before.sig"));
     assert_code(&r, 0);
     run_free(&r);
-    /* what it had sealed as it was stays shut: it does not even start */
+    /* what it had sealed as it was stays shut, and it is no peer of anybody */
     RUN(&r, "dev", "restart", "node2", "--dir", dir);
-    assert_int_not_equal(r.code, 0);
-    run_free(&r);
-    /* and with nothing sealed it starts, but is no peer of anybody */
-    dir_remove(in("patched/node2/state"));
-    RUN(&r, "dev", "start", "node2", "--dir", dir);
     assert_code(&r, 0);
     run_free(&r);
     RUN(&r, "sign", at.file, "-s", in("after.sig"));
