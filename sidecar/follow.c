@@ -68,6 +68,8 @@ enum rc follow_commit(struct node *n, uint16_t from, const uint8_t *body,
         return rc_raise(RC_PARSE, "commit: count 0");
     node_lock(n);
     enum rc rc = standing_check(n);
+    if (rc == RC_OK)
+        rc = keys_opened(n, node_key_by_id(n, in.key));
     node_unlock(n);
     TRY(rc);
     TRY(follow_next_commitments(n, from, in.key, in.epoch, in.count,

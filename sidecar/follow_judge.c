@@ -23,6 +23,7 @@ static enum rc check_key(struct verdict *v, struct node *n,
     v->key = node_key_by_id(n, item->key);
     if (v->key && v->key->once)
         TRY(once_judge_use(v->key->once, &v->j.s, item->slot));
+    TRY(keys_opened(n, v->key));
     if (!v->key || !v->key->live.have_share)
         return rc_raise(RC_UNKNOWN, "key: node%u holds no share of it", n->id);
     if (v->key->live.epoch != item->epoch)

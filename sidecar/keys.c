@@ -109,6 +109,16 @@ enum rc node_key_take(struct node *n, const char *name,
     return RC_OK;
 }
 
+enum rc keys_opened(const struct node *n, const struct key *k)
+{
+    if (!k || !k->live.waits)
+        return RC_OK;
+    return rc_raise(RC_ORDER,
+                    "key %s: node%u has just started: its share waits for its "
+                    "peers' pieces",
+                    k->name, n->id);
+}
+
 /* ---- moving them ---------------------------------------------------------------- */
 
 const struct wire_cert *keys_cert(const struct key *k)

@@ -100,6 +100,8 @@ void keys_retired(struct key *k);
 void keys_settle(struct node *n, struct key *k);
 /* Newest epochs and births at rest; their shares go into the vault. */
 MUST_CHECK enum rc keys_load(struct node *n);
+/* Under lock. RC_ORDER: our share is at rest, and not open yet. NULL is fine. */
+MUST_CHECK enum rc keys_opened(const struct node *n, const struct key *k);
 /* One stored ACTIVE epoch, a store_row of store_epochs(); ctx is the node. */
 MUST_CHECK enum rc keys_load_epoch(void *ctx, const char *name, uint64_t number,
                                    const uint8_t *json, size_t json_len,
