@@ -284,6 +284,7 @@ enum rc keys_load_epoch(void *ctx, const char *name, uint64_t number,
 {
     struct node *n = ctx;
     uint8_t ack[64];
+    bool waits = false;
     WIRE(birth) birth = { 0 };
     struct key *k = node_key_by_name(n, name);
     enum rc rc = wire_birth_decode(&birth, (const char *)json, json_len);
@@ -299,12 +300,15 @@ enum rc keys_load_epoch(void *ctx, const char *name, uint64_t number,
                 return rc_prefix(rc, "share of %s: ", name);
             /* it can still lead */
             have = false;
-            if (rc != RC_ORDER ||
-                pieces_wait(n, name, &birth.cert, sealed, sealed_len) != RC_OK)
+            waits = rc == RC_ORDER && pieces_wait(n, name, &birth.cert, sealed,
+                                                  sealed_len) == RC_OK;
+            if (!waits)
                 note_problem(n, name, number);
         }
         rc = node_key_take(n, name, &birth, have, &k);
     }
+    if (rc == RC_OK)
+        k->live.waits = waits;
     if (rc == RC_OK)
         return RC_OK;
     if (is_ours(rc))

@@ -213,6 +213,25 @@ static void no_share_is_sealed_whose_pieces_are_not_kept(void **state)
     done(s);
 }
 
+/* Its share opens a moment after it has started; a lead waits that long. */
+static void who_has_just_started_is_waited_for(void **state)
+{
+    (void)state;
+    struct sim *s = peered();
+    sim_crash(s, 3);
+    sim_crash(s, 2);
+    s->tamper = lose;
+    lost = "/v1/piece/ask";
+    lost_at = 1;
+    lost_reply_only = false;
+    sim_start(s, 2);
+    sim_run(s, 1500);
+    assert_true(status_says(s, 2, "share waits for peers"));
+    s->tamper = NULL;
+    sim_want_ok(s, sign(s, 1, "soon"));
+    done(s);
+}
+
 /* Sealed under snp before, under snp+peers from now on: both open. */
 static void a_cluster_moves_to_peers_by_its_next_epochs(void **state)
 {
@@ -250,6 +269,7 @@ int main(void)
         T(a_holder_that_lies_is_named_and_the_other_is_enough),
         T(a_retired_epochs_pieces_are_gone),
         T(no_share_is_sealed_whose_pieces_are_not_kept),
+        T(who_has_just_started_is_waited_for),
         T(a_cluster_moves_to_peers_by_its_next_epochs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
