@@ -272,21 +272,9 @@ static enum rc dkg_conclude(struct vault_core *core, struct bytes_writer *out,
     struct vault_share pub;
     WIPED(frost_scalar) share;
     uint8_t ys[TLOG_MAX_NODES][32];
-    uint8_t sealed[VAULT_SEALED_SHARE_MAX];
-    size_t sealed_len = 0;
     TRY(share_make(&pub, &share, ys, core, d, subs));
-    if (pub.persistent)
-        TRY(vault_share_seal(core, sealed, &sealed_len, &pub, &share));
-    bytes_put(out, pub.terms.group_key, 32);
-    bytes_put(out, pub.terms.transcript, 32);
-    bytes_put_u64(out, pub.terms.parent);
-    bytes_put(out, pub.y, 32);
-    bytes_put_u16(out, pub.terms.n);
-    for (unsigned i = 0; i < pub.terms.n; i++)
-        bytes_put(out, ys[i], 32);
-    bytes_put_lp16(out, sealed, sealed_len);
-    TRY(bytes_written(out));
-    return vault_share_add(core, &pub, &share);
+    return vault_share_conclude(core, out, &pub, &share,
+                                (const uint8_t(*)[32])ys);
 }
 
 enum rc vault_on_dkg_finish(struct vault_core *core, struct bytes_writer *out,

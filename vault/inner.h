@@ -425,6 +425,13 @@ void vault_members_hash(uint8_t out[32], const uint16_t *ids,
 MUST_CHECK enum rc vault_share_add(struct vault_core *core,
                                    const struct vault_share *pub,
                                    const struct frost_scalar *share);
+/* A run has ended: seals the share where it is persistent, writes what
+ * vault_dkg_result has, and adds it, PREPARED. ys [pub->terms.n] */
+MUST_CHECK enum rc vault_share_conclude(struct vault_core *core,
+                                        struct bytes_writer *out,
+                                        const struct vault_share *pub,
+                                        const struct frost_scalar *share,
+                                        const uint8_t (*ys)[32]);
 /* NULL when there is none; the index into secret->share in *at. */
 struct vault_share *vault_share_find(struct vault_core *core, unsigned *at,
                                      const uint8_t key[32], uint64_t epoch);

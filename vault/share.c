@@ -55,6 +55,27 @@ enum rc vault_share_add(struct vault_core *core, const struct vault_share *pub,
     return RC_OK;
 }
 
+enum rc vault_share_conclude(struct vault_core *core, struct bytes_writer *out,
+                             const struct vault_share *pub,
+                             const struct frost_scalar *share,
+                             const uint8_t (*ys)[32])
+{
+    uint8_t sealed[VAULT_SEALED_SHARE_MAX];
+    size_t sealed_len = 0;
+    if (pub->persistent)
+        TRY(vault_share_seal(core, sealed, &sealed_len, pub, share));
+    bytes_put(out, pub->terms.group_key, 32);
+    bytes_put(out, pub->terms.transcript, 32);
+    bytes_put_u64(out, pub->terms.parent);
+    bytes_put(out, pub->y, 32);
+    bytes_put_u16(out, pub->terms.n);
+    for (unsigned i = 0; i < pub->terms.n; i++)
+        bytes_put(out, ys[i], 32);
+    bytes_put_lp16(out, sealed, sealed_len);
+    TRY(bytes_written(out));
+    return vault_share_add(core, pub, share);
+}
+
 void vault_share_remove(struct vault_core *core, unsigned at)
 {
     unsigned last = --core->n_shares;
