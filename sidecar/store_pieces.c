@@ -9,34 +9,17 @@
 #include <stdio.h>
 #include <string.h>
 
-static enum rc has_moves(struct store *s, bool *out)
-{
-    LOCKED(s);
-    STATEMENT *st = NULL;
-    TRY(store_prepare(&st, s,
-                      "SELECT COUNT(*) FROM sqlite_master WHERE type='table'"
-                      " AND name='key_move'"));
-    if (sqlite3_step(st) != SQLITE_ROW)
-        return store_broken(s, "read");
-    *out = sqlite3_column_int(st, 0) == 1;
-    return RC_OK;
-}
-
 enum rc store_pieces_open(struct store *s)
 {
-    bool moves = false;
-    TRY(store_exec(s, "CREATE TABLE IF NOT EXISTS piece("
+    return store_exec(s,
+                      "CREATE TABLE IF NOT EXISTS piece("
                       "session BLOB NOT NULL, epoch INTEGER NOT NULL,"
                       " owner INTEGER NOT NULL, key TEXT NOT NULL,"
                       " sealed BLOB NOT NULL,"
-                      " PRIMARY KEY(session, epoch, owner)) WITHOUT ROWID;"));
-    TRY(has_moves(s, &moves));
-    return store_exec(
-            s, moves ? "CREATE TEMP VIEW run AS SELECT key, epoch, session,"
-                       " state, sealed FROM epoch UNION ALL SELECT key, epoch,"
-                       " session, state, sealed FROM key_move"
-                     : "CREATE TEMP VIEW run AS SELECT key, epoch, session,"
-                       " state, sealed FROM epoch");
+                      " PRIMARY KEY(session, epoch, owner)) WITHOUT ROWID;"
+                      "CREATE TEMP VIEW run AS SELECT key, epoch, session,"
+                      " state, sealed FROM epoch UNION ALL SELECT key, epoch,"
+                      " session, state, sealed FROM key_move");
 }
 
 enum rc store_piece_started(struct store *s, const uint8_t session[32],
